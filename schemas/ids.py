@@ -1,0 +1,36 @@
+"""
+Ids that follow from their cause, so that doing a thing twice names the same thing.
+
+Nothing here is secret and nothing here is random: a restart, a replay and a second
+worker derive the same ids. `shard_of` is the only place that decides where a case lives;
+its answer must never change once records exist (docs/adr/0004).
+"""
+
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("7f7b2a52-6a3e-5c1d-9b40-d0a1c0de0001")
+
+
+def case_id(channel: str, ref: str) -> str:
+    """The case that the channel's own id `ref` stands for."""
+    return str(uuid5(NAMESPACE, f"{channel}|{ref}"))
+
+
+def command_id(case: str, cause: str) -> str:
+    """A command's id from what caused it: a record's `topic/partition/offset`, or an event id."""
+    return str(uuid5(NAMESPACE, f"{case}|command|{cause}"))
+
+
+def event_id(command: str, index: int) -> str:
+    """The id of the `index`-th event or message that `command` brought about."""
+    return str(uuid5(NAMESPACE, f"{command}|event|{index}"))
+
+
+def task_id(command: str, index: int) -> str:
+    """The id of the `index`-th task that `command` opened."""
+    return str(uuid5(NAMESPACE, f"{command}|task|{index}"))
+
+
+def shard_of(case: str, shards: int) -> int:
+    """The partition of `case.commands`, `case.events`, `case.state` and `case.outbox` of a case."""
+    return int(case[:8], 16) % shards

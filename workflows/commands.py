@@ -1,0 +1,99 @@
+"""
+What a case can be asked to do, in the imperative.
+
+A command is the value of a record on `case.commands`: JSON, one object, `kind` says which.
+Times are milliseconds since 1970-01-01T00:00Z on the business clock (`at`: when the edge took it in).
+`source` names the record it came from (`topic/partition/offset`), so that the ledger can
+account for each input. Commands are written by the edges and read by the engine only;
+the published contract for everybody else is in `schemas`.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """`id` is derived from its cause (schemas.ids); the same id takes effect once."""
+
+    id: str
+    case: str
+    at: int
+    source: str = ""
+
+
+class Submit(Command, frozen=True, tag="submit"):
+    """A request from a channel. `request` is the canonical JSON of a valid ServiceRequest, `digest` its SHA-256 (hex).
+
+    `serial` (shard and running number, digits only) is filled in by the engine at the command's place in the log.
+    """
+
+    channel: str
+    ref: str
+    request: Raw
+    digest: str
+    received_at: int
+    query_code: str = ""
+    serial: str = ""
+
+
+class Supplement(Command, frozen=True, tag="supplement"):
+    """More from the applicant; `body` is a Supplement of the contract. Never restarts a clock."""
+
+    channel: str
+    ref: str
+    body: Raw
+
+
+class Withdraw(Command, frozen=True, tag="withdraw"):
+    channel: str
+    ref: str
+    body: Raw
+
+
+class Evaluate(Command, frozen=True, tag="evaluate"):
+    channel: str
+    ref: str
+    grade: int
+    body: Raw
+
+
+ReplyAction = Literal[
+    "sign", "return", "sub_dispatch", "reply",
+    "accept_return", "reject_return", "pass", "send_back",
+    "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
+]  # fmt: skip
+
+
+class Reply(Command, frozen=True, tag="reply"):
+    """What a unit says through its endpoint about one task it was given.
+
+    Accepted only if `task` is open on this case and was given to `endpoint`.
+    `body` is the whole Reply of the contract (result, text, reason, units, ...).
+    """
+
+    endpoint: str
+    task: str
+    action: ReplyAction
+    body: Raw
+
+
+class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
+    """Something of this case is due. Made by the shard itself from its due index, never sent.
+
+    Its id is derived from the case and its version, so that a replay makes the same one."""
+
+
+AnyCommand = Submit | Supplement | Withdraw | Evaluate | Reply | ReachDeadline
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(AnyCommand).decode
+
+
+class ActivateCatalogue(Struct, frozen=True, kw_only=True, tag_field="kind", tag="activate_catalogue"):
+    """To the shard itself (key `_shard`), in every partition: from here on, decide by this version (design §4)."""
+
+    id: str
+    version: int
+    hash: str

@@ -1,0 +1,150 @@
+"""
+What a decision may look up: a Protocol, bound to one version of the catalogue.
+
+The engine passes an implementation (router/catalogue); tests pass a small one of their own.
+All answers are pure functions of the catalogue version and the arguments.
+"""
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from workflows.calendars import Calendar
+from workflows.policies import Policy
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What a rule says: a function in a role, not a unit; `level` where the rule lifts or lowers it."""
+
+    function: str
+    role: Literal["handle", "approve", "supervise", "review", "triage", "arbitrate"] = "handle"
+    level: Literal["", "village", "town", "county", "city", "province"] = ""
+    part: Literal["lead", "assist", "copy"] = "lead"
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """A unit as the directory resolved it. `ancestors` are the ids above it, nearest first."""
+
+    id: str
+    name: str
+    endpoint: str
+    place: str
+    ancestors: tuple[str, ...] = ()
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """One column of the rule that matched: which, what the request held, which cell of the rule took it."""
+
+    column: str
+    value: str
+    cell: str
+
+
+class Stage(Struct, frozen=True, kw_only=True):
+    """One stage of a one-thing plan: its targets act in parallel; the next stage waits for the blocking ones."""
+
+    id: str
+    name: str
+    targets: tuple[Target, ...]
+    matters: tuple[str, ...] = ()  # one per target
+    blocking: tuple[bool, ...] = ()  # one per target
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """The rule that decided, why, and what it says. Exactly one of the outcomes holds.
+
+    dispatch: `targets` (one lead first). one_thing: `stages`. propose_refusal: `ground`, `basis`, `where_to_turn`.
+    triage: nobody could be named; a person dispatches.
+    """
+
+    rule: str
+    number: int
+    outcome: Literal["dispatch", "one_thing", "propose_refusal", "triage"]
+    policy: str
+    why: tuple[Reason, ...] = ()
+    targets: tuple[Target, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    ground: str = ""
+    basis: str = ""
+    where_to_turn: str = ""
+
+
+class RequestView(Struct, frozen=True, kw_only=True):
+    """The part of a ServiceRequest that decisions look at (field names as in schemas; the rest is ignored)."""
+
+    appeal_kind: str
+    title: str = ""
+    urgency: str = "normal"
+    origin: str = "citizen"
+    appeal_category: str | None = None
+    matter_code: str | None = None
+    place: "PlaceView | None" = None
+    received_region: str | None = None
+    applicant: "ApplicantView | None" = None
+    subject_of_complaint: tuple["SubjectView", ...] = ()
+    one_thing: "OneThingView | None" = None
+    direct_answer: "DirectAnswerView | None" = None
+    backfilled: bool = False
+
+
+class PlaceView(Struct, frozen=True, kw_only=True):
+    region: str
+
+
+class ApplicantView(Struct, frozen=True, kw_only=True):
+    kind: str = "person"
+    disclosure: str = "open"
+
+
+class SubjectView(Struct, frozen=True, kw_only=True):
+    kind: str  # unit | enterprise | person
+    unit: str | None = None
+
+
+class OneThingView(Struct, frozen=True, kw_only=True):
+    package: str
+
+
+class DirectAnswerView(Struct, frozen=True, kw_only=True):
+    """The call agent answered at once (直接答复)."""
+
+    text: str = ""
+
+
+class Facts(Protocol):
+    """Everything a decision may ask the catalogue."""
+
+    version: int
+
+    def emergency(self, channel: str, request: RequestView) -> Target | None:
+        """Who takes an emergency (110/119/120/utility), asked before any rule; None for no emergency."""
+
+    def route(self, channel: str, request: RequestView, now: int) -> Route:
+        """The first rule by number that matches (there is always one: the fallback)."""
+
+    def resolve(self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()) -> Unit | None:
+        """The unit that holds the function for the place (and matter), an empty role rising a level.
+
+        No unit of `excluded`, nor one below it, is given (recusal). None: nobody up to the province holds it.
+        An abolished division code means its successor."""
+
+    def unit(self, unit: str) -> Unit | None:
+        """A unit by id."""
+
+    def superior(self, unit: str) -> Unit | None:
+        """The unit directly above, for escalation."""
+
+    def children(self, unit: str) -> tuple[Unit, ...]:
+        """Second-level units to which this first-level unit may dispatch further."""
+
+    def centre(self, channel: str, region: str) -> Unit:
+        """The centre (热线办) that owns cases of this channel and region: triage, review, returns. Never empty."""
+
+    def policy(self, policy: str) -> Policy:
+        """A clock policy by id."""
+
+    def calendar(self, region: str) -> Calendar:
+        """The working calendar in force for a place (national, province, city layers merged)."""
+
+    def calendar_named(self, calendar: str) -> Calendar:
+        """The very calendar version a running clock was started with."""

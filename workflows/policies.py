@@ -1,0 +1,63 @@
+"""
+Clock policies: time limits as data, one row of `catalog/policies/` each (norms.md, domain.md §4).
+
+A policy is frozen into a case when it is routed; an edit never moves an old due date (design D8).
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Warning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When to warn: after `percent` of the budget, or `before` the due (`1wd`); exactly one of the two."""
+
+    percent: int = 0
+    before: str = ""
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rung of the escalation ladder, `after` the due (`0m` = at once): who is told and what is done."""
+
+    level: int
+    after: str
+    who: Literal["unit", "superior", "centre", "supervisor"]
+    what: Literal["urge", "supervise", "notify"]
+
+
+class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    One clock of a policy.
+
+    budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
+    start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
+    due: exact | end_of_day (of the last day).
+    """
+
+    kind: Literal["sign", "contact", "finish", "review", "return_decision", "triage", "confirm"]
+    of: Literal["case", "leg", "task"]
+    budget: str
+    start: Literal["receipt", "next_working_instant", "next_day"] = "receipt"
+    due: Literal["exact", "end_of_day"] = "exact"
+    on_due: Literal["overdue", "deem_signed"] = "overdue"
+    warn: tuple[Warning, ...] = ()
+    ladder: tuple[Step, ...] = ()
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    The limits for one class of cases, with where they come from.
+
+    return_within: the window for 退单 from dispatch (empty: no window); returns: whether 退单 is allowed at all.
+    reserve: what the outer due keeps back for review when a unit dispatches further. max_sent_back: reviews sent back before the supervisor is told.
+    """
+
+    id: str
+    name: str
+    source: str
+    grade: Literal["A", "B", "C", "mem"]
+    clocks: tuple[ClockTemplate, ...]
+    returns: bool = True
+    return_within: str = "2wd"
+    reserve: str = "1wd"
+    reopen_window: str = "30d"
