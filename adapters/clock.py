@@ -1,0 +1,63 @@
+"""
+Time is a port: every role asks a `Clock`, nothing below the shell reads a wall clock.
+
+The business clock may be compressed (`DUOKUA_CLOCK=<virtual start>,<real epoch>,<speed>`), so that
+a demo shows working days in seconds; a role that is started anew continues the same time.
+The real clocks beneath (`wall`, `monotonic`) stay visible for the engine's guard against jumps.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+BEIJING = timezone(timedelta(hours=8))
+
+
+class Clock:
+    """The business clock in milliseconds since 1970-01-01T00:00Z. Without arguments: the real time."""
+
+    def __init__(self, start: int = 0, epoch: float = 0.0, speed: float = 1.0) -> None:
+        self._start, self._epoch, self.speed = start, epoch, speed
+
+    @classmethod
+    def from_text(cls, text: str) -> "Clock":
+        """From a setting: empty, or `<RFC 3339 start>,<real epoch in seconds>,<speed>`. Raises ValueError."""
+        if not text:
+            return cls()
+        parts = text.split(",")
+        if len(parts) != 3:
+            raise ValueError("a clock is <RFC 3339 start>,<real epoch seconds>,<speed>")
+        start = datetime.fromisoformat(parts[0])
+        if start.tzinfo is None:
+            raise ValueError("the clock's start needs an offset, such as +08:00")
+        epoch, speed = float(parts[1]), float(parts[2])
+        if speed <= 0:
+            raise ValueError("the clock's speed must be more than 0")
+        return cls(int(start.timestamp() * 1000), epoch, speed)
+
+    @property
+    def virtual(self) -> bool:
+        return self._start != 0
+
+    def now(self) -> int:
+        if not self._start:
+            return int(time.time() * 1000)
+        return self._start + int((time.time() - self._epoch) * 1000 * self.speed)
+
+    def real_seconds(self, milliseconds: int) -> float:
+        """How long a stretch of business time takes on the wall."""
+        return milliseconds / 1000 / self.speed
+
+    @staticmethod
+    def wall() -> float:
+        """The machine's clock, seconds since the epoch."""
+        return time.time()
+
+    @staticmethod
+    def monotonic() -> float:
+        return time.monotonic()
+
+
+def to_text(milliseconds: int) -> str:
+    """RFC 3339 in Beijing time, as every edge shows it."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(BEIJING)
+    return moment.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds")

@@ -1,0 +1,279 @@
+"""
+The log: Apache Kafka through aiokafka, with the settings that keep its promises.
+
+Three things the library leaves to its user are done here once (docs/adr/0005):
+every send is awaited before anything is committed, because `commit_transaction()` passes over
+a refused record; an EndTxn whose answer is lost raises `OutcomeUnknown` instead of being retried
+in silence; batches are built by the C record builder, without a future per record.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.producer.sender import EndTxnHandler, Sender
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+Header = tuple[str, bytes]
+BATCH_BYTES = 900 << 10
+MAX_RECORD_BYTES = 12 << 20
+SESSION_MS = 10_000
+MAX_POLL_MS = 60_000
+TRANSACTION_MS = 15_000
+
+__all__ = ["Header", "KafkaLog", "OutcomeUnknown", "Reader", "RecordRefused", "TopicPartition", "TopicSpec", "Transactions", "Writer"]
+
+
+class RecordRefused(Exception):
+    """The broker did not take a record: nothing of its batch may be counted as done."""
+
+
+class OutcomeUnknown(Exception):
+    """A commit was sent and its answer is missing: neither done nor failed. Take the shard over anew."""
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as declared: partitions, replication factor, broker settings."""
+
+    name: str
+    partitions: int
+    replication: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Record(Protocol):
+    """One record as read."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: Sequence[Header]
+
+
+class Reader(Protocol):
+    """What is used of aiokafka's consumer, and what the memory log offers as well."""
+
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> dict[TopicPartition, list[Any]]: ...
+    def assignment(self) -> set[TopicPartition]: ...
+    async def committed(self, partition: TopicPartition) -> int | None: ...
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    def pause(self, *partitions: TopicPartition) -> None: ...
+    def resume(self, *partitions: TopicPartition) -> None: ...
+    async def position(self, partition: TopicPartition) -> int: ...
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
+
+
+class Writer:
+    """Buffers records per partition and sends them as whole batches. One user at a time."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._open: dict[tuple[str, int], Any] = {}
+        self._full: list[tuple[tuple[str, int], Any]] = []
+
+    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> None:
+        """Put a record into the batch of its partition. Nothing is sent before `flush`."""
+        slot = (topic, partition)
+        batch = self._open.get(slot)
+        if batch is None:
+            batch = self._open[slot] = self._producer.create_batch()
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            self._full.append((slot, batch))
+            batch = self._open[slot] = self._producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value, headers=headers)
+
+    async def flush(self) -> None:
+        """Send everything and wait for every answer. Raises RecordRefused when one was not taken."""
+        batches, self._full = [*self._full, *self._open.items()], []
+        self._open = {}
+        sent = [await self._send(slot, batch) for slot, batch in batches]
+        refused = [r for r in await asyncio.gather(*sent, return_exceptions=True) if isinstance(r, BaseException)]
+        if refused:
+            raise RecordRefused(type(refused[0]).__name__) from refused[0]
+
+    async def _send(self, slot: tuple[str, int], batch: Any) -> "asyncio.Future[Any]":
+        batch.close()
+        try:
+            return await self._producer.send_batch(batch, slot[0], partition=slot[1])
+        except (KafkaError, AssertionError) as error:
+            raise RecordRefused(type(error).__name__) from error
+
+    def forget(self) -> None:
+        """Drop what was added and not sent."""
+        self._open, self._full = {}, []
+
+
+class Transactions(Writer):
+    """A writer whose flushes are transactions under one transactional id (one per shard, for ever the same)."""
+
+    def __init__(self, producer: AIOKafkaProducer, group: str) -> None:
+        super().__init__(producer)
+        self._group = group
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """
+        Send what was added and the input offsets, all or nothing.
+
+        Raises RecordRefused, OutcomeUnknown or a KafkaError. After any of them this object is
+        not to be used again: the owner takes its shard over anew and finds in the log what holds.
+        """
+        await self._producer.begin_transaction()
+        await self.flush()
+        await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
+        await self._producer.commit_transaction()
+
+
+class _EndTxn(EndTxnHandler):  # type: ignore[misc]
+    """EndTxn, sent once: a lost answer is told, not papered over by a second try under the same epoch."""
+
+    async def do(self, node_id: int) -> bool:
+        request = self.create_request()
+        try:
+            answer = await self._sender.client.send(node_id, request, group=self.group)
+        except KafkaError as error:
+            raise OutcomeUnknown(type(error).__name__) from error
+        backoff = self.handle_response(answer)
+        if backoff is not None:
+            await asyncio.sleep(backoff)
+        return backoff is None
+
+
+class _Sender(Sender):  # type: ignore[misc]
+    async def _do_txn_commit(self, commit_result: int) -> None:
+        await self._message_accumulator.flush_for_commit()
+        if self._txn_manager.is_empty_transaction():
+            self._txn_manager.complete_transaction()
+            return
+        node = await self._find_coordinator(1, self._txn_manager.transactional_id)
+        await _EndTxn(self, commit_result).do(node)
+
+
+class KafkaLog:
+    """A cluster. Makes readers, writers and transactions; knows and creates topics."""
+
+    def __init__(self, bootstrap: str) -> None:
+        if "_crecords" not in DefaultRecordBatchBuilder.__module__:
+            raise RuntimeError("aiokafka runs without its C extension (100 x slower): install a wheel")
+        self.bootstrap = bootstrap
+
+    @asynccontextmanager
+    async def reader(
+        self,
+        topics: Sequence[str] = (),
+        *,
+        group: str | None = None,
+        partitions: Sequence[TopicPartition] = (),
+        committed: bool = True,
+        listener: ConsumerRebalanceListener | None = None,
+        wait_ms: int = 100,
+    ) -> AsyncIterator[AIOKafkaConsumer]:
+        """Read `topics` as a member of `group`, or the given `partitions` alone. Starts at the earliest record."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed" if committed else "read_uncommitted",
+            fetch_max_bytes=16 << 20,
+            max_partition_fetch_bytes=2 << 20,
+            fetch_max_wait_ms=wait_ms,
+            check_crcs=False,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=MAX_POLL_MS,
+            metadata_max_age_ms=30_000,
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+        )
+        await consumer.start()
+        try:
+            if partitions:
+                consumer.assign(list(partitions))
+            elif topics:
+                consumer.subscribe(list(topics), listener=listener)
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[Writer]:
+        """An idempotent writer, acks from all replicas."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, enable_idempotence=True, linger_ms=0, max_batch_size=BATCH_BYTES, max_request_size=MAX_RECORD_BYTES
+        )
+        await producer.start()
+        try:
+            yield Writer(producer)
+        finally:
+            await producer.stop()
+
+    async def transactions(self, transactional_id: str, group: str) -> Transactions:
+        """Fence every earlier holder of the id (InitProducerId) and become its holder. Close with `close`."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_MS,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=TRANSACTION_MS,
+        )
+        sender = producer._sender
+        producer._sender = _Sender(
+            producer.client,
+            acks=sender._acks,
+            txn_manager=sender._txn_manager,
+            message_accumulator=sender._message_accumulator,
+            retry_backoff_ms=100,
+            request_timeout_ms=sender._request_timeout_ms,
+        )
+        await producer.start()
+        return Transactions(producer, group)
+
+    async def close(self, transactions: Transactions) -> None:
+        """Leave a transactional id, whatever state it is in; never raises and never waits long."""
+        with suppress(Exception, asyncio.TimeoutError):
+            await asyncio.wait_for(transactions._producer.stop(), 5)
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        client = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=30_000)
+        await client.start()
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def topics(self) -> dict[str, int]:
+        """Every topic of the cluster with its number of partitions."""
+        async with self.admin() as admin:
+            return {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics()}
+
+    async def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
+        """Create what does not exist; returns the names created. Raises KafkaError when the broker refuses one."""
+        async with self.admin() as admin:
+            present = set(await admin.list_topics())
+            missing = [s for s in specs if s.name not in present]
+            if not missing:
+                return []
+            answer = await admin.create_topics([NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.config)) for s in missing])
+            for name, code, *_ in answer.topic_errors:
+                if code and for_code(code).__name__ != "TopicAlreadyExistsError":
+                    raise for_code(code)(name)
+            return [s.name for s in missing]
+
+    async def cluster_id(self) -> str:
+        """The id of the log itself: state that was kept for another cluster is not state of this one."""
+        async with self.admin() as admin:
+            return str((await admin.describe_cluster())["cluster_id"])
