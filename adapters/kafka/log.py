@@ -24,7 +24,8 @@ Header = tuple[str, bytes]
 BATCH_BYTES = 900 << 10
 MAX_RECORD_BYTES = 12 << 20
 SESSION_MS = 10_000
-MAX_POLL_MS = 60_000
+# a long restore must not cost the membership; a shard that stands still is the watchdog's business
+MAX_POLL_MS = 600_000
 TRANSACTION_MS = 15_000
 
 __all__ = ["Header", "KafkaLog", "OutcomeUnknown", "Reader", "RecordRefused", "TopicPartition", "TopicSpec", "Transactions", "Writer"]
@@ -94,14 +95,21 @@ class Writer:
             batch = self._open[slot] = self._producer.create_batch()
             batch.append(timestamp=None, key=key, value=value, headers=headers)
 
-    async def flush(self) -> None:
-        """Send everything and wait for every answer. Raises RecordRefused when one was not taken."""
+    async def flush(self) -> dict[TopicPartition, int]:
+        """
+        Send everything and wait for every answer: where each partition touched now ends (next offset).
+
+        Raises RecordRefused when one was not taken.
+        """
         batches, self._full = [*self._full, *self._open.items()], []
         self._open = {}
         sent = [await self._send(slot, batch) for slot, batch in batches]
-        refused = [r for r in await asyncio.gather(*sent, return_exceptions=True) if isinstance(r, BaseException)]
-        if refused:
-            raise RecordRefused(type(refused[0]).__name__) from refused[0]
+        ends: dict[TopicPartition, int] = {}
+        for (slot, batch), answer in zip(batches, await asyncio.gather(*sent, return_exceptions=True), strict=True):
+            if isinstance(answer, BaseException):
+                raise RecordRefused(type(answer).__name__) from answer
+            ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
+        return ends
 
     async def _send(self, slot: tuple[str, int], batch: Any) -> "asyncio.Future[Any]":
         batch.close()
@@ -122,17 +130,18 @@ class Transactions(Writer):
         super().__init__(producer)
         self._group = group
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """
-        Send what was added and the input offsets, all or nothing.
+        Send what was added and the input offsets, all or nothing; returns as `flush`.
 
         Raises RecordRefused, OutcomeUnknown or a KafkaError. After any of them this object is
         not to be used again: the owner takes its shard over anew and finds in the log what holds.
         """
         await self._producer.begin_transaction()
-        await self.flush()
+        ends = await self.flush()
         await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
         await self._producer.commit_transaction()
+        return ends
 
 
 class _EndTxn(EndTxnHandler):  # type: ignore[misc]

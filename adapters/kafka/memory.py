@@ -99,11 +99,11 @@ class MemoryWriter:
     def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> None:
         self._added.append((TopicPartition(topic, partition), key, value, tuple(headers)))
 
-    async def flush(self) -> None:
+    async def flush(self) -> dict[TopicPartition, int]:
         added, self._added = self._added, []
         self._check(added)
-        self._log.append(added)
         await asyncio.sleep(0)
+        return self._log.append(added)
 
     def _check(self, added: Sequence[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]) -> None:
         for tp, *_ in added:
@@ -119,14 +119,14 @@ class MemoryTransactions(MemoryWriter):
         super().__init__(log)
         self._id, self._epoch, self._group = transactional_id, epoch, group
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         await asyncio.sleep(0)
         if self._log.epochs[self._id] != self._epoch:
             raise ProducerFenced()
         added, self._added = self._added, []
         self._check(added)
-        self._log.append(added)
         self._log.committed.update({(self._group, tp): offset for tp, offset in offsets.items()})
+        return self._log.append(added)
 
 
 class MemoryLog:
@@ -139,12 +139,15 @@ class MemoryLog:
         self.epochs: dict[str, int] = defaultdict(int)
         self._arrived = asyncio.Event()
 
-    def append(self, added: Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]) -> None:
+    def append(self, added: Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]) -> dict[TopicPartition, int]:
+        ends: dict[TopicPartition, int] = {}
         for tp, key, value, headers in added:
             records = self.records[tp]
             records.append(MemoryRecord(tp.topic, tp.partition, len(records), key, value, int(time.time() * 1000), headers))
+            ends[tp] = len(records)
         self._arrived.set()
         self._arrived = asyncio.Event()
+        return ends
 
     async def wait(self, seconds: float) -> None:
         """Until something is appended, or the time has passed."""

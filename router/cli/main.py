@@ -1,0 +1,67 @@
+"""
+`duokua`: one command per task, one file per group of commands.
+
+Groups are imported when they are asked for, so that `duokua kafka status` does not load Faust.
+Exit codes: 0 ok, 1 findings, 2 usage, 3 something is not reachable.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+GROUPS = {
+    "run": ("router.cli.run", "启动一个角色 / run a role"),
+    "demo": ("router.cli.demo", "演示：真实 Kafka 上的一天 / a day on a real Kafka"),
+    "kafka": ("router.cli.kafka", "内置 Kafka / the embedded Kafka"),
+    "topics": ("router.cli.topics", "主题 / topics"),
+    "contract": ("router.cli.contract", "消息契约 / the message contract"),
+    "catalog": ("router.cli.catalog", "基础数据目录 / the catalogue"),
+    "rules": ("router.cli.rules", "路由规则 / routing rules"),
+    "case": ("router.cli.case", "工单 / cases"),
+    "import": ("router.cli.importing", "导入 / imports"),
+}
+
+
+class Lazy(TyperGroup):
+    """Knows the names of all groups and loads one only when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(GROUPS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        if name not in GROUPS:
+            return None
+        module = importlib.import_module(GROUPS[name][0])
+        command = typer.main.get_command(getattr(module, "app", None) or _single(module, name))
+        command.name = name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("命令 / Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in GROUPS.items()])
+
+
+def _single(module: Any, name: str) -> typer.Typer:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(getattr(module, name))
+    return app
+
+
+app = typer.Typer(cls=Lazy, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="多跨业务中台 Duokua")
+
+
+@app.callback()
+def _root() -> None:
+    """多跨业务中台 Duokua：让诉求和"一件事"到达该办的单位，让结果回来。"""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

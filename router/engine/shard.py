@@ -1,0 +1,227 @@
+"""
+A shard: one partition of `case.commands`, one actor, one transactional id, one local store (design D3-D5).
+
+Taking over, always in this order: InitProducerId (fences whoever held the shard, settles what he left
+open) -> `committed()` -> restore the store to the changelog's end -> check `_shard` -> seek -> serve. Whatever goes
+wrong later, in a step, a send or a commit whose answer is missing, there is one way on: drop what is in
+memory and take over anew, finding in the log what holds.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from msgspec import json
+
+from router.engine.batch import Batch, ShardRecord
+from router.engine.guard import ClockGuard
+from router.engine.store import FORMAT, SHARD_KEY, Store
+from router.operate import metrics
+from router.operate.process import Process
+from workflows import commands
+from workflows.facts import Facts
+
+log = structlog.get_logger()
+
+COMMANDS_PER_BATCH = 400
+DUE_PER_BATCH = 200
+FLOOR_SECONDS = 0.05
+IDLE_OFFSETS_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 0.2
+RESTORE_PAGE = 5_000
+
+LoadFacts = Callable[[int, str], Awaitable[Facts]]
+
+
+class ForeignLog(Exception):
+    """The state on this log was written for another deployment, shard count or format: refuse to serve."""
+
+
+class Shard:
+    """The actor. `run` takes over and serves until it is cancelled or fails; then `close`."""
+
+    def __init__(self, process: Process, reader: Any, partition: int, log_id: str, load: LoadFacts, genesis: Callable[[], Awaitable[tuple[int, str]]]) -> None:
+        self._process, self._reader, self._load, self._genesis = process, reader, load, genesis
+        self._topics = process.topics
+        self.partition = partition
+        self._input = TopicPartition(self._topics.commands, partition)
+        self._changelog = TopicPartition(self._topics.state, partition)
+        self._log_id = log_id
+        self._guard = ClockGuard(process.clock)
+        self._store: Store | None = None
+        self._transactions: Any = None
+        self._facts: Facts
+        self.moved_at = time.monotonic()
+        self.serving = False
+        self._busy = 0.0
+        self._committed_at = 0.0
+        self._committed_input = -1
+
+    @property
+    def folder(self) -> Path:
+        return self._process.settings.state_dir / "engine" / self._process.settings.instance / f"shard-{self.partition}"
+
+    # -- taking over --
+
+    async def take_over(self) -> None:
+        """Fence, read what is committed, restore, check, seek. Raises ForeignLog where it must not serve."""
+        started = time.monotonic()
+        transactional_id = f"{self._topics.prefix}case.{self.partition}"
+        self._transactions = await self._process.log.transactions(transactional_id, self._topics.group("engine"))
+        committed = await self._reader.committed(self._input)
+        self._store = Store(self.folder, self._log_id)
+        restored = await self._restore(self._store)
+        self._shard = self._check(self._store.shard(), committed)
+        if not self._shard.catalogue:
+            self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
+        self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
+        self._committed_input = -1 if committed is None else committed
+        self._reader.seek(self._input, self._shard.input)
+        self._reader.resume(self._input)
+        self.serving, self.moved_at = True, time.monotonic()
+        seconds = round(time.monotonic() - started, 3)
+        metrics.TAKEOVER_SECONDS.observe(seconds)
+        metrics.CATALOGUE.labels(str(self.partition)).set(self._shard.catalogue)
+        log.info("shard.taken_over", shard=self.partition, state=self._store.origin, records=restored, offset=self._shard.input, seconds=seconds)
+
+    async def _restore(self, store: Store) -> int:
+        """Bring the store to the end of the changelog: to the end offset, not to the last record seen."""
+        count = 0
+        async with self._process.log.reader(partitions=[self._changelog]) as reader:
+            end = (await reader.end_offsets([self._changelog]))[self._changelog]
+            first = (await reader.beginning_offsets([self._changelog]))[self._changelog]
+            reader.seek(self._changelog, max(store.meta.changelog, first))
+            while (position := await reader.position(self._changelog)) < end:
+                records = (await reader.getmany(timeout_ms=500, max_records=RESTORE_PAGE)).get(self._changelog, [])
+                if records:
+                    store.apply([(r.key, r.value) for r in records], records[-1].offset + 1)
+                    count += len(records)
+                    metrics.RESTORED.inc(len(records))
+                    self.moved_at = time.monotonic()
+            store.meta.changelog = max(store.meta.changelog, position)
+        return count
+
+    def _check(self, found: bytes | None, committed: int | None) -> ShardRecord:
+        """The shard's own record against the log: the input offset in the state is the truth."""
+        shards = self._process.settings.shards
+        if found is None:
+            if committed:
+                raise ForeignLog("offsets are committed for this shard but its state is gone")
+            return ShardRecord(log=self._log_id, shards=shards)
+        shard = json.decode(found, type=ShardRecord)
+        if shard.format > FORMAT or shard.log != self._log_id or shard.shards != shards:
+            raise ForeignLog("the state was written by a newer release, for another log or for another number of shards")
+        if committed is not None and committed != shard.input:
+            log.warning("shard.offset_differs", shard=self.partition, offset=shard.input, offsets=committed)
+        return shard
+
+    # -- serving --
+
+    async def serve(self) -> None:
+        """Batch after batch until the process stops. Any error ends it: the owner takes the shard over anew."""
+        while not self._process.stop.is_set():
+            started = time.monotonic()
+            records = await self._fetch()
+            batch = Batch(self._store_in_use, self._shard, self.partition)
+            await self._decide(batch, records)
+            self._expire(batch)
+            self.moved_at = time.monotonic()
+            if batch.changed or self._offsets_are_late():
+                await self._commit(batch)
+                await self._keep_the_floor(started, len(records))
+
+    @property
+    def _store_in_use(self) -> Store:
+        assert self._store is not None
+        return self._store
+
+    async def _fetch(self) -> list[Any]:
+        due = self._store_in_use.next_due()
+        wait = LONGEST_WAIT_SECONDS
+        if due:
+            wait = max(0.0, min(wait, self._process.clock.real_seconds(due - self._process.clock.now())))
+        found = await self._reader.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
+        records: list[Any] = found.get(self._input, [])
+        return records
+
+    async def _decide(self, batch: Batch, records: list[Any]) -> None:
+        now = self._now()
+        prefix = f"{self._topics.short(self._input.topic)}/{self.partition}/"
+        for record in records:
+            if record.key == SHARD_KEY:
+                await self._activate(record.value)
+            else:
+                batch.decide(record.key, record.value, f"{prefix}{record.offset}", self._facts, now)
+            self._shard.input = record.offset + 1
+        if records:
+            metrics.BATCH_COMMANDS.observe(len(records))
+
+    def _now(self) -> int:
+        """Business time never runs back in a shard, whatever the clock does."""
+        self._shard.now = max(self._shard.now, self._process.clock.now())
+        return self._shard.now
+
+    async def _activate(self, value: bytes) -> None:
+        order = json.decode(value, type=commands.ActivateCatalogue)
+        self._facts = await self._load(order.version, order.hash)
+        self._shard.catalogue, self._shard.catalogue_hash = order.version, order.hash
+        metrics.CATALOGUE.labels(str(self.partition)).set(order.version)
+        log.info("catalogue.activated", shard=self.partition, version=order.version)
+
+    def _expire(self, batch: Batch) -> None:
+        trusted = self._guard.trusted()
+        metrics.FIRING_HELD.set(0 if trusted else 1)
+        if not trusted:
+            return
+        now = self._now()
+        for case in self._store_in_use.due(now, DUE_PER_BATCH):
+            batch.expire(case, self._facts, now)
+
+    def _offsets_are_late(self) -> bool:
+        """A batch that changed nothing makes no transaction of its own; its offsets ride along, or alone after a while."""
+        behind = self._shard.input != self._committed_input
+        return behind and time.monotonic() - self._committed_at > IDLE_OFFSETS_SECONDS
+
+    async def _commit(self, batch: Batch) -> None:
+        started = time.monotonic()
+        changelog = batch.changelog()
+        add, p = self._transactions.add, self.partition
+        for key, value in batch.events:
+            add(self._topics.events, p, key, value)
+        for key, state in changelog:
+            add(self._topics.state, p, key, state)
+        for key, value in batch.outbox:
+            add(self._topics.outbox, p, key, value)
+        async with asyncio.timeout(30):
+            ends = await self._transactions.commit({self._input: self._shard.input})
+        self._store_in_use.apply(changelog, ends[self._changelog])
+        self._committed_input, self._committed_at = self._shard.input, time.monotonic()
+        metrics.TRANSACTIONS.labels("committed").inc()
+        metrics.COMMIT_SECONDS.observe(time.monotonic() - started)
+
+    async def _keep_the_floor(self, started: float, commands_done: int) -> None:
+        """
+        Transactions are the scarce thing, not records (design D17): the busier the shard, the longer
+        the next one may fill. An idle shard answers at once.
+        """
+        took = time.monotonic() - started
+        full = min(1.0, commands_done / COMMANDS_PER_BATCH * 8)
+        self._busy += 0.2 * (full - self._busy)
+        if (rest := self._busy * FLOOR_SECONDS - took) > 0.001:
+            await asyncio.sleep(rest)
+
+    # -- leaving --
+
+    async def close(self) -> None:
+        """Let go of the transactional id and the store; an open transaction dies with its holder."""
+        self.serving = False
+        if self._transactions is not None:
+            await self._process.log.close(self._transactions)
+            self._transactions = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -1,0 +1,58 @@
+"""Settings: one object, read once in the composition root from `DUOKUA_*` variables and handed down."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.clock import Clock
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """
+    What differs between deployments. Unknown values are refused; secrets are never printed.
+
+    clock: `<virtual start>,<real epoch>,<speed>`, refused in production. shards: the partition count of
+    `case.commands`, chosen once for the life of a deployment (it is checked against the log).
+    http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DUOKUA_", hide_input_in_errors=True)
+
+    bootstrap: str = "127.0.0.1:9092"
+    prefix: str = "duokua."
+    shards: int = 4
+    environment: Literal["production", "trial"] = "trial"
+    clock: str = ""
+    catalog: Path = CHECKOUT / "catalog"
+    state_dir: Path = CHECKOUT / "var"
+    instance: str = "1"
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    lang: Literal["zh", "en"] = "zh"
+    readmodel: str = ""
+    secret: SecretStr = SecretStr("duokua-trial")
+    replication: int = 1
+
+    @field_validator("clock")
+    @classmethod
+    def _clock_is_readable(cls, text: str) -> str:
+        Clock.from_text(text)
+        return text
+
+    @model_validator(mode="after")
+    def _production_is_serious(self) -> "Settings":
+        if self.environment == "production":
+            if self.clock:
+                raise ValueError("DUOKUA_CLOCK is refused in production: business time is real time there")
+            if self.secret.get_secret_value() == "duokua-trial":
+                raise ValueError("DUOKUA_SECRET must be set in production: query codes are made with it")
+        return self
+
+    def readmodel_url(self) -> str:
+        return self.readmodel or f"sqlite:///{self.state_dir / 'readmodel.db'}"
