@@ -122,7 +122,9 @@ class Facts(Protocol):
     def route(self, channel: str, request: RequestView, now: int) -> Route:
         """The first rule by number that matches (there is always one: the fallback)."""
 
-    def resolve(self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()) -> Unit | None:
+    def resolve(
+        self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
+    ) -> Unit | None:
         """The unit that holds the function for the place (and matter), an empty role rising a level.
 
         No unit of `excluded`, nor one below it, is given (recusal). None: nobody up to the province holds it.

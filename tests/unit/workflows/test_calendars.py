@@ -1,0 +1,165 @@
+"""A due date follows the published working days, worked weekends included, and is never an exception."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.unit.workflows.calendar_2026 import CHINA, OFFICE, YEAR, ms, show
+from workflows.calendars import Budget, Calendar, Hours, Layer, Off, Year, budget, date_of, day_of
+
+GOLDEN = [
+    ("2026-02-13", 1, "2026-02-14"),
+    ("2026-02-13", 5, "2026-02-27"),
+    ("2026-02-13", 15, "2026-03-12"),
+    ("2026-09-18", 1, "2026-09-20"),
+    ("2026-09-18", 5, "2026-09-24"),
+    ("2026-09-30", 3, "2026-10-10"),
+    ("2026-09-19", 1, "2026-09-20"),
+    ("2026-04-30", 2, "2026-05-07"),
+    ("2026-01-02", 1, "2026-01-04"),
+]
+
+
+@pytest.mark.parametrize(("received", "days", "due"), GOLDEN)
+@pytest.mark.parametrize("time", ["00:00", "08:59", "10:30", "12:30", "17:00", "23:59"])
+def test_golden_vectors_of_the_norms(received: str, days: int, due: str, time: str) -> None:
+    """次日起算: at whatever time of the day it was received, the n-th working day after it is the last one."""
+    found = CHINA.add(ms(f"{received} {time}"), f"{days}wd", "next_day", "end_of_day")
+    assert show(found.at) == f"{due} 17:00:00"
+    assert not found.provisional
+
+
+@pytest.mark.parametrize(("received", "days", "due"), GOLDEN)
+def test_golden_dates_hold_when_counted_from_the_instant(received: str, days: int, due: str) -> None:
+    """Counted exactly from the middle of a working day, or from a rest day, the same date comes out."""
+    assert date_of(CHINA.add(ms(f"{received} 10:30"), f"{days}wd").at).isoformat() == due
+
+
+def test_2026_has_248_working_days() -> None:
+    days = (date(2026, 1, 1) + timedelta(n) for n in range(365))
+    assert sum(bool(CHINA.rules.of(day_of(ms(f"{day} 00:00")))) for day in days) == 248
+
+
+@pytest.mark.parametrize(
+    ("start", "limit", "start_rule", "due_rule", "due"),
+    [
+        ("2026-09-18 10:00", "30m", "receipt", "exact", "2026-09-18 10:30:00"),
+        ("2026-09-18 23:50", "30m", "receipt", "exact", "2026-09-19 00:20:00"),
+        ("2026-09-18 20:00", "30m", "next_working_instant", "exact", "2026-09-20 09:30:00"),
+        ("2026-09-18 12:10", "30m", "next_working_instant", "exact", "2026-09-18 14:00:00"),
+        ("2026-09-18 10:00", "24h", "receipt", "exact", "2026-09-19 10:00:00"),
+        ("2026-09-18 10:00", "24h", "next_day", "exact", "2026-09-20 00:00:00"),
+        ("2026-09-18 10:00", "2wh", "receipt", "exact", "2026-09-18 12:00:00"),
+        ("2026-09-18 10:30", "2wh", "receipt", "exact", "2026-09-18 14:00:00"),
+        ("2026-09-18 16:30", "1wh", "receipt", "exact", "2026-09-20 09:30:00"),
+        ("2026-09-18 16:30", "1wh", "next_day", "exact", "2026-09-20 10:00:00"),
+        ("2026-09-18 16:30", "1wh", "receipt", "end_of_day", "2026-09-20 17:00:00"),
+        ("2026-09-18 10:00", "3d", "receipt", "exact", "2026-09-21 10:00:00"),
+        ("2026-09-18 10:00", "3d", "receipt", "end_of_day", "2026-09-21 23:59:59"),
+        ("2026-09-18 10:00", "3d", "next_day", "exact", "2026-09-21 23:59:59"),
+        ("2026-09-18 10:00", "1wd", "receipt", "exact", "2026-09-20 10:00:00"),
+        ("2026-09-18 10:00", "1wd", "receipt", "end_of_day", "2026-09-20 17:00:00"),
+        ("2026-09-18 17:00", "1wd", "receipt", "exact", "2026-09-20 17:00:00"),
+        ("2026-09-18 17:30", "1wd", "receipt", "exact", "2026-09-20 17:00:00"),
+        ("2026-09-19 10:00", "1wd", "next_working_instant", "exact", "2026-09-20 17:00:00"),
+        ("2026-09-19 10:00", "0m", "receipt", "exact", "2026-09-19 10:00:00"),
+        ("2026-09-19 10:00", "0wd", "receipt", "exact", "2026-09-19 10:00:00"),
+    ],
+)
+def test_every_unit_under_every_rule(start: str, limit: str, start_rule: str, due_rule: str, due: str) -> None:
+    """One row per unit and rule, over a worked Sunday (2026-09-20)."""
+    assert show(CHINA.add(ms(start), limit, start_rule, due_rule).at) == due  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("at", "limit", "earlier"),
+    [
+        ("2026-09-24 17:00", "1wd", "2026-09-23 17:00:00"),
+        ("2026-09-20 17:00", "1wd", "2026-09-18 17:00:00"),
+        ("2026-09-20 10:00", "1wd", "2026-09-18 10:00:00"),
+        ("2026-09-19 12:00", "1wd", "2026-09-17 17:00:00"),
+        ("2026-09-20 10:00", "2wh", "2026-09-18 16:00:00"),
+        ("2026-09-20 10:00", "1d", "2026-09-19 10:00:00"),
+        ("2026-09-20 10:00", "90m", "2026-09-20 08:30:00"),
+    ],
+)
+def test_subtract_goes_back_over_rest_days(at: str, limit: str, earlier: str) -> None:
+    """A warning `1wd` before the close of a working day comes at the close of the one before."""
+    assert show(CHINA.subtract(ms(at), limit)) == earlier
+
+
+def test_percent_counts_open_time_for_working_units() -> None:
+    """80 % of a working limit is 80 % of its office hours, not of the nights and rest days."""
+    due = CHINA.add(ms("2026-09-18 10:00"), "5wd", "next_day")
+    assert show(CHINA.percent(due.anchor, due.at, 80, "wd")) == "2026-09-23 17:00:00"
+    assert show(CHINA.percent(ms("2026-09-18 10:00"), ms("2026-09-19 10:00"), 50, "h")) == "2026-09-18 22:00:00"
+
+
+@pytest.mark.parametrize("start", ["2026-12-30 10:00", "2027-02-01 10:00", "2035-05-05 10:00", "9998-12-31 10:00"])
+@pytest.mark.parametrize("limit", ["5wd", "100wh"])
+def test_beyond_the_horizon_is_provisional(start: str, limit: str) -> None:
+    """No data: weekends only, marked as provisional, and never an exception, however far."""
+    assert CHINA.add(ms(start), limit, "next_day").provisional
+    assert not CHINA.add(ms("2026-12-23 10:00"), "5wd", "next_day").provisional
+
+
+def test_before_the_first_published_day_is_provisional() -> None:
+    assert CHINA.add(ms("2025-06-02 10:00"), "1wd").provisional
+    assert CHINA.add(ms("1949-10-01 10:00"), "1wd", "next_day").provisional
+
+
+def test_natural_limits_need_no_calendar() -> None:
+    assert not CHINA.add(ms("2031-01-01 10:00"), "24h").provisional
+    assert CHINA.add(ms("2031-01-01 10:00"), "24h", "next_working_instant").provisional
+
+
+def test_layers_lie_over_each_other() -> None:
+    """A city's day off, its summer hours and its worked day win over the nation's; the earliest horizon counts."""
+    nation = Layer(id="cn", years=(YEAR,), hours=(OFFICE,), horizon=date(2026, 12, 31))
+    local = Year(year=2026, off=(Off(first=date(2026, 9, 20)),), work=(date(2026, 9, 26),))
+    summer = Hours(open=("09:00-12:00", "14:00-17:30"), since="06-01", until="09-30")
+    city = Layer(id="heze", parent="cn", years=(local,), hours=(OFFICE, summer), horizon=date(2026, 10, 31))
+    merged = Calendar.merge("heze", [nation, city])
+    assert show(merged.add(ms("2026-09-18 10:00"), "1wd", "next_day").at) == "2026-09-21 17:30:00"
+    assert show(merged.add(ms("2026-09-24 10:00"), "1wd", "next_day").at) == "2026-09-26 17:30:00"
+    assert show(merged.add(ms("2026-10-09 10:00"), "1wd", "next_day").at) == "2026-10-10 17:00:00"
+    assert merged.add(ms("2026-11-02 10:00"), "1wd").provisional
+
+
+def test_a_season_may_span_the_new_year() -> None:
+    winter = Hours(open=("09:30-16:00",), since="11-15", until="03-15")
+    calendar = Calendar.build("winter", hours=[OFFICE, winter], years=[YEAR])
+    assert show(calendar.add(ms("2026-01-05 08:00"), "1wd", "next_day").at).endswith("16:00:00")
+    assert show(calendar.add(ms("2026-03-16 08:00"), "1wd", "next_day").at).endswith("17:00:00")
+
+
+@pytest.mark.parametrize(
+    ("hours", "years", "weekend"),
+    [
+        ([], [YEAR], None),
+        ([OFFICE], [YEAR], (1, 2, 3, 4, 5, 6, 7)),
+        ([Hours(open=("12:00-09:00",))], [YEAR], None),
+        ([Hours(open=("09:00-12:00", "11:00-17:00"))], [YEAR], None),
+        ([Hours(open=("09:00-25:00",))], [YEAR], None),
+        ([Hours(open=("nine",))], [YEAR], None),
+        ([OFFICE], [Year(year=2026, off=(Off(first=date(2025, 1, 1)),))], None),
+        ([OFFICE], [Year(year=2026, off=(Off(first=date(2026, 1, 1)),), work=(date(2026, 1, 1),))], None),
+        ([OFFICE], [Year(year=2026, off=(Off(first=date(2026, 1, 2), last=date(2026, 1, 1)),))], None),
+    ],
+)
+def test_wrong_data_are_refused(hours: list[Hours], years: list[Year], weekend: tuple[int, ...] | None) -> None:
+    """Nobody ever working, overlapping hours, a day of another year, a day both off and worked: ValueError when built."""
+    with pytest.raises(ValueError, match=r".+"):
+        Calendar.build("wrong", hours=hours, years=years, weekend=weekend)
+
+
+@pytest.mark.parametrize("text", ["", "5", "wd", "-1d", "5 wd", "1.5h", "5w", "5wdh", "٣d", "1s"])
+def test_a_budget_is_a_number_and_a_unit(text: str) -> None:
+    with pytest.raises(ValueError, match="time limit"):
+        budget(text)
+
+
+def test_budgets_are_read() -> None:
+    assert [budget(text) for text in ("30m", "24h", "2wh", "3d", "15wd")] == [
+        Budget(30, "m"), Budget(24, "h"), Budget(2, "wh"), Budget(3, "d"), Budget(15, "wd"),
+    ]  # fmt: skip
