@@ -1,0 +1,23 @@
+"""What supervisors get on `supervision`: warnings before a due time, overdue clocks, escalations."""
+
+from typing import Annotated
+
+from schemas.fields import CaseId, Count, Model, described
+from schemas.times import Instant
+from schemas.vocabulary import ClockKind, SupervisionStep
+
+
+class Supervision(Model):
+    """督办信息 a clock of a case is about to pass its due time, or has, and who is told."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+    kind: Annotated[ClockKind, described("时限类型", "which clock")]
+    leg: Annotated[str, described("承办分支，空为工单本身", "leg; empty: the case's own")] = ""
+    unit: Annotated[str, described("单位编码", "unit id")] = ""
+    unit_name: Annotated[str, described("单位名称", "its name")] = ""
+    level: Annotated[Count, described("升级层级，0 为预警", "level of the ladder, 0 for a warning")] = 0
+    what: Annotated[SupervisionStep, described("督办方式", "what is done")]
+    due: Annotated[Instant, described("到期时间", "due at")]
+    at: Annotated[Instant, described("时间", "when")]
+    version: Annotated[Count, described("工单版本", "version of the case")]

@@ -1,0 +1,156 @@
+"""
+What passes between us and a unit: a task with its due times, and the unit's reply to it.
+
+A reply echoes the case id and the task id it was given; it counts only if it comes through the
+endpoint that holds the task. A refused reply is answered on the endpoint's own task topic.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, TaskId, Text, UnitId, described, personal
+from schemas.request import CALL_BACK, HANDLE, Attachment, ServiceRequest, missing
+from schemas.times import Instant
+from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
+
+
+class Said(Model):
+    """双语文字 a text in both languages."""
+
+    zh: str
+    en: str
+
+
+class Due(Model):
+    """时限 until when; provisional where the calendar of that year is not out yet."""
+
+    kind: Annotated[ClockKind, described("时限类型", "which clock")]
+    due: Annotated[Instant, described("到期时间", "due at")]
+    provisional: Annotated[Flag, described("暂定（日历未公布）", "provisional: calendar not published")] = False
+
+
+class Why(Model):
+    """分派依据 one column of the rule that matched."""
+
+    column: str
+    value: str
+    cell: str
+
+
+class RuleApplied(Model):
+    """所依规则 the rule that decided, of which version of the catalogue, and why it matched."""
+
+    id: str
+    number: Count
+    catalogue: Count
+    why: tuple[Why, ...] = ()
+
+
+class ReplyUnderReview(Model):
+    """待审核的办理结果 the reply that the reviewer is asked about."""
+
+    result: Annotated[ReplyResult, described("办理结果", "result")]
+    text: Annotated[Text, described("答复内容", "the answer"), personal("content", purpose=HANDLE)] = ""
+    unit: Annotated[UnitId | None, described("承办单位", "by which unit")] = None
+    unit_name: Annotated[str | None, described("承办单位名称", "its name")] = None
+    contacted: Annotated[Flag | None, described("是否已联系诉求人", "whether the applicant was contacted")] = None
+    basis: Annotated[str | None, described("依据", "legal basis")] = None
+    attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments")] = ()
+
+
+class Task(Model):
+    """任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+    task_id: Annotated[TaskId, described("任务编号", "task id")]
+    kind: Annotated[TaskKind, described("任务类型", "kind of task")]
+    part: Annotated[
+        Part | Literal[""], described("承办角色，非承办任务为空", "the unit's part; empty: not a unit's")
+    ] = ""
+    unit: Annotated[UnitId, described("承办单位编码", "unit id")]
+    unit_name: Annotated[str, described("承办单位名称", "name of the unit")]
+    leg: Annotated[str, described("承办分支", "leg")] = ""
+    title: Annotated[str, described("标题", "title"), personal("content", purpose=HANDLE)] = ""
+    request: Annotated[ServiceRequest | None, described("诉求全文", "the whole request")] = None
+    reply_under_review: Annotated[ReplyUnderReview | None, described("待审核结果", "reply to review")] = None
+    rule: Annotated[RuleApplied | None, described("所依规则", "rule applied")] = None
+    due: Annotated[tuple[Due, ...], described("时限", "due times")] = ()
+    allowed: Annotated[tuple[ReplyAction, ...], described("可用动作", "actions that are allowed")] = ()
+    parent_task: Annotated[TaskId | None, described("上级任务", "task of the unit that dispatched further")] = None
+    round: Annotated[Count, described("轮次", "round")] = 0
+    reason: Annotated[str | None, described("原因", "reason: of the return, the refusal, the sending back")] = None
+    version: Annotated[Count, described("工单版本", "version of the case")]
+
+
+class TaskWithdrawn(Model):
+    """任务撤回 nothing more is to be done about this task."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+    task_id: Annotated[TaskId, described("任务编号", "task id")]
+    reason: Annotated[str, described("原因", "why")] = ""
+    at: Annotated[Instant | None, described("时间", "when")] = None
+    version: Annotated[Count, described("工单版本", "version of the case")]
+
+
+class Target(Model):
+    """派单去向 to which unit, in which part."""
+
+    unit: Annotated[UnitId, described("单位编码", "unit id")]
+    part: Annotated[Part, described("承办角色", "part")] = Part.LEAD
+
+
+_NEEDED: dict[ReplyAction, tuple[str, ...]] = {
+    ReplyAction.REPLY: ("result", "text"),
+    ReplyAction.RETURN: ("reason",),
+    ReplyAction.SEND_BACK: ("reason",),
+    ReplyAction.SUB_DISPATCH: ("units",),
+    ReplyAction.DISPATCH: ("targets",),
+}
+"""What an action cannot do without."""
+
+
+class Reply(Model):
+    """答复 what a unit says about one task."""
+
+    case_id: Annotated[CaseId, described("工单内部编号，照抄任务", "case id, as in the task")]
+    task_id: Annotated[TaskId, described("任务编号，照抄任务", "task id, as in the task")]
+    action: Annotated[ReplyAction, described("动作", "action")]
+    result: Annotated[ReplyResult | None, described("办理结果（提交办理结果时必填）", "result, for reply")] = None
+    text: Annotated[Text | None, described("答复内容", "the answer"), personal("content", purpose=HANDLE)] = None
+    contacted: Annotated[Flag | None, described("是否已联系诉求人", "whether the applicant was contacted")] = None
+    contacted_at: Annotated[Instant | None, described("联系时间", "when contacted")] = None
+    contact_method: Annotated[
+        Line | None, described("联系方式", "how contacted"), personal("contact", purpose=CALL_BACK)
+    ] = None
+    basis: Annotated[Line | None, described("依据", "legal basis")] = None
+    attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments", max_length=50)] = ()
+    reason: Annotated[Line | None, described("原因（退单、退回重办必填）", "reason, for return and send_back")] = None
+    proposed_unit: Annotated[UnitId | None, described("建议承办单位", "unit proposed instead")] = None
+    units: Annotated[tuple[UnitId, ...], described("转派单位", "units, for sub_dispatch", max_length=50)] = ()
+    targets: Annotated[tuple[Target, ...], described("派单去向", "targets, for dispatch", max_length=50)] = ()
+    receipt_no: Annotated[Name | None, described("接收回执号", "receipt number, for confirm_receipt")] = None
+
+    @model_validator(mode="after")
+    def _action_is_complete(self) -> Self:
+        for field in _NEEDED.get(self.action, ()):
+            if not getattr(self, field):
+                raise missing(field)
+        return self
+
+
+class ReplyRefused(Model):
+    """答复被拒 a reply that did not take effect, and why; the fields it could be read from are echoed."""
+
+    case_id: Annotated[CaseId | None, described("工单内部编号", "case id")] = None
+    task_id: Annotated[TaskId | None, described("任务编号", "task id")] = None
+    action: Annotated[ReplyAction | None, described("动作", "action")] = None
+    code: Annotated[Code, described("代码", "code")]
+    pointer: Annotated[str | None, Field(max_length=500), described("出错位置", "JSON pointer to the fault")] = None
+    text: Annotated[Said, described("说明", "explanation")]
+    state: Annotated[str | None, described("当前状态", "state the case was in")] = None
+    source: Annotated[str | None, described("原消息位置（主题-分区-偏移）", "topic-partition-offset of the reply")] = (
+        None
+    )
