@@ -1,0 +1,82 @@
+"""
+What of each event may stand in the read model's timeline: an allow-list.
+
+Codes, numbers, units, rules, times and texts of the catalogue are kept. What a citizen or an official
+wrote (request, supplement, reply, reasons) and the query code are withheld: the read model is made for
+many eyes. A field is in one of the two tables or a test fails, so a new field needs a decision.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from workflows import events as ev
+
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "CaseRegistered": (
+        "channel", "ref", "number", "received_at", "centre", "appeal_kind", "region", "calendar", "category", "matter", "urgency", "excluded",
+    ),
+    "DuplicateReceived": (),
+    "IdReused": ("digest",),
+    "EmergencyRedirected": ("task", "unit", "endpoint"),
+    "RedirectConfirmed": ("receipt_no",),
+    "CaseAnsweredAtOnce": (),
+    "CaseRouted": ("rule", "number", "catalogue", "outcome", "policy", "why"),
+    "CaseAccepted": ("by",),
+    "RefusalProposed": ("task", "endpoint", "ground", "basis", "where_to_turn"),
+    "RefusalRejected": (),
+    "CaseRefused": ("ground", "basis", "where_to_turn"),
+    "TriageAsked": ("task", "endpoint", "reason"),
+    "TriageEnded": ("task",),
+    "StageOpened": ("stage", "name"),
+    "CaseSupplemented": (),
+    "CaseWithdrawn": (),
+    "CaseEvaluated": ("grade",),
+    "CaseClosed": ("reason",),
+    "CaseArchived": (),
+    "LegDispatched": ("leg", "task", "unit", "unit_name", "endpoint", "part", "parent", "function", "matter", "stage", "blocking"),
+    "LegSigned": ("leg", "deemed"),
+    "LegReturnAsked": ("leg", "task", "endpoint", "proposed"),
+    "LegReturned": ("leg",),
+    "LegReturnRejected": ("leg",),
+    "LegReplied": ("leg", "result", "contacted", "task", "endpoint"),
+    "LegReviewPassed": ("leg",),
+    "LegSentBack": ("leg", "round"),
+    "LegWithdrawn": ("leg",),
+    "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "anchor", "due", "provisional"),
+    "ClockStopped": ("kind", "of", "consumed", "met"),
+    "ClockResumed": ("kind", "of"),
+    "ClockWarned": ("kind", "of", "due", "unit", "endpoint"),
+    "ClockOverdue": ("kind", "of", "due", "unit", "endpoint"),
+    "CaseEscalated": ("kind", "of", "level", "unit", "endpoint", "what"),
+    "CommandRefused": ("action", "code", "state", "endpoint", "channel", "task"),
+}  # fmt: skip
+
+WITHHELD: Mapping[str, tuple[str, ...]] = {
+    "CaseRegistered": ("query_code", "digest", "request", "centre_endpoint"),
+    "CaseSupplemented": ("body",),
+    "CaseWithdrawn": ("body",),
+    "CaseClosed": ("result",),
+    "LegReturnAsked": ("reason",),
+    "LegReplied": ("text", "basis"),
+    "LegSentBack": ("reason",),
+    "ClockStarted": ("marks",),
+}
+
+WORDS = frozenset({"keywords", "form"})
+"""Rule columns that match a citizen's own words: of a reason only the rule's cell is kept."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def detail(event: ev.Event) -> str:
+    """The kept fields of an event as a JSON object; what equals its default is left out."""
+    kept = {name: getattr(event, name) for name in KEPT.get(type(event).__name__, ())}
+    if "why" in kept:
+        kept["why"] = [_without_words(reason) for reason in kept["why"]]
+    return _encode({name: value for name, value in kept.items() if value not in ("", 0, ())}).decode()
+
+
+def _without_words(reason: Any) -> Any:
+    return msgspec.structs.replace(reason, value="") if reason.column in WORDS else reason
