@@ -46,7 +46,7 @@ _BEFORE, _AFTER = 400, 5 * 366
 # -- what people edit: one layer per file of catalog/calendars/ -----------------------------------
 
 
-class Off(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Rest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Days off from `first` to `last`, both included (`last` left out: one day)."""
 
     first: date
@@ -59,7 +59,7 @@ class Year(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     year: int
     source: str = ""
-    off: tuple[Off, ...] = ()
+    rest: tuple[Rest, ...] = ()
     work: tuple[date, ...] = ()
 
 
@@ -179,7 +179,7 @@ class Calendar(Struct, frozen=True):
 
     @staticmethod
     def build(
-        id: str,
+        name: str,
         *,
         hours: Sequence[Hours],
         years: Sequence[Year] = (),
@@ -188,16 +188,18 @@ class Calendar(Struct, frozen=True):
     ) -> "Calendar":
         """A calendar of one layer; ValueError where its data are wrong or nobody ever works."""
         rest = None if weekend is None else tuple(weekend)
-        return Calendar.merge(id, [Layer(id=id, hours=tuple(hours), years=tuple(years), horizon=horizon, weekend=rest)])
+        return Calendar.merge(
+            name, [Layer(id=name, hours=tuple(hours), years=tuple(years), horizon=horizon, weekend=rest)]
+        )
 
     @staticmethod
-    def merge(id: str, layers: Sequence[Layer]) -> "Calendar":
+    def merge(name: str, layers: Sequence[Layer]) -> "Calendar":
         """The calendar in force where these layers hold, from the most general to the most special one."""
         rules = _rules(layers)
         first, horizon = _published(layers)
         if not any(map(rules.of, range(horizon + 1, horizon + 367))):
-            raise ValueError(f"calendar {id}: beyond its horizon nobody ever works")
-        return _tabled(id, first, horizon, rules, first - _BEFORE, horizon + _AFTER)
+            raise ValueError(f"calendar {name}: beyond its horizon nobody ever works")
+        return _tabled(name, first, horizon, rules, first - _BEFORE, horizon + _AFTER)
 
     def add(self, start: int, limit: str, start_rule: StartRule = "receipt", due_rule: DueRule = "exact") -> Due:
         """When `limit`, counted from `start`, has run out."""
@@ -340,10 +342,10 @@ class Calendar(Struct, frozen=True):
         return _tabled(self.id, self.first, self.horizon, self.rules, min(days) - reach, max(days) + reach)
 
 
-def _tabled(id: str, first: int, horizon: int, rules: Rules, start: int, end: int) -> Calendar:
+def _tabled(name: str, first: int, horizon: int, rules: Rules, start: int, end: int) -> Calendar:
     hours = tuple(map(rules.of, range(start, end + 1)))
     return Calendar(
-        id=id, first=first, horizon=horizon, rules=rules, start=start, hours=hours,
+        id=name, first=first, horizon=horizon, rules=rules, start=start, hours=hours,
         opened=tuple(accumulate(map(_length, hours), initial=0)),
         before=tuple(accumulate(map(bool, hours), initial=0)),
         worked=tuple(index for index, intervals in enumerate(hours) if intervals),
@@ -386,10 +388,10 @@ def _rules(layers: Sequence[Layer]) -> Rules:
 
 
 def _days(layer: str, year: Year) -> tuple[set[int], set[int]]:
-    off = {day for span in year.off for day in range(_number(span.first), _number(span.last or span.first) + 1)}
+    off = {day for span in year.rest for day in range(_number(span.first), _number(span.last or span.first) + 1)}
     work = {_number(day) for day in year.work}
     stray = [day for day in off | work if date.fromordinal(_EPOCH + day).year != year.year]
-    if stray or off & work or any(span.last and span.last < span.first for span in year.off):
+    if stray or off & work or any(span.last and span.last < span.first for span in year.rest):
         raise ValueError(f"calendar {layer}: {year.year} has days of another year, twice or in the wrong order")
     return off, work
 

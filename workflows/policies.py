@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class Warning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EarlyWarning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When to warn: after `percent` of the budget, or `before` the due (`1wd`); exactly one of the two."""
 
     percent: int = 0
@@ -40,7 +40,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     start: Literal["receipt", "next_working_instant", "next_day"] = "receipt"
     due: Literal["exact", "end_of_day"] = "exact"
     on_due: Literal["overdue", "deem_signed"] = "overdue"
-    warn: tuple[Warning, ...] = ()
+    warn: tuple[EarlyWarning, ...] = ()
     ladder: tuple[Step, ...] = ()
 
 

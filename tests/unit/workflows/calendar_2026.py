@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from workflows.calendars import Calendar, Hours, Off, Year
+from workflows.calendars import Calendar, Hours, Rest, Year
 
 OFF = (
     ("01-01", "01-03"), ("02-15", "02-23"), ("04-04", "04-06"), ("05-01", "05-05"),
@@ -17,7 +17,7 @@ def day(month_day: str) -> date:
 
 YEAR = Year(
     year=2026,
-    off=tuple(Off(first=day(first), last=day(last)) for first, last in OFF),
+    rest=tuple(Rest(first=day(first), last=day(last)) for first, last in OFF),
     work=tuple(day(text) for text in WORK),
 )
 OFFICE = Hours(open=("09:00-12:00", "13:30-17:00"))

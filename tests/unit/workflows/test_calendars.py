@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.unit.workflows.calendar_2026 import CHINA, OFFICE, YEAR, ms, show
-from workflows.calendars import Budget, Calendar, Hours, Layer, Off, Year, budget, date_of, day_of
+from workflows.calendars import Budget, Calendar, Hours, Layer, Rest, Year, budget, date_of, day_of
 
 GOLDEN = [
     ("2026-02-13", 1, "2026-02-14"),
@@ -116,7 +116,7 @@ def test_natural_limits_need_no_calendar() -> None:
 def test_layers_lie_over_each_other() -> None:
     """A city's day off, its summer hours and its worked day win over the nation's; the earliest horizon counts."""
     nation = Layer(id="cn", years=(YEAR,), hours=(OFFICE,), horizon=date(2026, 12, 31))
-    local = Year(year=2026, off=(Off(first=date(2026, 9, 20)),), work=(date(2026, 9, 26),))
+    local = Year(year=2026, rest=(Rest(first=date(2026, 9, 20)),), work=(date(2026, 9, 26),))
     summer = Hours(open=("09:00-12:00", "14:00-17:30"), since="06-01", until="09-30")
     city = Layer(id="heze", parent="cn", years=(local,), hours=(OFFICE, summer), horizon=date(2026, 10, 31))
     merged = Calendar.merge("heze", [nation, city])
@@ -142,9 +142,9 @@ def test_a_season_may_span_the_new_year() -> None:
         ([Hours(open=("09:00-12:00", "11:00-17:00"))], [YEAR], None),
         ([Hours(open=("09:00-25:00",))], [YEAR], None),
         ([Hours(open=("nine",))], [YEAR], None),
-        ([OFFICE], [Year(year=2026, off=(Off(first=date(2025, 1, 1)),))], None),
-        ([OFFICE], [Year(year=2026, off=(Off(first=date(2026, 1, 1)),), work=(date(2026, 1, 1),))], None),
-        ([OFFICE], [Year(year=2026, off=(Off(first=date(2026, 1, 2), last=date(2026, 1, 1)),))], None),
+        ([OFFICE], [Year(year=2026, rest=(Rest(first=date(2025, 1, 1)),))], None),
+        ([OFFICE], [Year(year=2026, rest=(Rest(first=date(2026, 1, 1)),), work=(date(2026, 1, 1),))], None),
+        ([OFFICE], [Year(year=2026, rest=(Rest(first=date(2026, 1, 2), last=date(2026, 1, 1)),))], None),
     ],
 )
 def test_wrong_data_are_refused(hours: list[Hours], years: list[Year], weekend: tuple[int, ...] | None) -> None:
