@@ -1,0 +1,1 @@
+"""Channels: whoever hands us requests, one adapter per kind of channel."""
