@@ -155,8 +155,11 @@ class ReadModel:
     def file(self, case: CaseRow) -> CaseFile:
         """Everything about one case, its timeline and deliveries in their order."""
         with self._engine.connect() as db:
-            rows = {table: list(_of_cases(db, table, [case.case_id])) for table in (t.TIMELINE, t.LEGS, t.CLOCKS, t.DELIVERIES)}
-            delivered = {partition: upto for partition, upto in db.execute(select(t.DELIVERED))}
+            rows = {
+                table: list(_of_cases(db, table, [case.case_id]))
+                for table in (t.TIMELINE, t.LEGS, t.CLOCKS, t.DELIVERIES)
+            }
+            delivered = {row[0]: row[1] for row in db.execute(select(t.DELIVERED))}
         return CaseFile(
             case,
             [StepRow(*row) for row in sorted(rows[t.TIMELINE])],
@@ -198,7 +201,9 @@ def _at(slot: Slot) -> Any:
 
 def _advance(db: Connection, slot: Slot, first: int, following: int) -> None:
     """Move a slot's offset on, if it is where the batch begins. The first of a transaction's writes: it takes the lock."""
-    moved = db.execute(update(t.OFFSETS).where(_at(slot), t.OFFSETS.c.next_offset == first).values(next_offset=following))
+    moved = db.execute(
+        update(t.OFFSETS).where(_at(slot), t.OFFSETS.c.next_offset == first).values(next_offset=following)
+    )
     if moved.rowcount == 1:
         return
     if db.execute(select(t.OFFSETS).where(_at(slot))).first() is not None:

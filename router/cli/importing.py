@@ -16,12 +16,22 @@ import rich.progress
 import typer
 from rich.console import Console
 
-from adapters.channels.files import Foreign, LineFault, Vocabularies, read_appeals, read_nyc311, read_vocabulary, to_event
+from adapters.channels.files import (
+    Foreign,
+    LineFault,
+    Vocabularies,
+    read_appeals,
+    read_nyc311,
+    read_vocabulary,
+    to_event,
+)
 from router.operate.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="导入 / imports")
 
-File = Annotated[Path, typer.Argument(help="要导入的文件 / the file to import", exists=True, dir_okay=False, readable=True)]
+File = Annotated[
+    Path, typer.Argument(help="要导入的文件 / the file to import", exists=True, dir_okay=False, readable=True)
+]
 Reader = Callable[[Iterable[str]], Iterator[Foreign | LineFault]]
 Lang = Annotated[str, typer.Option("--lang", help="zh | en")]
 
@@ -71,7 +81,12 @@ def _import(file: Path, read: Reader, channel: str, names: dict[str, str], lang:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with _lines(file, console) as lines:
-            counts = _write(read(lines), channel, vocabularies, lambda fault: console.print(_said(fault, texts, lang or settings.lang)))
+            counts = _write(
+                read(lines),
+                channel,
+                vocabularies,
+                lambda fault: console.print(_said(fault, texts, lang or settings.lang)),
+            )
     except UnicodeDecodeError:
         console.print(f"不是 UTF-8 / not UTF-8: {file.name}")
         raise typer.Exit(2) from None
@@ -84,10 +99,21 @@ def _import(file: Path, read: Reader, channel: str, names: dict[str, str], lang:
 
 def _lines(file: Path, console: Console) -> AbstractContextManager[TextIO]:
     """The file as text, with a progress bar where a person is looking."""
-    return rich.progress.open(file, "r", encoding="utf-8-sig", newline="", description=file.name, console=console, disable=not console.is_terminal, transient=True)
+    return rich.progress.open(
+        file,
+        "r",
+        encoding="utf-8-sig",
+        newline="",
+        description=file.name,
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
 
 
-def _write(found: Iterator[Foreign | LineFault], channel: str, vocabularies: Vocabularies, report: Callable[[LineFault], None]) -> Counter[str]:
+def _write(
+    found: Iterator[Foreign | LineFault], channel: str, vocabularies: Vocabularies, report: Callable[[LineFault], None]
+) -> Counter[str]:
     """Each line to stdout as an event, or to `report` as a fault; counts events, faults and what no table knew."""
     counts: Counter[str] = Counter()
     for line in found:

@@ -57,7 +57,11 @@ def add_events(batch: Batch, partition: int, offset: int, record: ev.EventRecord
     """Fold one record of `case.events` into the batch."""
     for step, event in enumerate(record.events):
         name = f"{type(event).__name__}.v1"
-        batch.timeline.append(StepRow(partition, offset, step, record.case, record.version, record.at, name, record.catalogue, detail(event)))
+        batch.timeline.append(
+            StepRow(
+                partition, offset, step, record.case, record.version, record.at, name, record.catalogue, detail(event)
+            )
+        )
         _fold(batch, record, event)
     case = batch.folded.cases.get(record.case)
     if case is not None:
@@ -175,14 +179,16 @@ def _clock_started(batch: Batch, _: CaseRow, record: ev.EventRecord, event: ev.C
         policy=event.policy,
         calendar=event.calendar,
         budget=event.budget,
-        start=getattr(event, "start", ""),
+        start=event.start,
         anchor=event.anchor,
         due=event.due,
         provisional=event.provisional,
     )
 
 
-def _on_clock(change: Callable[[ClockRow, ev.EventRecord, Any], None]) -> Callable[[Batch, CaseRow, ev.EventRecord, Any], None]:
+def _on_clock(
+    change: Callable[[ClockRow, ev.EventRecord, Any], None],
+) -> Callable[[Batch, CaseRow, ev.EventRecord, Any], None]:
     """A fold of an event that concerns a clock which was started before."""
 
     def fold(batch: Batch, _: CaseRow, record: ev.EventRecord, event: Any) -> None:

@@ -44,7 +44,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "LegReviewPassed": ("leg",),
     "LegSentBack": ("leg", "round"),
     "LegWithdrawn": ("leg",),
-    "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "anchor", "due", "provisional"),
+    "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "start", "anchor", "due", "provisional"),
     "ClockStopped": ("kind", "of", "consumed", "met"),
     "ClockResumed": ("kind", "of"),
     "ClockWarned": ("kind", "of", "due", "unit", "endpoint"),

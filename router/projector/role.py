@@ -25,7 +25,9 @@ log = structlog.get_logger()
 
 RECORDS = Counter("duokua_projector_records", "Records of the log written to the read model", ["topic"])
 UNREADABLE = Counter("duokua_projector_unreadable", "Records passed over because this code cannot read them", ["topic"])
-BEHIND = Gauge("duokua_projector_behind_records", "Offsets of the log that the read model does not reflect yet", ["topic"])
+BEHIND = Gauge(
+    "duokua_projector_behind_records", "Offsets of the log that the read model does not reflect yet", ["topic"]
+)
 
 MAX_RECORDS = 2000
 DELIVERED_EVERY = 1.0
@@ -71,7 +73,10 @@ async def _start(reader: Any, projection: "Projection", slots: list[TopicPartiti
     beginning = await reader.beginning_offsets(slots)
     for tp in slots:
         reader.seek(tp, held.get((tp.topic, tp.partition), beginning[tp]))
-    log.info("projector.started", offsets={f"{tp.topic}/{tp.partition}": held.get((tp.topic, tp.partition), 0) for tp in slots})
+    log.info(
+        "projector.started",
+        offsets={f"{tp.topic}/{tp.partition}": held.get((tp.topic, tp.partition), 0) for tp in slots},
+    )
 
 
 async def _project(projection: "Projection", batch: Mapping[TopicPartition, list[Any]]) -> bool:
@@ -84,7 +89,9 @@ async def _project(projection: "Projection", batch: Mapping[TopicPartition, list
     return True
 
 
-async def _look(reader: Any, delivery: Any, projection: "Projection", slots: list[TopicPartition], outbox: list[TopicPartition]) -> None:
+async def _look(
+    reader: Any, delivery: Any, projection: "Projection", slots: list[TopicPartition], outbox: list[TopicPartition]
+) -> None:
     """Note how far delivery is, and how far behind the read model is."""
     delivered = {tp.partition: upto for tp in outbox if (upto := await delivery.committed(tp)) is not None}
     await asyncio.to_thread(projection.note_delivered, delivered)
@@ -130,7 +137,9 @@ class Projection:
             self._model.note_delivered(changed)
             self._delivered |= changed
 
-    def _decoded(self, read: Mapping[TopicPartition, list[Any]], decode: Callable[[bytes], Any]) -> list[tuple[int, int, Any]]:
+    def _decoded(
+        self, read: Mapping[TopicPartition, list[Any]], decode: Callable[[bytes], Any]
+    ) -> list[tuple[int, int, Any]]:
         wanted = [(tp, r) for tp, records in read.items() if self._decoders[tp.topic] is decode for r in records]
         return [(tp.partition, r.offset, record) for tp, r in wanted if (record := _read(tp, r, decode)) is not None]
 

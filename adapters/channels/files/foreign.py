@@ -48,7 +48,9 @@ class Foreign:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def to_event(foreign: Foreign, channel: str, root: str, vocabularies: Vocabularies) -> tuple[dict[str, Any], frozenset[str]]:
+def to_event(
+    foreign: Foreign, channel: str, root: str, vocabularies: Vocabularies
+) -> tuple[dict[str, Any], frozenset[str]]:
     """
     The CloudEvent (structured mode) of a foreign request, and which kinds of its words no table knows.
 
@@ -62,8 +64,16 @@ def to_event(foreign: Foreign, channel: str, root: str, vocabularies: Vocabulari
     data["place"] = {"region": known.get("place") or root, **foreign.place}
     data |= {name: known[kind] for kind, name in TRANSLATED.items() if known.get(kind)}
     _check(foreign.line, data)
-    event = {"specversion": "1.0", "id": foreign.ref, "source": f"/channels/{channel}", "type": REQUEST_SUBMITTED, "time": when}
-    return event | {"datacontenttype": "application/json", "data": data}, frozenset(k for k, ours in known.items() if not ours)
+    event = {
+        "specversion": "1.0",
+        "id": foreign.ref,
+        "source": f"/channels/{channel}",
+        "type": REQUEST_SUBMITTED,
+        "time": when,
+    }
+    return event | {"datacontenttype": "application/json", "data": data}, frozenset(
+        k for k, ours in known.items() if not ours
+    )
 
 
 TRANSLATED = {"category": "appeal_category", "medium": "medium"}

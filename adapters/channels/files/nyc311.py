@@ -51,7 +51,11 @@ def _request(number: int, row: Mapping[str, str]) -> Foreign:
         happened=_moment(number, row["Created Date"].strip()),
         title=": ".join(_cells(row, ("Complaint Type", "Descriptor"))),
         text="\n".join(f"{name}: {row[name].strip()}" for name in TOLD if row.get(name, "").strip()),
-        words={"category": row["Complaint Type"], "place": row.get("Borough", ""), "medium": row.get("Open Data Channel Type", "")},
+        words={
+            "category": row["Complaint Type"],
+            "place": row.get("Borough", ""),
+            "medium": row.get("Open Data Channel Type", ""),
+        },
         place=_place(number, row),
     )
 

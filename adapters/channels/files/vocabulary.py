@@ -9,4 +9,6 @@ def read_vocabulary(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        return {row[0].strip(): row[1].strip() for row in list(csv.reader(lines))[1:] if len(row) > 1 and row[1].strip()}
+        return {
+            row[0].strip(): row[1].strip() for row in list(csv.reader(lines))[1:] if len(row) > 1 and row[1].strip()
+        }

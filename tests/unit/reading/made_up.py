@@ -42,17 +42,41 @@ def registered(case: str, number: str, channel: str = "website", ref: str = "r-1
 
 def record(case: str, version: int, *happened: ev.AnyEvent, at: int = 0, number: str = "370000-1") -> ev.EventRecord:
     return ev.EventRecord(
-        case=case, version=version, at=at or NINE + version * HOUR, cause=f"cause-{version}", number=number, catalogue=1, events=happened
+        case=case,
+        version=version,
+        at=at or NINE + version * HOUR,
+        cause=f"cause-{version}",
+        number=number,
+        catalogue=1,
+        events=happened,
     )
 
 
 def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1") -> list[ev.EventRecord]:
     """Registered, routed, dispatched, returned, dispatched anew, signed, warned, overdue, escalated, replied, sent back, passed, closed."""
-    leg = ev.LegDispatched(leg="l1", task="t1", unit="371702.urban", unit_name="牡丹区城管局", endpoint="desk", part="lead", function="urban-management")
-    anew = ev.LegDispatched(leg="l2", task="t2", unit="371702.water", unit_name="牡丹区水务局", endpoint="water", part="lead", function="water")
-    below = ev.LegDispatched(leg="l3", task="t3", unit="371702001.station", unit_name="西城街道", endpoint="desk", part="sub", parent="l2")
+    leg = ev.LegDispatched(
+        leg="l1",
+        task="t1",
+        unit="371702.urban",
+        unit_name="牡丹区城管局",
+        endpoint="desk",
+        part="lead",
+        function="urban-management",
+    )
+    anew = ev.LegDispatched(
+        leg="l2",
+        task="t2",
+        unit="371702.water",
+        unit_name="牡丹区水务局",
+        endpoint="water",
+        part="lead",
+        function="water",
+    )
+    below = ev.LegDispatched(
+        leg="l3", task="t3", unit="371702001.station", unit_name="西城街道", endpoint="desk", part="sub", parent="l2"
+    )
     finish = ev.ClockStarted(
-        kind="finish", of="", policy="sd-hotline", calendar="cn", budget="5wd", anchor=NINE, due=NINE + 50 * HOUR,
+        kind="finish", of="", policy="sd-hotline", calendar="cn", budget="5wd", start="next_day", anchor=NINE, due=NINE + 50 * HOUR,
         provisional=True, marks=(ev.Mark(at=NINE + 40 * HOUR, what="warn"),),
     )  # fmt: skip
     why = (Reason(column="category", value="0203", cell="02"), Reason(column="keywords", value=SECRET, cell="积水"))
@@ -75,11 +99,16 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
             ev.CaseEscalated(kind="finish", of="", level=1, unit="371700.water", endpoint="desk", what="urge"),
         ),
         (
-            ev.LegReplied(leg="l2", result="solved", text=SECRET, contacted=True, basis=SECRET, task="t10", endpoint="desk"),
+            ev.LegReplied(
+                leg="l2", result="solved", text=SECRET, contacted=True, basis=SECRET, task="t10", endpoint="desk"
+            ),
             ev.ClockStopped(kind="finish", of="", consumed=60 * HOUR, met=False),
         ),
         (ev.LegSentBack(leg="l2", reason=SECRET, round=2), ev.ClockResumed(kind="finish", of="")),
-        (ev.LegReplied(leg="l2", result="solved", text=SECRET), ev.ClockStopped(kind="finish", of="", consumed=70 * HOUR, met=False)),
+        (
+            ev.LegReplied(leg="l2", result="solved", text=SECRET),
+            ev.ClockStopped(kind="finish", of="", consumed=70 * HOUR, met=False),
+        ),
         (ev.LegReviewPassed(leg="l2"), ev.CaseClosed(reason="solved", result=SECRET)),
     ]
     return [record(case, version, *happened, number=number) for version, happened in enumerate(steps, 1)]
@@ -87,9 +116,15 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
 
 def handed_out(case: str = "case-1") -> list[outgoing.OutboxRecord]:
     """What the engine hands out for the first two records of `whole_life`."""
-    task = outgoing.Message(to="tasks.desk", key=case, id="m1", type="cn.duokua.task.assigned.v1", seq=1, data=Raw(f'"{SECRET}"'.encode()))
-    receipt = outgoing.Message(to="answers.website", key="r-1", id="m2", type="cn.duokua.receipt.issued.v1", seq=1, data=Raw(b"{}"))
-    decide = outgoing.Message(to="tasks.desk", key=case, id="m3", type="cn.duokua.task.assigned.v1", seq=2, data=Raw(b"{}"))
+    task = outgoing.Message(
+        to="tasks.desk", key=case, id="m1", type="cn.duokua.task.assigned.v1", seq=1, data=Raw(f'"{SECRET}"'.encode())
+    )
+    receipt = outgoing.Message(
+        to="answers.website", key="r-1", id="m2", type="cn.duokua.receipt.issued.v1", seq=1, data=Raw(b"{}")
+    )
+    decide = outgoing.Message(
+        to="tasks.desk", key=case, id="m3", type="cn.duokua.task.assigned.v1", seq=2, data=Raw(b"{}")
+    )
     return [
         outgoing.OutboxRecord(case=case, version=1, at=NINE + HOUR, messages=(task, receipt)),
         outgoing.OutboxRecord(case=case, version=2, at=NINE + 2 * HOUR, messages=(decide,)),

@@ -36,7 +36,9 @@ def ran(command: str, file: Path, *more: str) -> tuple[int, list[dict[str, Any]]
 
 def letters(folder: Path, *rows: Any) -> Path:
     file = folder / "letters.jsonl"
-    file.write_text("".join((r if isinstance(r, str) else json.dumps(r, ensure_ascii=False)) + "\n" for r in rows), encoding="utf-8")
+    file.write_text(
+        "".join((r if isinstance(r, str) else json.dumps(r, ensure_ascii=False)) + "\n" for r in rows), encoding="utf-8"
+    )
     return file
 
 
@@ -55,7 +57,11 @@ def test_a_letter_becomes_an_event_in_the_time_of_its_source(catalog: Path) -> N
     assert event["time"] == event["data"]["occurred_at"] == "2020-03-01T08:05:09+08:00"
     assert "received_at" not in event["data"]
     request = ServiceRequest.model_validate(event["data"])
-    assert (request.appeal_category, request.title, request.place and request.place.region) == ("02", "路灯不亮", "370000")
+    assert (request.appeal_category, request.title, request.place and request.place.region) == (
+        "02",
+        "路灯不亮",
+        "370000",
+    )
 
 
 def test_a_foreign_row_becomes_an_event_in_the_time_of_new_york(catalog: Path) -> None:
@@ -63,7 +69,11 @@ def test_a_foreign_row_becomes_an_event_in_the_time_of_new_york(catalog: Path) -
     rows = (ROW, "900002,03/08/2020 03:00:00 AM,,Noise - Made Up,,,,,,UNKNOWN,,")
     code, (winter, summer), _ = ran("nyc311", table(catalog, *rows))
     assert code == 0
-    assert (winter["id"], winter["source"], winter["time"]) == ("nyc311-900001", "/channels/nyc311", "2020-03-08T01:59:59-05:00")
+    assert (winter["id"], winter["source"], winter["time"]) == (
+        "nyc311-900001",
+        "/channels/nyc311",
+        "2020-03-08T01:59:59-05:00",
+    )
     assert summer["time"] == "2020-03-08T03:00:00-04:00"
     request = ServiceRequest.model_validate(winter["data"])
     assert (request.appeal_category, request.medium, request.title) == ("0401", "phone", "Noise - Made Up: Loud Owl")
@@ -76,7 +86,10 @@ def test_an_unmapped_class_is_left_to_triage_and_counted(catalog: Path, category
     """A word that no table translates: no category, the province's root, a count on stderr, exit code 0."""
     code, (event,), said = ran("appeals", letters(catalog, LETTER | {"category": category}), "--lang", "en")
     assert code == 0 and "appeal_category" not in event["data"] and event["data"]["place"]["region"] == "370000"
-    assert "class without a mapping, left to triage: 1" in said and "region without a mapping, given to the province: 1" in said
+    assert (
+        "class without a mapping, left to triage: 1" in said
+        and "region without a mapping, given to the province: 1" in said
+    )
 
 
 def test_places_are_translated_where_the_catalogue_has_a_table(catalog: Path) -> None:

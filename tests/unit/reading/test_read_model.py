@@ -13,14 +13,36 @@ from sqlalchemy import create_engine, inspect, text
 from adapters.clock import Clock
 from adapters.kafka.log import TopicSpec
 from adapters.kafka.memory import MemoryLog
-from adapters.readmodel import Batch, CaseRow, ClockRow, DeliveryRow, LegRow, OffsetMoved, ReadModel, ReadModelMissing, StepRow
+from adapters.readmodel import (
+    Batch,
+    CaseRow,
+    ClockRow,
+    DeliveryRow,
+    LegRow,
+    OffsetMoved,
+    ReadModel,
+    ReadModelMissing,
+    StepRow,
+)
 from adapters.readmodel import tables as t
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.projector import role
 from router.projector.kept import KEPT, WITHHELD
 from router.projector.role import Projection
-from tests.unit.reading.made_up import EVENTS, NINE, OUTBOX, SECRET, Read, handed_out, read, read_outbox, record, registered, whole_life
+from tests.unit.reading.made_up import (
+    EVENTS,
+    NINE,
+    OUTBOX,
+    SECRET,
+    Read,
+    handed_out,
+    read,
+    read_outbox,
+    record,
+    registered,
+    whole_life,
+)
 from workflows import events as ev
 
 SLOT = TopicPartition(EVENTS, 0)
@@ -37,7 +59,9 @@ def opened(folder: Path) -> tuple[ReadModel, Projection]:
 
 def dump(model: ReadModel) -> dict[str, list[tuple[object, ...]]]:
     with model._engine.connect() as db:
-        return {table.name: sorted(tuple(row) for row in db.execute(table.select())) for table in t.METADATA.sorted_tables}
+        return {
+            table.name: sorted(tuple(row) for row in db.execute(table.select())) for table in t.METADATA.sorted_tables
+        }
 
 
 @pytest.fixture
@@ -54,9 +78,18 @@ RENAMED = {
 
 def test_every_row_has_the_columns_of_its_table_in_their_order() -> None:
     """A row is written by position: as many fields as columns, and the same meaning at each place."""
-    for row, table in ((CaseRow, t.CASES), (LegRow, t.LEGS), (ClockRow, t.CLOCKS), (StepRow, t.TIMELINE), (DeliveryRow, t.DELIVERIES)):
+    for row, table in (
+        (CaseRow, t.CASES),
+        (LegRow, t.LEGS),
+        (ClockRow, t.CLOCKS),
+        (StepRow, t.TIMELINE),
+        (DeliveryRow, t.DELIVERIES),
+    ):
         for f, column in zip(fields(row), table.columns, strict=True):
-            assert column.name in (f.name, RENAMED.get(f.name)) or column.name.endswith((f"_{f.name}", "_at")), (f.name, column.name)
+            assert column.name in (f.name, RENAMED.get(f.name)) or column.name.endswith((f"_{f.name}", "_at")), (
+                f.name,
+                column.name,
+            )
 
 
 def test_a_whole_case_is_folded_to_what_stands_at_its_end(tmp_path: Path) -> None:
@@ -65,8 +98,18 @@ def test_a_whole_case_is_folded_to_what_stands_at_its_end(tmp_path: Path) -> Non
     projection.write({SLOT: read(whole_life())})
     (case,) = model.find("370000-1")
     file = model.file(case)
-    assert (case.state, case.close_reason, case.rule, case.rule_number, case.version) == ("closed", "solved", "water", 40, 12)
-    assert [(leg.leg, leg.state, leg.round) for leg in file.legs] == [("l1", "returned", 1), ("l2", "review_passed", 2), ("l3", "dispatched", 1)]
+    assert (case.state, case.close_reason, case.rule, case.rule_number, case.version) == (
+        "closed",
+        "solved",
+        "water",
+        40,
+        12,
+    )
+    assert [(leg.leg, leg.state, leg.round) for leg in file.legs] == [
+        ("l1", "returned", 1),
+        ("l2", "review_passed", 2),
+        ("l3", "dispatched", 1),
+    ]
     (clock,) = file.clocks
     assert (clock.state, clock.provisional, clock.level, clock.budget) == ("missed", True, 1, "5wd")
     assert clock.warned_at and clock.overdue_at
@@ -88,7 +131,9 @@ def test_a_case_is_found_by_number_id_and_by_the_channels_own_id(tmp_path: Path)
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 23), st.integers(0, 23), st.integers(1, 7))
-def test_projecting_any_suffix_again_changes_nothing(tmp_path_factory: pytest.TempPathFactory, once: int, twice: int, size: int) -> None:
+def test_projecting_any_suffix_again_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, once: int, twice: int, size: int
+) -> None:
     """Invariant: after the log's end is reached, replaying any suffix any number of times leaves the same tables."""
     log = read([r for pair in zip(whole_life(), whole_life("case-2", "370000-2", "r-2"), strict=True) for r in pair])
     model, projection = opened(tmp_path_factory.mktemp("readmodel"))
@@ -160,7 +205,9 @@ def test_a_record_that_cannot_be_read_delays_nobody(tmp_path: Path) -> None:
     """An event of a later version is passed over; the records around it are projected."""
     model, projection = opened(tmp_path)
     strange = Read(1, b'{"case":"case-1","version":2,"at":1,"cause":"c","events":[{"type":"CaseSung.v1"}]}')
-    projection.write({SLOT: [Read(0, ev.encode(whole_life()[0])), strange, Read(2, b"\xff"), Read(3, ev.encode(whole_life()[1]))]})
+    projection.write(
+        {SLOT: [Read(0, ev.encode(whole_life()[0])), strange, Read(2, b"\xff"), Read(3, ev.encode(whole_life()[1]))]}
+    )
     (case,) = model.find("case-1")
     assert case.version == 2 and model.offsets() == {(EVENTS, 0): 4}
 
@@ -179,7 +226,11 @@ def test_deliveries_stand_in_the_order_they_were_handed_out(tmp_path: Path) -> N
     projection.write({SLOT: read(whole_life()), OUT: read_outbox(handed_out())})
     projection.note_delivered({0: 1})
     file = model.file(model.find("case-1")[0])
-    assert [(d.destination, d.id, d.seq) for d in file.deliveries] == [("tasks.desk", "m1", 1), ("answers.website", "m2", 1), ("tasks.desk", "m3", 2)]
+    assert [(d.destination, d.id, d.seq) for d in file.deliveries] == [
+        ("tasks.desk", "m1", 1),
+        ("answers.website", "m2", 1),
+        ("tasks.desk", "m3", 2),
+    ]
     assert [d.offset < file.delivered[d.partition] for d in file.deliveries] == [True, True, False]
 
 
@@ -206,8 +257,29 @@ def test_a_missing_read_model_is_said_so(tmp_path: Path) -> None:
 
 def test_the_tables_have_portable_names(model: ReadModel) -> None:
     """No column is a reserved word of the SQL that the databases in question share."""
-    reserved = {"number", "offset", "partition", "state", "level", "type", "of", "to", "at", "function", "result", "start", "end", "key", "value", "order"}
-    columns = {c["name"] for table in inspect(model._engine).get_table_names() for c in inspect(model._engine).get_columns(table)}
+    reserved = {
+        "number",
+        "offset",
+        "partition",
+        "state",
+        "level",
+        "type",
+        "of",
+        "to",
+        "at",
+        "function",
+        "result",
+        "start",
+        "end",
+        "key",
+        "value",
+        "order",
+    }
+    columns = {
+        c["name"]
+        for table in inspect(model._engine).get_table_names()
+        for c in inspect(model._engine).get_columns(table)
+    }
     assert not columns & reserved
 
 
