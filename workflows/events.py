@@ -245,11 +245,11 @@ class ClockStarted(Event, frozen=True):
     calendar: str
     budget: str
     """as in a policy: `5wd`, `24h`, `30m`, ..."""
-    start: str = ""
-    """the policy's start rule that led to `anchor` (receipt | next_working_instant | next_day): why it is due then"""
     anchor: int
     due: int
     provisional: bool = False
+    start: str = ""
+    """the policy's start rule that led to `anchor` (receipt | next_working_instant | next_day): why it is due then"""
     marks: tuple[Mark, ...] = ()
 
 
