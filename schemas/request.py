@@ -6,9 +6,10 @@ knows much, a street terminal little. What is not said is not guessed; `origin`,
 `appeal_kind` default to what the channel's row in the catalogue says.
 """
 
+from math import isfinite
 from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, StrictInt, model_validator
+from pydantic import AfterValidator, Field, JsonValue, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.fields import Code, Flag, Line, Model, Name, Region, Text, UnitId, WrittenText, described, personal
@@ -81,7 +82,7 @@ class Party(Model):
     name: Annotated[Name | None, described("姓名或名称", "name"), personal("identity", purpose=IDENTIFY)] = None
     phone: Annotated[
         str | None,
-        described("联系电话", "phone", pattern=r"^\+?[0-9][0-9 -]{2,23}$"),
+        described("联系电话", "phone", pattern=r"^[0-9+() 转*#,;/-]{3,64}$"),
         personal("contact", purpose=CALL_BACK),
     ] = None
     id_kind: Annotated[IdKind | None, described("证件类型", "kind of identity document")] = None
@@ -99,7 +100,11 @@ class Party(Model):
     @model_validator(mode="after")
     def _number_fits_kind(self) -> Self:
         if self.id_number is not None and self.id_kind is IdKind.USCC and not is_uscc(self.id_number):
-            raise PydanticCustomError("bad_value", "no valid unified social credit code", {"field": "id_number"})
+            raise PydanticCustomError(
+                "bad_value",
+                "no valid unified social credit code",
+                {"field": "id_number", "zh": "不是有效的统一社会信用代码", "en": "no valid unified social credit code"},
+            )
         return self
 
 
@@ -160,12 +165,31 @@ class Material(Model):
     )
 
 
+def _storable(form: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse numbers that JSON cannot carry on unchanged: not finite, or beyond 64 bits."""
+    rest: list[JsonValue] = [form]
+    while rest:
+        match rest.pop():
+            case dict() as members:
+                rest.extend(members.values())
+            case list() as items:
+                rest.extend(items)
+            case float() as number if not isfinite(number):
+                raise PydanticCustomError("bad_value", "a finite number is expected")
+            case int() as number if not -(2**63) <= number < 2**64:
+                raise PydanticCustomError("bad_value", "a number of at most 64 bits is expected")
+    return form
+
+
 class OneThing(Model):
     """高效办成一件事 an application to a package: one form, one set of materials."""
 
     package: Annotated[Code, described("事项包编码", "package id of the catalogue")]
     form: Annotated[
-        dict[str, JsonValue], described("一表申请", "the one form", max_length=200), personal("content", purpose=HANDLE)
+        dict[str, JsonValue],
+        AfterValidator(_storable),
+        described("一表申请", "the one form", max_length=200),
+        personal("content", purpose=HANDLE),
     ] = Field(default_factory=dict)
     materials: Annotated[tuple[Material, ...], described("一套材料", "the one set of materials", max_length=100)] = ()
 
