@@ -1,0 +1,224 @@
+"""
+Simulated departments: what the people behind an endpoint would say about a task, and when.
+
+Pure and seeded: the same task under the same seed brings the same replies, whoever asks and however
+often, so that a simulator that dies and starts again goes on where it was. Delays are office time,
+as texts of the policies (`3wh` = three office hours), counted by whoever knows the calendar.
+
+Behaviours come in shares, as a city's monthly report would show them: most units are prompt, some
+are slow (warned, sometimes overdue), a few are silent until the ladder has gone up, some return what is
+not theirs (退单), some dispatch further to units of their own (转派).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, Protocol
+from uuid import uuid5
+
+from adapters.departments import phrases
+from schemas.ids import NAMESPACE
+from schemas.task import Reply, Target, Task
+from schemas.vocabulary import Part, ReplyAction, TaskKind
+
+__all__ = ["BEHAVIOURS", "Directory", "Planned", "behaviour", "plan", "reply_id"]
+
+Anchor = Literal["assigned", "before_due", "after_due"]
+
+BEHAVIOURS = (("prompt", 48), ("slow", 18), ("silent", 10), ("returning", 11), ("sub_dispatching", 13))
+"""Behaviour of a unit towards one task, in percent."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A reply and when it is given: `delay` (office time) and `minutes` after the anchor, or before the due."""
+
+    anchor: Anchor
+    delay: str
+    minutes: int
+    reply: Reply
+
+
+class Directory(Protocol):
+    """What the people at a desk know of the house: their own units, and whose business something is."""
+
+    def children(self, task: Task) -> Sequence[str]:
+        """Units of the task's own unit to which it may dispatch further, the fittest first."""
+
+    def bearer(self, task: Task) -> str | None:
+        """The unit whose business it seems to be, if anybody's."""
+
+
+def reply_id(reply: Reply, round_: int) -> str:
+    """The CloudEvents id: the same answer to the same round of the same task is the same event."""
+    return str(uuid5(NAMESPACE, f"{reply.task_id}|{reply.action}|{round_}"))
+
+
+def behaviour(task: Task, seed: str) -> str:
+    """How the unit takes this task. What its state does not allow, or what it has no units for, it does not do."""
+    draw = _draw(seed, task, "behaviour")
+    for name, share in BEHAVIOURS:
+        draw -= share
+        if draw < 0:
+            return name
+    raise AssertionError("the shares of BEHAVIOURS are percent")
+
+
+def plan(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """All that the people of the unit will say about this round of the task, in order. Empty: never anything."""
+    if task.kind is not TaskKind.HANDLE:
+        return (_OFFICERS[task.kind](task, directory, seed),)
+    if task.round:
+        return (_planned(task, seed, "assigned", "3wh", ReplyAction.REPLY, **_answer(task, seed)),)
+    if task.part is Part.COPY:
+        return (_sign(task, seed, "2wh"),)
+    return _HANDLERS[behaviour(task, seed)](task, directory, seed)
+
+
+# -- the units that act --------------------------------------------------------------------------------
+
+
+def _prompt(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    hours = 6 + _draw(seed, task, "pace") % 12
+    return _sign(task, seed, "1wh"), _planned(
+        task, seed, "assigned", f"{hours}wh", ReplyAction.REPLY, **_answer(task, seed)
+    )
+
+
+def _slow(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """Signs on the second day and answers shortly before the due (warned), every third one after it (overdue)."""
+    late = _draw(seed, task, "late") < 34
+    anchor: Anchor = "after_due" if late else "before_due"
+    return _sign(task, seed, "6wh"), _planned(
+        task, seed, anchor, "5wh" if late else "2wh", ReplyAction.REPLY, **_answer(task, seed)
+    )
+
+
+def _silent(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """Says nothing until the ladder has gone up; half of them not even then."""
+    if _draw(seed, task, "wakes") < 50:
+        return ()
+    return (_planned(task, seed, "after_due", "3wd", ReplyAction.REPLY, **_answer(task, seed)),)
+
+
+def _returning(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """Not its duty, it says. If the dispatcher does not agree, it works on what comes back to it."""
+    if ReplyAction.RETURN not in task.allowed:
+        return _prompt(task, directory, seed)
+    bearer = directory.bearer(task)
+    proposed = None if bearer == task.unit else bearer
+    reason = _pick(phrases.RETURN_REASONS, seed, task).format(unit=task.unit_name)
+    back = _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, reason=reason, proposed_unit=proposed)
+    return back, _planned(task, seed, "before_due", "4wh", ReplyAction.REPLY, **_answer(task, seed))
+
+
+def _sub_dispatching(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """Signs, hands it to a unit of its own, and puts that unit's reply together before the due."""
+    children = directory.children(task) if task.part is not Part.SUB else ()
+    if not children:
+        return _prompt(task, directory, seed)
+    return (
+        _sign(task, seed, "1wh"),
+        _planned(task, seed, "assigned", "2wh", ReplyAction.SUB_DISPATCH, units=tuple(children[:1])),
+        _planned(task, seed, "before_due", "3wh", ReplyAction.REPLY, **_answer(task, seed)),
+    )
+
+
+_HANDLERS = {
+    "prompt": _prompt,
+    "slow": _slow,
+    "silent": _silent,
+    "returning": _returning,
+    "sub_dispatching": _sub_dispatching,
+}
+
+
+# -- the officers of the centre and of the emergency services ----------------------------------------------
+
+
+def _review(task: Task, directory: Directory, seed: str) -> Planned:
+    """Every sixth first reply is sent back; the second one passes."""
+    if not task.round and ReplyAction.SEND_BACK in task.allowed and _draw(seed, task, "review") < 17:
+        return _planned(
+            task, seed, "assigned", "2wh", ReplyAction.SEND_BACK, reason=_pick(phrases.SENT_BACK, seed, task)
+        )
+    return _planned(task, seed, "assigned", "1wh", ReplyAction.PASS)
+
+
+def _triage(task: Task, directory: Directory, seed: str) -> Planned:
+    unit = directory.bearer(task) or task.unit
+    return _planned(task, seed, "assigned", "1wh", ReplyAction.DISPATCH, targets=(Target(unit=unit),))
+
+
+def _decide_return(task: Task, directory: Directory, seed: str) -> Planned:
+    action = ReplyAction.ACCEPT_RETURN if _draw(seed, task, "return") < 70 else ReplyAction.REJECT_RETURN
+    return _planned(task, seed, "assigned", "1wh", action)
+
+
+def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
+    action = ReplyAction.CONFIRM_REFUSAL if _draw(seed, task, "refusal") < 75 else ReplyAction.REJECT_REFUSAL
+    return _planned(task, seed, "assigned", "2wh", action)
+
+
+def _confirm_receipt(task: Task, directory: Directory, seed: str) -> Planned:
+    """Emergency services answer by the clock on the wall, not by office hours."""
+    return _planned(task, seed, "assigned", "2m", ReplyAction.CONFIRM_RECEIPT, receipt_no=f"JQ-{task.number}")
+
+
+_OFFICERS = {
+    TaskKind.REVIEW: _review,
+    TaskKind.TRIAGE: _triage,
+    TaskKind.DECIDE_RETURN: _decide_return,
+    TaskKind.CONFIRM_REFUSAL: _confirm_refusal,
+    TaskKind.CONFIRM_RECEIPT: _confirm_receipt,
+}
+
+
+# -- words and draws ------------------------------------------------------------------------------------------
+
+
+def _sign(task: Task, seed: str, delay: str) -> Planned:
+    return _planned(task, seed, "assigned", delay, ReplyAction.SIGN)
+
+
+def _planned(task: Task, seed: str, anchor: Anchor, delay: str, action: ReplyAction, **said: object) -> Planned:
+    reply = Reply(case_id=task.case_id, task_id=task.task_id, action=action, **said)  # type: ignore[arg-type]
+    return Planned(anchor, delay, _draw(seed, task, f"minutes {action}") % 40, reply)
+
+
+def _answer(task: Task, seed: str) -> dict[str, object]:
+    """What a reply says: its result in the usual shares, a text that fits it, how the applicant was told."""
+    anonymous = (
+        task.request is not None and task.request.applicant is not None and task.request.applicant.kind == "anonymous"
+    )
+    result, texts = _shared(phrases.ANSWERS, _draw(seed, task, "result"))
+    text = _pick(texts, seed, task).format(unit=task.unit_name, title=task.title)
+    told = not anonymous and _draw(seed, task, "told") < 90
+    said: dict[str, object] = {
+        "result": result,
+        "text": (phrases.AGAIN if task.round else "") + text,
+        "contacted": told,
+    }
+    return said | ({"contact_method": "电话"} if told else {})
+
+
+def _shared(table: Sequence[tuple[int, str, tuple[str, ...]]], draw: int) -> tuple[str, tuple[str, ...]]:
+    for share, result, texts in table:
+        draw -= share
+        if draw < 0:
+            return result, texts
+    raise AssertionError("the shares are percent")
+
+
+def _pick(texts: Sequence[str], seed: str, task: Task) -> str:
+    return texts[_number(seed, task, "text") % len(texts)]
+
+
+def _draw(seed: str, task: Task, what: str) -> int:
+    """0..99, the same for the same seed, task and question."""
+    return _number(seed, task, what) % 100
+
+
+def _number(seed: str, task: Task, what: str) -> int:
+    digest = blake2b(f"{seed}|{task.task_id}|{task.round}|{what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
