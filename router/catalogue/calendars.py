@@ -1,0 +1,107 @@
+"""
+The calendars of a catalogue: layers merged per place, each under a name that never means anything else.
+
+The name is `<layer>@<8 hex digits>` of what was merged. A running clock keeps the name; so that a later
+version can still answer for it, the publisher carries the layers of every calendar it ever published
+in `calendars/retained/`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from router.catalogue.expand import circles
+from router.catalogue.findings import At, Findings
+from router.catalogue.tables import RETAINED, Files, Table, Tables
+from workflows.calendars import Calendar, Layer
+
+Layers = tuple[Layer, ...]
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(tuple[Layer, ...]).decode
+
+
+@dataclass(frozen=True)
+class Calendars:
+    """By name; the layers each was merged from; which one holds in a place (`""`: where no place has its own)."""
+
+    by_id: Mapping[str, Calendar]
+    layers: Mapping[str, Layers]
+    of_place: Mapping[str, str]
+
+
+def calendars_of(files: Files, tables: Tables, findings: Findings) -> Calendars:
+    """Every layer of the folder as a calendar, and the retained ones."""
+    by_id: dict[str, Calendar] = {}
+    layers: dict[str, Layers] = {}
+    of_place: dict[str, str] = {}
+    for layer, merged in _stacks(tables.calendars, findings).items():
+        name = named(merged)
+        at = tables.calendars.spots[layer].at()
+        calendar = _merge(name, merged, at, findings)
+        if calendar is not None:
+            by_id[name], layers[name] = calendar, merged
+            _settle(tables, layer, name, of_place, at, findings)
+    for file in sorted(file for file in files if file.startswith(RETAINED)):
+        _retained(file, files[file], by_id, layers, findings)
+    return Calendars(by_id, layers, of_place)
+
+
+def named(layers: Layers) -> str:
+    """`<last layer>@<hash of all>`"""
+    return f"{layers[-1].id}@{hashlib.sha256(_encode(layers)).hexdigest()[:8]}"
+
+
+def retained(layers: Layers) -> bytes:
+    """How the publisher carries a calendar on."""
+    return _encode(layers)
+
+
+def _stacks(table: Table[Layer], findings: Findings) -> dict[str, Layers]:
+    """Each layer with all it is laid over, the most general first. A circle or a missing parent is a finding."""
+    loose = circles({key: (row.parent, spot.at()) for key, spot, row in table}, findings)
+    stacks = {}
+    for key, spot, row in table:
+        stack = [row]
+        while stack[0].parent and stack[0].id not in loose:
+            above = table.rows.get(stack[0].parent)
+            if above is None:
+                findings.add("dangling", spot.at("parent"), kind="日历层", kind_en="calendar", id=stack[0].parent)
+                break
+            stack.insert(0, above)
+        stacks[key] = tuple(stack)
+    return stacks
+
+
+def _merge(name: str, layers: Layers, at: At, findings: Findings) -> Calendar | None:
+    if not any(layer.hours for layer in layers):
+        return None  # a layer of days only: it is there to be laid under others
+    try:
+        return Calendar.merge(name, layers)
+    except ValueError as error:
+        findings.add("bad_value", at, where=layers[-1].id, problem=error)
+        return None
+
+
+def _settle(tables: Tables, layer: str, name: str, of_place: dict[str, str], at: At, findings: Findings) -> None:
+    place = tables.calendars.rows[layer].place
+    if tables.header and layer == tables.header.default_calendar:
+        of_place[""] = name
+    if not place:
+        return
+    if place in of_place:
+        findings.add("duplicate_id", at, id=place, first=of_place[place])
+    of_place.setdefault(place, name)
+
+
+def _retained(
+    file: str, data: bytes, by_id: dict[str, Calendar], layers: dict[str, Layers], findings: Findings
+) -> None:
+    try:
+        merged = _decode(data)
+        name = named(merged)
+        by_id.setdefault(name, Calendar.merge(name, merged))
+        layers.setdefault(name, merged)
+    except (msgspec.MsgspecError, ValueError, IndexError) as error:
+        findings.add("bad_value", At(file), where=file, problem=type(error).__name__)

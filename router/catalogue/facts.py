@@ -1,0 +1,318 @@
+"""
+The directory as decisions ask it: workflows.facts.Facts over one catalogue version.
+
+On the engine's hot path: what repeats (chains, views, routes, resolutions) is kept in dictionaries
+that are emptied when they grow too large. All answers are functions of the version and the arguments.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from router.catalogue.rows import LEVELS, OneThing
+from router.rules.model import Bearer, Match
+from router.rules.naive import lineage
+from workflows.calendars import Calendar
+from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
+from workflows.policies import Policy
+
+if TYPE_CHECKING:
+    from router.catalogue.catalogue import Catalogue, DirectoryUnit
+
+CENTRE = ("hotline", "triage")
+"""Who holds this function in this role is the centre (热线办) of its place."""
+CACHE = 200_000
+LIVE_KINDS = frozenset({"help", "report", "complaint", "other"})
+"""Kinds of appeal in which a keyword means that it is burning now, not that somebody asks about fires."""
+
+Value = TypeVar("Value")
+
+
+class CatalogueFacts:
+    """Implements workflows.facts.Facts for one Catalogue. Not for several threads."""
+
+    def __init__(self, catalogue: "Catalogue") -> None:
+        self._catalogue = catalogue
+        self.version = catalogue.version
+        self._parents = {code: place.parent for code, place in catalogue.divisions.items()}
+        self._matter_parents = {code: row.parent for code, row in catalogue.matters.items()}
+        self._category_parents = {code: row.parent for code, row in catalogue.categories.items()}
+        self._units = dict(_units(catalogue))
+        self._holders = {key: tuple(self._units[unit] for unit in ids) for key, ids in holders(catalogue.units).items()}
+        self._children: dict[str, list[Unit]] = {}
+        for unit in catalogue.units.values():
+            self._children.setdefault(unit.parent, []).append(self._units[unit.id])
+        self._alarm = _Alarm(catalogue)
+        self._routes: dict[Any, Route] = {}
+        self._resolved: dict[Any, Unit | None] = {}
+        self._chains: dict[Any, tuple[str, ...]] = {}
+
+    # -- what decisions ask ------------------------------------------------------------------------
+
+    def emergency(self, channel: str, request: RequestView) -> Target | None:
+        """Who takes it before any rule: by the category, by a word of the title, or because the channel says so."""
+        return self._alarm.receiver(request, self._category_chain(request.appeal_category or ""))
+
+    def route(self, channel: str, request: RequestView, now: int) -> Route:
+        """The first rule by number; the loader makes sure that one always holds."""
+        index = self._catalogue.index
+        region = request.place.region if request.place else request.received_region
+        thing = request.one_thing.package if request.one_thing else ""
+        applicant = request.applicant.kind if request.applicant else ""
+        key = (
+            channel, request.appeal_kind, request.appeal_category, request.matter_code, region, request.origin,
+            applicant, request.urgency, thing, index.period(now),
+        )  # fmt: skip
+        route = self._routes.get(key)
+        if route is None:
+            view = (
+                _one(thing), self._matter_chain(request.matter_code or ""), self._category_chain(request.appeal_category or ""),
+                self.region_chain(region or ""), _one(channel), _one(request.appeal_kind), _one(request.origin), _one(applicant),
+                _one(request.urgency),
+            )  # fmt: skip
+            match = index.first(view, now)
+            if match is None:
+                raise LookupError("no rule matches: the catalogue has no fallback")
+            route = _keep(self._routes, key, self._route(match, channel, request))
+        return route
+
+    def resolve(
+        self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
+    ) -> Unit | None:
+        """The nearest holder from the place upwards; with recusal one level up, then the supervising role."""
+        key = (target.function, target.role, target.level, region, matter, excluded)
+        try:
+            return self._resolved[key]
+        except KeyError:
+            return _keep(self._resolved, key, self._resolve(target, region, matter, excluded))
+
+    def unit(self, unit: str) -> Unit | None:
+        return self._units.get(unit)
+
+    def superior(self, unit: str) -> Unit | None:
+        known = self._units.get(unit)
+        return self._units.get(known.ancestors[0]) if known and known.ancestors else None
+
+    def children(self, unit: str) -> tuple[Unit, ...]:
+        return tuple(self._children.get(unit, ()))
+
+    def centre(self, channel: str, region: str) -> Unit:
+        """The nearest centre at or above the place; for an unknown place, at or above the channel's own region."""
+        row = self._catalogue.channels.get(channel)
+        home = row.owner_region if row and row.owner_region else self._catalogue.header.province
+        for place in (*self.region_chain(region), *self.region_chain(home)):
+            for unit in self._holders.get((place, *CENTRE, ""), ()):
+                return unit
+        raise LookupError("no centre: the loader refuses such a catalogue")
+
+    def policy(self, policy: str) -> Policy:
+        return self._catalogue.policies[policy]
+
+    def calendar(self, region: str) -> Calendar:
+        """The layers of the nearest place that has its own, else the catalogue's default."""
+        catalogue = self._catalogue
+        for place in self.region_chain(region):
+            if place in catalogue.calendar_of_place:
+                return catalogue.calendars[catalogue.calendar_of_place[place]]
+        return catalogue.calendars[catalogue.calendar_of_place[""]]
+
+    def calendar_named(self, calendar: str) -> Calendar:
+        return self._catalogue.calendars[calendar]
+
+    # -- chains ------------------------------------------------------------------------------------
+
+    def region_chain(self, code: str) -> tuple[str, ...]:
+        """The place in force and everything above it, nearest first; an abolished code stands for its successor."""
+        return self._chain(("region", code), lambda: tuple(_in_force(self._catalogue, self._parents, code)))
+
+    def _matter_chain(self, code: str) -> tuple[str, ...]:
+        return self._chain(("matter", code), lambda: lineage(self._matter_parents, code))
+
+    def _category_chain(self, code: str) -> tuple[str, ...]:
+        return self._chain(("category", code), lambda: lineage(self._category_parents, code))
+
+    def _chain(self, key: tuple[str, str], make: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        known = self._chains.get(key)
+        return _keep(self._chains, key, make()) if known is None else known
+
+    # -- routes ------------------------------------------------------------------------------------
+
+    def _route(self, match: Match, channel: str, request: RequestView) -> Route:
+        rule, then = match.rule, match.rule.then
+        said: dict[str, Any] = {
+            "rule": rule.id,
+            "number": rule.number,
+            "why": match.why,
+            "policy": self._policy_of(match, channel),
+        }
+        if then.one_thing:
+            package = self._catalogue.one_things[then.one_thing]
+            return Route(outcome="one_thing", targets=(_lead(package),), stages=_stages(package), **said)
+        if then.propose_refusal:
+            refusal = then.propose_refusal
+            return Route(
+                outcome="propose_refusal",
+                ground=refusal.ground,
+                basis=refusal.basis,
+                where_to_turn=refusal.where_to_turn,
+                **said,
+            )
+        targets = [self._target(bearer, request) for bearer in then.route]
+        if then.triage or None in targets:
+            missing = tuple(
+                Reason(column="route", value="", cell=b.function)
+                for b, t in zip(then.route, targets, strict=True)
+                if t is None
+            )
+            return Route(outcome="triage", **said | {"why": match.why + missing})
+        return Route(outcome="dispatch", targets=tuple(target for target in targets if target), **said)
+
+    def _policy_of(self, match: Match, channel: str) -> str:
+        then, row = match.rule.then, self._catalogue.channels.get(channel)
+        package = self._catalogue.one_things[then.one_thing].policy if then.one_thing else ""
+        return then.policy or package or (row.policy if row else "") or self._catalogue.header.default_policy
+
+    def _target(self, bearer: Bearer, request: RequestView) -> Target | None:
+        """`@category` and `@matter` become what the request's row (or one above it) names; None where none does."""
+        function, role = bearer.function, bearer.role
+        if function.startswith("@"):
+            named = self.named_by(function, request.appeal_category or "", request.matter_code or "")
+            if named is None:
+                return None
+            function, role = named[0], role or named[1]
+        return Target(function=function, role=_role(role or "handle"), level=bearer.level, part=bearer.part)
+
+    def named_by(self, column: str, category: str, matter: str) -> tuple[str, str] | None:
+        """The function and role that a category or matter names, itself or inherited from above it."""
+        by_matter = column == "@matter"
+        table: Any = self._catalogue.matters if by_matter else self._catalogue.categories
+        for code in self._matter_chain(matter) if by_matter else self._category_chain(category):
+            row = table.get(code)
+            if row is not None and row.function:
+                return row.function, row.role or "handle"
+        return None
+
+    # -- the directory -----------------------------------------------------------------------------
+
+    def _resolve(self, target: Target, region: str, matter: str, excluded: frozenset[str]) -> Unit | None:
+        places = self._from_level(self.region_chain(region), target.level)
+        found = self._nearest(target.function, target.role, places, matter, excluded)
+        if found is None and excluded and target.role != "supervise":
+            found = self._nearest(target.function, "supervise", places, matter, excluded)
+        return found
+
+    def _from_level(self, places: tuple[str, ...], level: str) -> tuple[str, ...]:
+        """The places from `level` upwards; a place that is above the level already stays where it is."""
+        if not level:
+            return places
+        lowest = LEVELS.index(level)
+        divisions = self._catalogue.divisions
+        return tuple(code for code in places if LEVELS.index(divisions[code].level) >= lowest)
+
+    def _nearest(
+        self, function: str, role: str, places: tuple[str, ...], matter: str, excluded: frozenset[str]
+    ) -> Unit | None:
+        for place in places:
+            for held in (*self._matter_chain(matter), ""):
+                for unit in self._holders.get((place, function, role, held), ()):
+                    if not excluded or excluded.isdisjoint((unit.id, *unit.ancestors)):
+                        return unit
+        return None
+
+
+# -- made once per version ------------------------------------------------------------------------------
+
+
+class _Alarm:
+    """emergencies.yaml and the `emergency` column of the categories, ready to ask."""
+
+    def __init__(self, catalogue: "Catalogue") -> None:
+        self._by_category: dict[str, Target] = {
+            code: Target(function=row.emergency) for code, row in catalogue.categories.items() if row.emergency
+        }  # fmt: skip
+        self._by_word: dict[str, Target] = {}
+        self._default: Target | None = None
+        for row in catalogue.emergencies.values():
+            target = Target(function=row.receiver_function, role=_role(row.role))
+            self._by_category.update(dict.fromkeys(row.categories, target))
+            self._by_word.update(dict.fromkeys(row.keywords, target))
+            if not (row.categories or row.keywords):
+                self._default = target
+        words = sorted(self._by_word, key=len, reverse=True)
+        self._words = re.compile("|".join(map(re.escape, words))) if words else None
+
+    def receiver(self, request: RequestView, categories: tuple[str, ...]) -> Target | None:
+        for code in categories:
+            if code in self._by_category:
+                return self._by_category[code]
+        urgent = request.urgency == "emergency"
+        if self._words and (urgent or request.appeal_kind in LIVE_KINDS):
+            word = self._words.search(request.title)
+            if word:
+                return self._by_word[word.group()]
+        return self._default if urgent else None
+
+
+def _units(catalogue: "Catalogue") -> Iterator[tuple[str, Unit]]:
+    parents = {unit.id: unit.parent for unit in catalogue.units.values()}
+    for unit in catalogue.units.values():
+        above = lineage(parents, unit.id)[1:]
+        yield unit.id, Unit(id=unit.id, name=unit.name, endpoint=unit.endpoint, place=unit.place, ancestors=above)
+
+
+def holders(units: Mapping[str, "DirectoryUnit"]) -> dict[tuple[str, str, str, str], list[str]]:
+    """(place, function, role, matter) → the units that hold it: rows of their own first, then in file order."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for unit in sorted(units.values(), key=lambda unit: not unit.own):
+        for held in unit.functions:
+            found.setdefault((unit.place, held.function, held.role, held.matter), []).append(unit.id)
+    return found
+
+
+def _in_force(catalogue: "Catalogue", parents: dict[str, str], code: str) -> Iterator[str]:
+    """Up the tree of places; wherever an abolished one stands, its successor goes on instead."""
+    here = catalogue.region_in_force(code)
+    while here:
+        yield here
+        above = parents.get(here, "")
+        here = catalogue.region_in_force(above) if above else None
+
+
+def _lead(package: OneThing) -> Target:
+    return Target(function=package.lead.function, role=_role(package.lead.role))
+
+
+def _stages(package: OneThing) -> tuple[Stage, ...]:
+    return tuple(
+        Stage(
+            id=stage.id,
+            name=stage.name,
+            targets=tuple(
+                Target(function=leg.function, role=_role(leg.role), level=_level(leg.level), part=leg.part)
+                for leg in stage.legs
+            ),
+            matters=tuple(leg.matter for leg in stage.legs),
+            blocking=tuple(leg.blocking for leg in stage.legs),
+        )
+        for stage in package.stages
+    )
+
+
+def _role(text: str) -> Any:
+    """The loader has checked it."""
+    return text
+
+
+def _level(text: str) -> Any:
+    return text
+
+
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _keep(cache: dict[Any, Value], key: Any, value: Value) -> Value:
+    if len(cache) >= CACHE:
+        cache.clear()
+    cache[key] = value
+    return value

@@ -1,0 +1,117 @@
+"""
+What is wrong with a catalogue: every fault at once, with file and line, in Chinese and English.
+
+An `error` refuses the catalogue as a whole; a `warning` is a likely mistake; a `hint` is a remark.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+Level = Literal["error", "warning", "hint"]
+
+
+class At(NamedTuple):
+    """Where something stands: a file below the catalogue folder, and its line (1 is the first, 0 the whole file)."""
+
+    file: str
+    line: int = 0
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One fault. `code` is stable; the texts are for people."""
+
+    code: str
+    level: Level
+    file: str
+    line: int
+    text_zh: str
+    text_en: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.level} {self.code}"
+
+
+class CatalogueFaulty(Exception):
+    """The catalogue has errors and is refused as a whole. `findings` holds all of them, warnings included."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        errors = [finding for finding in self.findings if finding.level == "error"]
+        super().__init__(f"{len(errors)} errors: " + "; ".join(map(str, errors[:5])))
+
+
+class Findings:
+    """Collects what the loader and the checks find. The texts stand in one table, `TEXTS`."""
+
+    def __init__(self) -> None:
+        self._found: dict[Finding, None] = {}
+
+    def add(self, code: str, at: At, /, **values: object) -> None:
+        level, zh, en = TEXTS[code]
+        finding = Finding(
+            code=code, level=level, file=at.file, line=at.line, text_zh=zh.format(**values), text_en=en.format(**values)
+        )  # fmt: skip
+        self._found[finding] = None
+
+    def all(self) -> tuple[Finding, ...]:
+        """In the order of files and lines."""
+        return tuple(sorted(self._found, key=lambda f: (f.file, f.line, f.code)))
+
+    def refuse_errors(self) -> None:
+        """Raise CatalogueFaulty when there is an error among them."""
+        if any(finding.level == "error" for finding in self._found):
+            raise CatalogueFaulty(self.all())
+
+
+TEXTS: dict[str, tuple[Level, str, str]] = {
+    # -- reading
+    "file_missing": ("error", "缺少文件", "the file is missing"),
+    "file_unknown": ("warning", "目录不认识的文件,未读取", "a file that the catalogue does not know; it was not read"),
+    "file_too_big": ("error", "文件超过 {limit} 字节", "the file is larger than {limit} bytes"),
+    "not_utf8": ("error", "不是 UTF-8 编码", "not UTF-8"),
+    "yaml_broken": ("error", "YAML 语法错误:{problem}", "YAML cannot be read: {problem}"),
+    "yaml_anchor": ("error", "不允许使用 YAML 锚点或引用", "YAML anchors and aliases are not allowed"),
+    "yaml_tag": ("error", "不允许使用 YAML 标签 {tag}", "the YAML tag {tag} is not allowed"),
+    "yaml_deep": ("error", "嵌套超过 {limit} 层", "nested deeper than {limit} levels"),
+    "yaml_shape": ("error", "应为{wanted}", "should be a {wanted_en}"),
+    "duplicate_key": ("error", "键“{key}”重复", "the key '{key}' stands twice"),
+    "csv_broken": ("error", "CSV 语法错误:{problem}", "CSV cannot be read: {problem}"),
+    "csv_header": ("error", "表头应含列:{wanted};不认识的列:{unknown}", "the header needs: {wanted}; unknown columns: {unknown}"),
+    "csv_width": ("error", "应有 {wanted} 列,实有 {found} 列", "{wanted} columns expected, {found} found"),
+    "bad_value": ("error", "{where} 的值不合要求:{problem}", "{where}: {problem}"),
+    "bad_date": ("error", "“{value}”不是日期(应如 2026-01-31)", "'{value}' is not a date such as 2026-01-31"),
+    "dates_reversed": ("error", "失效日期 {end} 早于生效日期 {start}", "it ends ({end}) before it begins ({start})"),
+    "bad_budget": ("error", "“{value}”不是时限(应如 30m、24h、2wh、3d、5wd)", "'{value}' is not a limit such as 30m, 24h, 2wh, 3d, 5wd"),
+    "bad_role": ("error", "不认识的职能角色“{role}”", "unknown role '{role}'"),
+    "bad_word": ("error", "{column} 中不认识“{value}”", "unknown {column}: '{value}'"),
+    # -- one table against another
+    "duplicate_id": ("error", "“{id}”重复,已见于 {first}", "'{id}' stands twice, first at {first}"),
+    "dangling": ("error", "{kind}“{id}”不存在", "there is no {kind_en} '{id}'"),
+    "cycle": ("error", "上下级成环:{path}", "a circle of parents: {path}"),
+    "expired_code": ("error", "区划代码 {code} 已撤销,现行 {successor}", "division {code} is abolished, in force is {successor}"),
+    "no_successor": ("error", "区划代码 {code} 已撤销,但没有现行的承继代码", "division {code} is abolished and no division in force succeeds it"),
+    "no_root": ("error", "没有省级区划 {code}", "there is no province {code}"),
+    "no_door": ("error", "单位 {unit} 没有收件端点,且没有缺省端点 desk", "unit {unit} has no endpoint and there is no default endpoint desk"),
+    "two_doors": ("error", "单位模式“{pattern}”同时属于端点 {first}", "the pattern '{pattern}' belongs to endpoint {first} too"),
+    "no_centre": ("error", "省级没有承担 hotline:triage 的单位(热线办)", "no unit of the province holds hotline:triage (the centre)"),
+    "parent_not_found": ("warning", "单位 {unit} 的上级模板 {template} 在其区划及上级均无单位", "no unit of template {template} stands above {unit}"),
+    "nobody_holds": ("error", "全省没有单位承担 {function}:{role}", "no unit at all holds {function}:{role}"),
+    "target_without_duty": (
+        "error",
+        "区划 {place} 内及其上级没有单位承担 {function}:{role}",
+        "in {place}, below and above it, no unit holds {function}:{role}",
+    ),
+    "function_unheld": ("warning", "没有单位承担职能 {function}", "no unit holds the function {function}"),
+    "two_holders": ("hint", "{place} 有 {count} 个单位承担 {function}:{role},取 {unit}", "{count} units of {place} hold {function}:{role}; {unit} is taken"),
+    "duty_elsewhere": ("error", "职责 {duty} 属于职能 {found},事项却归 {function}", "duty {duty} belongs to {found}, the matter to {function}"),
+    "limit_order": ("error", "承诺时限 {promised} 长于法定时限 {legal}", "the promised limit {promised} is longer than the legal limit {legal}"),
+    # -- rules
+    "no_fallback": ("error", "没有无条件的兜底规则", "there is no fallback: a rule without any condition"),
+    "equal_numbers": ("error", "规则号 {number} 与规则 {first} 相同", "the number {number} is also that of rule {first}"),
+    "after_fallback": ("error", "在兜底规则 {fallback} 之后,永远不会匹配", "it stands after the fallback {fallback} and can never match"),
+    "no_outcome": ("error", "规则应恰有一个结果(route、one_thing、propose_refusal、triage)", "exactly one outcome is needed: route, one_thing, propose_refusal, triage"),
+    "no_lead": ("error", "应恰有一个主办(part: lead)", "exactly one lead is needed"),
+    "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
+}  # fmt: skip

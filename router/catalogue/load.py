@@ -1,0 +1,84 @@
+"""From files to a catalogue, or to every reason why not."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from router.catalogue.calendars import calendars_of
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.check import check
+from router.catalogue.expand import circles, places_of, units_of
+from router.catalogue.findings import At, CatalogueFaulty, Finding, Findings
+from router.catalogue.rows import CategoryRow, MatterRow
+from router.catalogue.tables import Files, Table, read_tables
+
+Row = TypeVar("Row", bound=Struct)
+
+
+def load(folder: Path, version: int = 0) -> Catalogue:
+    """The catalogue in a folder. Raises CatalogueFaulty with every finding when it has errors."""
+    return from_files(read_folder(folder), version)
+
+
+def from_files(files: Files, version: int = 0) -> Catalogue:
+    """The catalogue in these files (path below the folder → content). Raises CatalogueFaulty as `load` does."""
+    findings = Findings()
+    tables = read_tables(files, findings)
+    _cut_circles(tables.categories, findings)
+    _cut_circles(tables.matters, findings)
+    places = places_of(tables, findings)
+    units = units_of(tables, places, findings)
+    calendars = calendars_of(files, tables, findings)
+    check(tables, places, units, findings)
+    findings.refuse_errors()
+    if tables.header is None:
+        raise CatalogueFaulty(findings.all())
+    return Catalogue(
+        version=version, hash=hash_of(files), header=tables.header, divisions=MappingProxyType(places), units=MappingProxyType(units),
+        functions=_rows(tables.functions), endpoints=_rows(tables.endpoints), channels=_rows(tables.channels),
+        categories=_rows(tables.categories), matters=_rows(tables.matters), duties=_rows(tables.duties), systems=_rows(tables.systems),
+        data_items=_rows(tables.data_items), emergencies=_rows(tables.emergencies), rules=_rows(tables.rules),
+        policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
+        calendar_of_place=calendars.of_place, one_things=_rows(tables.one_things), vocabularies=tables.vocabularies,
+        files=MappingProxyType(dict(files)), findings=findings.all(),
+    )  # fmt: skip
+
+
+def inspect(folder: Path) -> tuple[Finding, ...]:
+    """Every finding of a catalogue, whether it is refused or not."""
+    try:
+        return load(folder).findings
+    except CatalogueFaulty as faulty:
+        return faulty.findings
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The catalogue's files below a folder. Raises CatalogueFaulty when there is no such folder."""
+    if not folder.is_dir():
+        findings = Findings()
+        findings.add("file_missing", At(str(folder)))
+        raise CatalogueFaulty(findings.all())
+    kept = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in (".csv", ".yaml", ".json"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
+
+
+def hash_of(files: Files) -> str:
+    """SHA-256 over the names and contents of all files."""
+    return hashlib.sha256(
+        "".join(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files)).encode()
+    ).hexdigest()
+
+
+def _cut_circles(table: Table[CategoryRow] | Table[MatterRow], findings: Findings) -> None:
+    rows: dict[str, Any] = table.rows
+    for key in circles({key: (row.parent, spot.at()) for key, spot, row in table}, findings):
+        rows[key] = replace(rows[key], parent="")
+
+
+def _rows(table: Table[Row]) -> Mapping[str, Row]:
+    return MappingProxyType(table.rows)
