@@ -112,16 +112,19 @@ class _Expansion:
             self.units[unit.id] = replace(unit, parent=parent)
 
     def _above(self, unit: DirectoryUnit, template: TemplateRow) -> str:
-        """The nearest unit of the parent template: of the same place, else of a place above."""
-        place = unit.place
+        """The nearest unit called like the parent template's: in the same place between templates of one level, else above."""
+        same = self._level(self._places[unit.place]) == template.level
+        place = unit.place if same else self._places[unit.place].parent
         while place in self._places:
             wanted = f"{place}.{template.short}"
-            kind = self._places[place]
-            level = "functional_zone" if kind.kind == "functional_zone" else kind.level
-            if wanted in self.units and wanted != unit.id and level == template.level:
+            if wanted in self.units and wanted != unit.id:
                 return wanted
-            place = kind.parent
+            place = self._places[place].parent
         return ""
+
+    @staticmethod
+    def _level(place: Place) -> str:
+        return "functional_zone" if place.kind == "functional_zone" else place.level
 
     def rows(self) -> None:
         for unit, spot, row in self._tables.units:

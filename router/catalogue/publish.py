@@ -1,0 +1,250 @@
+"""
+Catalogue versions on the compacted topic `catalog`: publish, fetch, follow (design §4).
+
+Order of a publication, each step acknowledged before the next: chunks → `manifest/<version>` →
+`ActivateCatalogue` in every partition of `case.commands` → `active`. So nobody is told of a version
+that cannot be read, and what is `active` has been ordered everywhere. A shard decides by the version
+active at its place in the log; all others by `active`.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
+
+from router.catalogue.calendars import retained
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import from_files
+from router.catalogue.pack import VersionUnusable, pack, unpack
+from router.catalogue.tables import RETAINED
+from router.operate.process import Process
+from router.operate.topics import Topics
+from schemas.catalogue import CatalogueManifest
+from schemas.ids import command_id
+from schemas.times import from_milliseconds
+from workflows.commands import ActivateCatalogue
+
+log = structlog.get_logger()
+ACTIVE = b"active"
+SHARD = "_shard"
+POLL_MS = 500
+
+
+class Active(msgspec.Struct, frozen=True):
+    """The value of the key `active`."""
+
+    version: int
+    hash: str
+
+
+class TopicsMissing(Exception):
+    """The topics do not exist yet: create them first (`duokua topics apply`)."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication came to. `changed` is False where the same files were in force already."""
+
+    version: int
+    hash: str
+    changed: bool
+
+
+async def publish(
+    broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0
+) -> Published:
+    """
+    Put a new version in force. Raises CatalogueFaulty with every fault (and then nothing was written), TopicsMissing.
+
+    `now` is the business time of the act. Calendars of earlier versions are carried on, because running clocks name them.
+    """
+    partitions = await broker.topics()
+    if topics.catalog not in partitions or topics.commands not in partitions:
+        raise TopicsMissing
+    kept = await _read_all(broker, topics.catalog)
+    before = _active_catalogue(kept)
+    catalogue = from_files(_with_calendars(files, before))
+    if before is not None and before.hash == catalogue.hash:
+        return Published(before.version, before.hash, changed=False)
+    version = 1 + max((manifest_version(key) for key in kept), default=0)
+    manifest, chunks = pack(catalogue, version, at=from_milliseconds(now) if now else None, by=by, note=reason)
+    records = [(name.encode(), piece) for name, piece in chunks.items() if name.encode() not in kept]
+    await _write(broker, topics.catalog, records)
+    await _write(
+        broker, topics.catalog, [(f"manifest/{version}".encode(), manifest.model_dump_json(exclude_none=True).encode())]
+    )
+    await _activate(broker, topics.commands, partitions[topics.commands], version, catalogue.hash)
+    await _write(broker, topics.catalog, [(ACTIVE, msgspec.json.encode(Active(version, catalogue.hash)))])
+    return Published(version, catalogue.hash, changed=True)
+
+
+def _with_calendars(files: Mapping[str, bytes], before: Catalogue | None) -> dict[str, bytes]:
+    """The files without foreign leftovers, and every calendar of the version before that they do not make themselves."""
+    mine = {name: data for name, data in files.items() if not name.startswith(RETAINED)}
+    if before is None:
+        return mine
+    made = from_files(mine).calendars
+    carried = {
+        f"{RETAINED}{name}.json": retained(layers)
+        for name, layers in before.calendar_layers.items()
+        if name not in made
+    }
+    return mine | carried
+
+
+async def _write(broker: Any, topic: str, records: list[tuple[bytes, bytes]]) -> None:
+    async with broker.writer() as writer:
+        for key, value in records:
+            writer.add(topic, 0, key, value)
+        await writer.flush()
+
+
+async def _activate(broker: Any, topic: str, partitions: int, version: int, digest: str) -> None:
+    async with broker.writer() as writer:
+        for partition in range(partitions):
+            command = ActivateCatalogue(
+                id=command_id(SHARD, f"catalog/{version}/{digest}/{partition}"), version=version, hash=digest
+            )
+            writer.add(topic, partition, SHARD.encode(), msgspec.json.encode(command))
+        await writer.flush()
+
+
+# -- reading ------------------------------------------------------------------------------------------
+
+
+async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> Catalogue:
+    """That very version. Raises VersionUnusable when it is missing or is not what `digest` says."""
+    kept = await _read_all(broker, topic)
+    return _unpacked(kept, Active(version, digest))
+
+
+async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
+    """Version and hash in force; None before the first publication."""
+    active = _active((await _read_all(broker, topic)).get(ACTIVE))
+    return (active.version, active.hash) if active else None
+
+
+async def fetch_active(broker: Any, topic: str) -> Catalogue | None:
+    """The catalogue in force; None before the first publication."""
+    return _active_catalogue(await _read_all(broker, topic))
+
+
+def manifest_version(key: bytes) -> int:
+    """The version that a key `manifest/<version>` names, else 0."""
+    found = re.fullmatch(rb"manifest/([0-9]+)", key)
+    return int(found.group(1)) if found else 0
+
+
+def _active(value: bytes | None) -> Active | None:
+    return msgspec.json.decode(value, type=Active) if value else None
+
+
+def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
+    active = _active(kept.get(ACTIVE))
+    return _unpacked(kept, active) if active else None
+
+
+def _unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
+    found = kept.get(f"manifest/{wanted.version}".encode())
+    if found is None:
+        raise VersionUnusable(f"catalogue {wanted.version} is not on the topic")
+    manifest = CatalogueManifest.model_validate_json(found)
+    if manifest.hash != wanted.hash or manifest.version != wanted.version:
+        raise VersionUnusable(f"catalogue {wanted.version}: its manifest is of something else")
+    return unpack(manifest, lambda name: kept.get(name.encode()))
+
+
+async def _read_all(broker: Any, topic: str) -> dict[bytes, bytes]:
+    """The last value of every key up to the end of the topic as it is now."""
+    kept: dict[bytes, bytes] = {}
+    async with broker.reader(partitions=[TopicPartition(topic, 0)]) as reader:
+        await _read_to_end(reader, TopicPartition(topic, 0), kept)
+    return kept
+
+
+async def _read_to_end(reader: Any, partition: TopicPartition, kept: dict[bytes, bytes]) -> None:
+    end = (await reader.end_offsets([partition]))[partition]
+    while await reader.position(partition) < end:
+        _keep(await reader.getmany(timeout_ms=POLL_MS), kept)
+
+
+def _keep(batch: Mapping[TopicPartition, list[Any]], kept: dict[bytes, bytes]) -> None:
+    for record in (record for records in batch.values() for record in records):
+        if record.value is None:
+            kept.pop(record.key, None)
+        elif record.key is not None:
+            kept[record.key] = record.value
+
+
+# -- following ----------------------------------------------------------------------------------------
+
+
+class Following:
+    """The catalogue in force, kept up to date by a task of its own. Made by `follow`."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._kept = process, dict[bytes, bytes]()
+        self._current: Catalogue | None = None
+        self.arrived = asyncio.Event()
+        self._task = asyncio.create_task(self._watch())
+
+    @property
+    def current(self) -> Catalogue:
+        """The version in force now."""
+        if self._current is None:
+            raise VersionUnusable("no catalogue was published yet")
+        return self._current
+
+    async def _watch(self) -> None:
+        """Until the process stops; a broker that is away is waited for, however long."""
+        stop = self._process.stop
+        async for attempt in AsyncRetrying(wait=wait_exponential(max=10), retry=retry_if_exception_type(Exception)):
+            with attempt:
+                await self._read(stop)
+
+    async def _read(self, stop: asyncio.Event) -> None:
+        partition = TopicPartition(self._process.topics.catalog, 0)
+        async with self._process.log.reader(partitions=[partition]) as reader:
+            await _read_to_end(reader, partition, self._kept)
+            self._take()
+            while not stop.is_set():
+                batch = await reader.getmany(timeout_ms=POLL_MS)
+                if batch:
+                    _keep(batch, self._kept)
+                    self._take()
+
+    def _take(self) -> None:
+        """Make what is `active` the current catalogue. One that cannot be used is refused; the old one stays."""
+        active = _active(self._kept.get(ACTIVE))
+        if active is None or (self._current is not None and active.version == self._current.version):
+            return
+        try:
+            self._current = _unpacked(self._kept, active)
+        except (VersionUnusable, CatalogueFaulty) as error:
+            log.error("catalogue.refused", version=active.version, error=error)
+            return
+        log.info("catalogue.followed", version=active.version, hash=active.hash)
+        self.arrived.set()
+
+
+async def follow(process: Process) -> Following:
+    """
+    Wait for the catalogue in force and keep following it: `(await follow(process)).current`.
+
+    Returns early, without a current catalogue, only when the process is asked to stop.
+    """
+    following = Following(process)
+    process.health.waiting_for = "a published catalogue"
+    stopping = asyncio.create_task(process.stop.wait())
+    arriving = asyncio.create_task(following.arrived.wait())
+    await asyncio.wait({stopping, arriving}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopping, arriving):
+        task.cancel()
+    return following
