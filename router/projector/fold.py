@@ -20,7 +20,7 @@ CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.RefusalProposed: "refusal_proposed",
     ev.RefusalRejected: "registered",
     ev.CaseRefused: "refused",
-    ev.TriageAsked: "triage",
+    ev.TriageAsked: "in_triage",
     ev.CaseWithdrawn: "withdrawn",
     ev.CaseArchived: "archived",
 }

@@ -1,0 +1,180 @@
+"""
+Words for what the read model holds in codes: times, units, clocks, rules; in the reader's language.
+
+Names of channels, places, categories, rules and units come from the catalogue on this machine, if there is
+a sound one; without it the codes are shown as they are, which is what the log holds.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from adapters.readmodel import CaseFile, ClockRow, StepRow
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import load
+from router.cli.case_texts import COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
+from schemas import vocabulary as v
+from schemas.times import from_milliseconds
+
+NOTHING = "—"
+LABELS: Mapping[str, type[v.Word]] = {
+    "appeal_kind": v.AppealKind,
+    "part": v.Part,
+    "kind": v.ClockKind,
+    "result": v.ReplyResult,
+    "ground": v.RefusalGround,
+    "action": v.ReplyAction,
+    "what": v.SupervisionStep,
+    "urgency": v.Urgency,
+    "case_state": v.CaseState,
+    "close_reason": v.CloseReason,
+    "origin": v.Origin,
+}
+"""Which of the contract's vocabularies words a field."""
+
+
+class Words:
+    """Everything that is said about cases, in one language (`zh` or `en`)."""
+
+    def __init__(self, lang: str, catalog: Path) -> None:
+        self._side = 1 if lang == "en" else 0
+        self._catalog = catalog
+
+    @cached_property
+    def _catalogue(self) -> Catalogue | None:
+        try:
+            return load(self._catalog)
+        except CatalogueFaulty:
+            return None
+
+    def heading(self, name: str) -> str:
+        return HEADINGS[name][self._side]
+
+    def word(self, name: str, **values: object) -> str:
+        """A word of ours; a name that has none is shown as it is."""
+        return WORDS.get(name, (name, name))[self._side].format_map(values)
+
+    def label(self, field: str, word: str) -> str:
+        """A word of the contract's vocabularies, else one of ours, else the word itself."""
+        try:
+            labelled = LABELS[field](word)
+        except (KeyError, ValueError):
+            return self.word(word) if word else NOTHING
+        return labelled.en if self._side else labelled.zh
+
+    def moment(self, at: int) -> str:
+        """Beijing time with the day of the week, to the minute; seconds where there are any."""
+        return self._moment(from_milliseconds(at)) if at else NOTHING
+
+    def _moment(self, when: datetime) -> str:
+        clock = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
+        return f"{when:%Y-%m-%d} {WEEKDAYS[when.weekday()][self._side]} {clock}"
+
+    def budget(self, budget: str) -> str:
+        for suffix, texts in UNITS.items():
+            if budget.endswith(suffix):
+                return texts[self._side].format(n=budget.removesuffix(suffix))
+        return budget or NOTHING
+
+    def aside(self, text: str) -> str:
+        """In brackets, as the language writes them."""
+        return ("（{}）", " ({})")[self._side].format(text)
+
+    # -- names of the catalogue ---------------------------------------------------------------
+
+    def channel(self, channel: str) -> str:
+        row = self._catalogue and self._catalogue.channels.get(channel)
+        return (row.name_en if self._side else row.name_zh) if row else channel or NOTHING
+
+    def region(self, code: str) -> str:
+        return self._named(code, self._catalogue and self._catalogue.divisions.get(code))
+
+    def category(self, code: str) -> str:
+        return self._named(code, self._catalogue and self._catalogue.categories.get(code))
+
+    def matter(self, code: str) -> str:
+        return self._named(code, self._catalogue and self._catalogue.matters.get(code))
+
+    def rule(self, rule: str) -> str:
+        return self._named(rule, self._catalogue and self._catalogue.rules.get(rule))
+
+    def unit(self, unit: str) -> str:
+        row = self._catalogue and self._catalogue.units.get(unit)
+        return row.name if row else unit or NOTHING
+
+    @staticmethod
+    def _named(code: str, row: Any) -> str:
+        return f"{code} {row.name}" if row else code or NOTHING
+
+    # -- sentences ----------------------------------------------------------------------------
+
+    def reasons(self, why: Sequence[Mapping[str, str]]) -> str:
+        """Which columns of the rule matched: what the request held and which cell of the rule took it."""
+        parts = []
+        for reason in why:
+            column = COLUMNS.get(reason["column"], (reason["column"],) * 2)[self._side]
+            held, cell = reason.get("value", ""), reason.get("cell", "")
+            parts.append(f"{column} {held or cell}" + (f" ∈ {cell}" if held and held != cell else ""))
+        return f"{self.heading('why')} " + (("；", "; ")[self._side].join(parts) or self.word("any"))
+
+    def clock_reason(self, clock: ClockRow) -> str:
+        """Why a clock is due when it is: budget, start rule, from when, calendar, policy."""
+        parts = [
+            self.budget(clock.budget),
+            self.word(clock.start) if clock.start else "",
+            self.word("from", anchor=self.moment(clock.anchor)),
+            self.word("calendar", calendar=clock.calendar or NOTHING),
+            self.word("policy", policy=clock.policy or NOTHING),
+            self.word("provisional") if clock.provisional else "",
+        ]
+        return ("，", ", ")[self._side].join(part for part in parts if part)
+
+    def sentence(self, step: StepRow, file: CaseFile) -> str:
+        """One event of the timeline as a sentence."""
+        name = step.type.partition(".")[0]
+        detail = json.loads(step.detail)
+        variants = [f"{name}+{field}" for field, value in detail.items() if value and f"{name}+{field}" in SENTENCES]
+        texts = SENTENCES.get(variants[0] if variants else name)
+        if texts is None:
+            return step.type
+        values = defaultdict(lambda: NOTHING, {"of": "", "start": ""})
+        values.update({field: self._field(name, field, value, file) for field, value in detail.items()})
+        return texts[self._side].format_map(values)
+
+    def leg(self, leg: str, file: CaseFile) -> str:
+        """The unit of a leg."""
+        return next((row.unit_name or row.unit for row in file.legs if row.leg == leg), leg)
+
+    def _field(self, event: str, field: str, value: Any, file: CaseFile) -> str:
+        if field in ("leg", "parent"):
+            return self.leg(value, file)
+        if field == "of":
+            return self.aside(self.leg(value, file))
+        if event == "CaseClosed" and field == "reason":
+            return self.label("close_reason", value)
+        if event == "CommandRefused" and field == "state":
+            return self.label("case_state", value)
+        say = self._sayers.get(field)
+        return say(value) if say else self.label(field, value) if isinstance(value, str) else str(value)
+
+    @cached_property
+    def _sayers(self) -> Mapping[str, Callable[[Any], str]]:
+        return {
+            "due": self.moment,
+            "budget": self.budget,
+            "start": self.word,
+            "channel": self.channel,
+            "region": self.region,
+            "category": self.category,
+            "matter": self.matter,
+            "rule": self.rule,
+            "unit": self.unit,
+            "proposed": self.unit,
+            "why": self.reasons,
+            "by": lambda by: self.word("by rule") if by == "rule" else by,
+        }
