@@ -72,9 +72,11 @@ def _usable(text: str) -> str:
 
 Ref = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$"), AfterValidator(_usable)]
 """A channel's own id. It becomes a record key, so it is printable, has no blank and is no phone or identity number."""
-CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+CaseId = Annotated[str, Field(pattern=UUID_PATTERN)]
 TaskId = CaseId
-Region = Annotated[str, Field(pattern=r"^[1-9][0-9]{5}$")]
+Region = Annotated[str, Field(pattern=r"^[1-9][0-9]{5}([0-9]{3}([0-9]{3})?)?$")]
+"""A code of the administrative divisions: 6 digits, 9 for a town, 12 for a village."""
 Code = Annotated[str, Field(pattern=r"^\S{1,64}$")]
 UnitId = Code
 Name = Annotated[str, Field(min_length=1, max_length=200)]

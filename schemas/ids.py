@@ -6,29 +6,40 @@ worker derive the same ids. `shard_of` is the only place that decides where a ca
 its answer must never change once records exist (docs/adr/0004).
 """
 
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 NAMESPACE = UUID("7f7b2a52-6a3e-5c1d-9b40-d0a1c0de0001")
+_SPACE = NAMESPACE.bytes
+
+
+def _uuid5(name: str) -> str:
+    """`str(uuid.uuid5(NAMESPACE, name))`, three times as fast: every record derives several ids."""
+    code = bytearray(sha1(_SPACE + name.encode(), usedforsecurity=False).digest()[:16])
+    code[6] = code[6] & 0x0F | 0x50
+    code[8] = code[8] & 0x3F | 0x80
+    text = code.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def case_id(channel: str, ref: str) -> str:
     """The case that the channel's own id `ref` stands for."""
-    return str(uuid5(NAMESPACE, f"{channel}|{ref}"))
+    return _uuid5(f"{channel}|{ref}")
 
 
 def command_id(case: str, cause: str) -> str:
     """A command's id from what caused it: a record's `topic/partition/offset`, or an event id."""
-    return str(uuid5(NAMESPACE, f"{case}|command|{cause}"))
+    return _uuid5(f"{case}|command|{cause}")
 
 
 def event_id(command: str, index: int) -> str:
     """The id of the `index`-th event or message that `command` brought about."""
-    return str(uuid5(NAMESPACE, f"{command}|event|{index}"))
+    return _uuid5(f"{command}|event|{index}")
 
 
 def task_id(command: str, index: int) -> str:
     """The id of the `index`-th task that `command` opened."""
-    return str(uuid5(NAMESPACE, f"{command}|task|{index}"))
+    return _uuid5(f"{command}|task|{index}")
 
 
 def shard_of(case: str, shards: int) -> int:

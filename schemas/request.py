@@ -45,7 +45,7 @@ def missing(field: str) -> PydanticCustomError:
 class Place(Model):
     """地点 where it happened; dispatch goes by place, not by where the call came in."""
 
-    region: Annotated[Region, described("区划代码（6位）", "division code, 6 digits")]
+    region: Annotated[Region, described("区划代码（6、9或12位）", "division code, 6, 9 or 12 digits")]
     kind: Annotated[PlaceKind, described("地点类型", "kind of place")] = PlaceKind.DIVISION
     town9: Annotated[str | None, described("乡镇街道代码（9位）", "town code, 9 digits", pattern=r"^[0-9]{9}$")] = None
     community12: Annotated[

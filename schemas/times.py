@@ -6,6 +6,7 @@ Naive times do not exist here. What leaves is written with `+08:00`, the only ci
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -39,6 +40,7 @@ def to_text(at: int) -> str:
     return when.isoformat(timespec="milliseconds" if at % 1000 else "seconds")
 
 
+@lru_cache(4096)  # the texts of one second come in bursts, and each is looked at twice
 def parse(text: str) -> int | None:
     """Milliseconds since the epoch of an RFC 3339 time with offset, or None where it is none."""
     if _matches(text) is None:

@@ -1,0 +1,302 @@
+"""
+One record from outside becomes one command, or one refusal. Pure: bytes, what is known, and the time.
+
+`translate` answers every record, whatever its bytes are, and never raises: a channel's mistake delays
+nobody else. Everything that leaves from here is derived from the record's place in the log, so that doing
+a record twice writes the same again.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, cast
+
+import msgspec
+from msgspec import Raw
+
+from schemas import registry, times
+from schemas.cloudevents import Event, Header, canonical, decode, digest, named_channel, unpack
+from schemas.faults import Fault, InvalidMessage, fault
+from schemas.fields import UUID_PATTERN
+from schemas.identity import ref_fault
+from schemas.ids import case_id, command_id, shard_of
+from schemas.request import Evaluation, ServiceRequest
+from schemas.task import Reply
+from schemas.validation import read, suggestion
+from schemas.vocabulary import ReplyAction
+from workflows import commands
+
+AHEAD_MS = 5 * 60 * 1000
+"""How far ahead of our clock a sender's may be."""
+KEPT_MS = 400 * 24 * 3600 * 1000
+"""What was received longer ago is refused: the stubs that tell a duplicate are kept no longer (design D5)."""
+
+
+_is_id = re.compile(UUID_PATTERN).search
+_ACTIONS = frozenset(word.value for word in ReplyAction)
+
+
+class Channel(Protocol):
+    """What a row of the catalogue says of a channel; the last three stand where a request does not say so itself."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def medium(self) -> str: ...
+    @property
+    def default_kind(self) -> str: ...
+
+
+class Directory(Protocol):
+    """What intake asks of the catalogue in force."""
+
+    @property
+    def channels(self) -> Mapping[str, Channel]: ...
+    @property
+    def endpoints(self) -> Mapping[str, object]: ...
+    def has_region(self, code: str) -> bool: ...
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays the same from record to record: the catalogue in force and three settings."""
+
+    directory: Directory
+    prefix: str
+    shards: int
+    secret: bytes
+
+
+class Record(Protocol):
+    """A record as the log gives it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A command for a shard; extension attributes of the event travel on as headers."""
+
+    case: str
+    partition: int
+    command: bytes
+    type: str
+    headers: list[Header]
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """
+    A refusal: whom it answers, under which id, and why.
+
+    door: `channel` | `endpoint`; name: which. ref: the channel's own id, else topic-partition-offset.
+    case_id, task_id, action: of a reply, where they could be read.
+    """
+
+    door: Literal["channel", "endpoint"]
+    name: str
+    ref: str
+    fault: Fault
+    case_id: str = ""
+    task_id: str = ""
+    action: str = ""
+
+
+def translate(record: Record, known: Known, now: int) -> Accepted | Rejected:
+    """The command that `record` stands for, or why there is none. Never raises for anything a sender wrote."""
+    door, _, name = record.topic.removeprefix(known.prefix).partition(".")
+    try:
+        if door == "intake":
+            return _from_channel(record, name, known, now)
+        return _from_endpoint(record, name, known, now)
+    except InvalidMessage as error:
+        return _rejected(record, "channel" if door == "intake" else "endpoint", name, error)
+
+
+def source_of(record: Record) -> str:
+    """The record's place in the log, by which commands and the ledger name it."""
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def place_of(record: Record) -> str:
+    """The same as a key, for a record that has no usable id."""
+    return f"{record.topic}-{record.partition}-{record.offset}"
+
+
+# -- from a channel ------------------------------------------------------------------------------
+
+
+def _from_channel(record: Record, name: str, known: Known, now: int) -> Accepted:
+    event = decode(record.value, record.headers)
+    channel = known.directory.channels.get(name)
+    if channel is None:
+        raise InvalidMessage([fault("unknown_channel")], event.id)
+    _check_event(event, registry.FROM_CHANNELS, now)
+    _check_source(event, name, known)
+    if event.type == registry.REQUEST_SUBMITTED:
+        return _submit(record, event, channel, known, now)
+    return _follow_up(record, event, name, known, now)
+
+
+def _submit(record: Record, event: Event, channel: Channel, known: Known, now: int) -> Accepted:
+    request = read(ServiceRequest, event.data, event.id)
+    received_at = _checked(request, event.id, known, now)
+    case = case_id(channel.id, event.id)
+    source = source_of(record)
+    body = canonical(event.data)
+    # The hash is of what the channel said: what its row adds may change between two tries of the same request.
+    command = commands.Submit(
+        id=command_id(case, source),
+        case=case,
+        at=now,
+        source=source,
+        channel=channel.id,
+        ref=event.id,
+        request=Raw(_completed(event.data, body, channel)),
+        digest=digest(body),
+        received_at=received_at,
+        query_code=query_code(known.secret, case),
+    )
+    return _accepted(case, commands.encode(command), event, known)
+
+
+def _completed(data: Mapping[str, Any], body: bytes, channel: Channel) -> bytes:
+    """The request with what the channel's row says where the request itself does not."""
+    row = {"appeal_kind": channel.default_kind or "other", "medium": channel.medium, "origin": channel.origin}
+    missing = {name: word for name, word in row.items() if word and data.get(name) is None}
+    return canonical({**data, **missing}) if missing else body
+
+
+def _checked(request: ServiceRequest, ref: str, known: Known, now: int) -> int:
+    """When the request was received; raises for times and places that cannot be."""
+    faults: list[Fault] = []
+    received_at = now if request.received_at is None else times.milliseconds(request.received_at)
+    if received_at > now + AHEAD_MS:
+        faults.append(fault("time_ahead", "/data/received_at"))
+    if received_at < now - KEPT_MS:
+        faults.append(fault("too_old", "/data/received_at"))
+    if request.occurred_at is not None and times.milliseconds(request.occurred_at) > now + AHEAD_MS:
+        faults.append(fault("time_ahead", "/data/occurred_at"))
+    if request.place is not None and not known.directory.has_region(request.place.region):
+        faults.append(fault("unknown_region", "/data/place/region"))
+    if request.received_region is not None and not known.directory.has_region(request.received_region):
+        faults.append(fault("unknown_region", "/data/received_region"))
+    if faults:
+        raise InvalidMessage(faults, ref)
+    return received_at
+
+
+def _follow_up(record: Record, event: Event, channel: str, known: Known, now: int) -> Accepted:
+    model = read(registry.FROM_CHANNELS[event.type], event.data, event.id)
+    case = case_id(channel, event.subject)
+    source = source_of(record)
+    common: dict[str, Any] = {
+        "id": command_id(case, source),
+        "case": case,
+        "at": now,
+        "source": source,
+        "channel": channel,
+        "ref": event.subject,
+        "body": Raw(canonical(event.data)),
+    }
+    command: commands.AnyCommand
+    if isinstance(model, Evaluation):
+        command = commands.Evaluate(**common, grade=model.grade)
+    elif event.type == registry.REQUEST_WITHDRAWN:
+        command = commands.Withdraw(**common)
+    else:
+        command = commands.Supplement(**common)
+    return _accepted(case, commands.encode(command), event, known)
+
+
+# -- from a unit -----------------------------------------------------------------------------------
+
+
+def _from_endpoint(record: Record, name: str, known: Known, now: int) -> Accepted:
+    event = decode(record.value, record.headers)
+    if name not in known.directory.endpoints:
+        raise InvalidMessage([fault("unknown_endpoint")], event.id)
+    _check_event(event, registry.FROM_UNITS, now)
+    reply = read(Reply, event.data, event.id)
+    source = source_of(record)
+    command = commands.Reply(
+        id=command_id(reply.case_id, source),
+        case=reply.case_id,
+        at=now,
+        source=source,
+        endpoint=name,
+        task=reply.task_id,
+        action=cast(commands.ReplyAction, reply.action.value),
+        body=Raw(canonical(event.data)),
+    )
+    return _accepted(reply.case_id, commands.encode(command), event, known)
+
+
+# -- what both have in common ------------------------------------------------------------------------
+
+
+def _check_event(event: Event, taken: Mapping[str, object], now: int) -> None:
+    faults = []
+    if event.type not in taken:
+        faults.append(fault("unknown_type", "/type", *suggestion(event.type, taken)))
+    if event.time is not None and event.time > now + AHEAD_MS:
+        faults.append(fault("time_ahead", "/time"))
+    if faults:
+        raise InvalidMessage(faults, event.id)
+
+
+def _check_source(event: Event, channel: str, known: Known) -> None:
+    """A source need not name a channel; one that does must name the channel of the topic."""
+    named = named_channel(event.source)
+    if named and named != channel:
+        code = "wrong_channel" if named in known.directory.channels else "unknown_channel"
+        raise InvalidMessage([fault(code, "/source")], event.id)
+
+
+def _accepted(case: str, command: bytes, event: Event, known: Known) -> Accepted:
+    headers = [(f"ce_{name}", text.encode()) for name, text in event.extensions.items()]
+    return Accepted(case, shard_of(case, known.shards), command, event.type, headers)
+
+
+def query_code(secret: bytes, case: str) -> str:
+    """Six digits with which a citizen may ask after the case: an HMAC, so that nobody can derive it from the number."""
+    mac = hmac.digest(secret, b"query|" + case.encode(), "sha256")
+    return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
+
+
+def _rejected(record: Record, door: Literal["channel", "endpoint"], name: str, error: InvalidMessage) -> Rejected:
+    ref = error.ref or usable_key(record.key) or place_of(record)
+    return Rejected(door, name, ref, error.first, *(_of_reply(record) if door == "endpoint" else ()))
+
+
+def usable_key(key: bytes | None) -> str:
+    """The record's key, which should be the channel's own id, where it may be used as one."""
+    try:
+        text = (key or b"").decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if ref_fault(text) else text
+
+
+def _of_reply(record: Record) -> tuple[str, str, str]:
+    """Case, task and action of a faulty reply as far as they can be read, so that the unit knows which one is meant."""
+    try:
+        data = unpack(record.value, record.headers)[1]
+    except InvalidMessage:
+        return "", "", ""
+    if not isinstance(data, dict):
+        return "", "", ""
+    ids = (data.get(name) for name in ("case_id", "task_id"))
+    case, task = (text if isinstance(text, str) and _is_id(text) else "" for text in ids)
+    action = data.get("action")
+    return case, task, action if isinstance(action, str) and action in _ACTIONS else ""
