@@ -168,9 +168,16 @@ class CatalogueFacts:
         return Route(outcome="dispatch", targets=tuple(target for target in targets if target), **said)
 
     def _policy_of(self, match: Match, channel: str) -> str:
+        """The rule's own, the package's (by name, or `one-thing-<package>`), the channel's, the catalogue's."""
         then, row = match.rule.then, self._catalogue.channels.get(channel)
-        package = self._catalogue.one_things[then.one_thing].policy if then.one_thing else ""
-        return then.policy or package or (row.policy if row else "") or self._catalogue.header.default_policy
+        package = self._catalogue.one_things.get(then.one_thing)
+        named = package and (package.policy or f"one-thing-{package.id}")
+        return (
+            then.policy
+            or (named if named in self._catalogue.policies else "")
+            or (row.policy if row else "")
+            or self._catalogue.header.default_policy
+        )
 
     def _target(self, bearer: Bearer, request: RequestView) -> Target | None:
         """`@category` and `@matter` become what the request's row (or one above it) names; None where none does."""
