@@ -1,0 +1,39 @@
+"""
+What every test may ask for: a real broker and topic names of its own.
+
+Where no broker can be started the tests that need one are skipped at home, with the reason, and fail where CI is set.
+"""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from adapters.kafka.embedded import EmbeddedKafka, KafkaFault
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The bootstrap address of a real Kafka: the one of DUOKUA_BOOTSTRAP, else an embedded one for this session."""
+    if given := os.environ.get("DUOKUA_BOOTSTRAP"):
+        yield given
+        return
+    broker = _start()
+    yield broker.bootstrap
+    broker.stop()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A topic prefix that no other test uses, so that tests share a broker and nothing else."""
+    return f"t{uuid4().hex[:12]}."
+
+
+def _start() -> EmbeddedKafka:
+    try:
+        return EmbeddedKafka().start()
+    except KafkaFault as fault:
+        if os.environ.get("CI"):
+            pytest.fail(f"no broker for the tests marked kafka: {fault}", pytrace=False)
+        pytest.skip(f"no broker: {fault}")
