@@ -27,6 +27,7 @@ SESSION_MS = 10_000
 # a long restore must not cost the membership; a shard that stands still is the watchdog's business
 MAX_POLL_MS = 600_000
 TRANSACTION_MS = 15_000
+NO_HEADERS: list[Header] = []  # the C builder takes a list and only reads it
 
 __all__ = ["Header", "KafkaLog", "OutcomeUnknown", "Reader", "RecordRefused", "TopicPartition", "TopicSpec", "Transactions", "Writer"]
 
@@ -84,7 +85,7 @@ class Writer:
         self._open: dict[tuple[str, int], Any] = {}
         self._full: list[tuple[tuple[str, int], Any]] = []
 
-    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> None:
+    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[Header] = NO_HEADERS) -> None:
         """Put a record into the batch of its partition. Nothing is sent before `flush`."""
         slot = (topic, partition)
         batch = self._open.get(slot)
@@ -252,8 +253,16 @@ class KafkaLog:
 
     async def close(self, transactions: Transactions) -> None:
         """Leave a transactional id, whatever state it is in; never raises and never waits long."""
+        producer = transactions._producer
         with suppress(Exception, asyncio.TimeoutError):
-            await asyncio.wait_for(transactions._producer.stop(), 5)
+            await asyncio.wait_for(producer.stop(), 5)
+        with suppress(Exception):
+            await producer.client.close()
+        # what a dead transaction still holds has been told to its owner already
+        left = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
+        for future in (producer._txn_manager._transaction_waiter, *left):
+            if future is not None and future.done() and not future.cancelled():
+                future.exception()
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
