@@ -31,7 +31,9 @@ def run_role(role: str, settings: Settings) -> int:
 
 
 async def _serve(role: str, settings: Settings) -> int:
-    process = Process(role=role, settings=settings, clock=Clock.from_text(settings.clock), log=KafkaLog(settings.bootstrap))
+    process = Process(
+        role=role, settings=settings, clock=Clock.from_text(settings.clock), log=KafkaLog(settings.bootstrap)
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop.set)

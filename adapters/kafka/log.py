@@ -29,7 +29,17 @@ MAX_POLL_MS = 600_000
 TRANSACTION_MS = 15_000
 NO_HEADERS: list[Header] = []  # the C builder takes a list and only reads it
 
-__all__ = ["Header", "KafkaLog", "OutcomeUnknown", "Reader", "RecordRefused", "TopicPartition", "TopicSpec", "Transactions", "Writer"]
+__all__ = [
+    "Header",
+    "KafkaLog",
+    "OutcomeUnknown",
+    "Reader",
+    "RecordRefused",
+    "TopicPartition",
+    "TopicSpec",
+    "Transactions",
+    "Writer",
+]
 
 
 class RecordRefused(Exception):
@@ -65,7 +75,9 @@ class Record(Protocol):
 class Reader(Protocol):
     """What is used of aiokafka's consumer, and what the memory log offers as well."""
 
-    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> dict[TopicPartition, list[Any]]: ...
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]: ...
     def assignment(self) -> set[TopicPartition]: ...
     async def committed(self, partition: TopicPartition) -> int | None: ...
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...
@@ -85,7 +97,9 @@ class Writer:
         self._open: dict[tuple[str, int], Any] = {}
         self._full: list[tuple[tuple[str, int], Any]] = []
 
-    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[Header] = NO_HEADERS) -> None:
+    def add(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[Header] = NO_HEADERS
+    ) -> None:
         """Put a record into the batch of its partition. Nothing is sent before `flush`."""
         slot = (topic, partition)
         batch = self._open.get(slot)
@@ -115,9 +129,10 @@ class Writer:
     async def _send(self, slot: tuple[str, int], batch: Any) -> "asyncio.Future[Any]":
         batch.close()
         try:
-            return await self._producer.send_batch(batch, slot[0], partition=slot[1])
+            answer: asyncio.Future[Any] = await self._producer.send_batch(batch, slot[0], partition=slot[1])
         except (KafkaError, AssertionError) as error:
             raise RecordRefused(type(error).__name__) from error
+        return answer
 
     def forget(self) -> None:
         """Drop what was added and not sent."""
@@ -220,7 +235,11 @@ class KafkaLog:
     async def writer(self) -> AsyncIterator[Writer]:
         """An idempotent writer, acks from all replicas."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, enable_idempotence=True, linger_ms=0, max_batch_size=BATCH_BYTES, max_request_size=MAX_RECORD_BYTES
+            bootstrap_servers=self.bootstrap,
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
         )
         await producer.start()
         try:
@@ -285,7 +304,9 @@ class KafkaLog:
             missing = [s for s in specs if s.name not in present]
             if not missing:
                 return []
-            answer = await admin.create_topics([NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.config)) for s in missing])
+            answer = await admin.create_topics(
+                [NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.config)) for s in missing]
+            )
             for name, code, *_ in answer.topic_errors:
                 if code and for_code(code).__name__ != "TopicAlreadyExistsError":
                     raise for_code(code)(name)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,9 @@ class MemoryReader:
         self._positions = {tp: log.committed.get((group, tp), 0) if group else 0 for tp in partitions}
         self._paused: set[TopicPartition] = set()
 
-    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> dict[TopicPartition, list[Any]]:
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
         wanted = partitions or tuple(self._positions)
         found = self._take(wanted, max_records or 500)
         if not found and timeout_ms:
@@ -96,7 +98,9 @@ class MemoryWriter:
         self._log = log
         self._added: list[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]] = []
 
-    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> None:
+    def add(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()
+    ) -> None:
         self._added.append((TopicPartition(topic, partition), key, value, tuple(headers)))
 
     async def flush(self) -> dict[TopicPartition, int]:
@@ -122,7 +126,7 @@ class MemoryTransactions(MemoryWriter):
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         await asyncio.sleep(0)
         if self._log.epochs[self._id] != self._epoch:
-            raise ProducerFenced()
+            raise ProducerFenced
         added, self._added = self._added, []
         self._check(added)
         self._log.committed.update({(self._group, tp): offset for tp, offset in offsets.items()})
@@ -139,11 +143,15 @@ class MemoryLog:
         self.epochs: dict[str, int] = defaultdict(int)
         self._arrived = asyncio.Event()
 
-    def append(self, added: Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]) -> dict[TopicPartition, int]:
+    def append(
+        self, added: Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]
+    ) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = {}
         for tp, key, value, headers in added:
             records = self.records[tp]
-            records.append(MemoryRecord(tp.topic, tp.partition, len(records), key, value, int(time.time() * 1000), headers))
+            records.append(
+                MemoryRecord(tp.topic, tp.partition, len(records), key, value, int(time.time() * 1000), headers)
+            )
             ends[tp] = len(records)
         self._arrived.set()
         self._arrived = asyncio.Event()
@@ -151,10 +159,8 @@ class MemoryLog:
 
     async def wait(self, seconds: float) -> None:
         """Until something is appended, or the time has passed."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), seconds)
-        except TimeoutError:
-            pass
 
     @asynccontextmanager
     async def reader(

@@ -6,7 +6,6 @@ Exit codes: 0 ok, 1 findings, 2 usage, 3 something is not reachable.
 """
 
 import importlib
-import sys
 from typing import Any
 
 import typer
@@ -50,7 +49,9 @@ def _single(module: Any, name: str) -> typer.Typer:
     return app
 
 
-app = typer.Typer(cls=Lazy, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="多跨业务中台 Duokua")
+app = typer.Typer(
+    cls=Lazy, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="多跨业务中台 Duokua"
+)
 
 
 @app.callback()
@@ -64,4 +65,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from enum import StrEnum
 
 import typer
 from pydantic import ValidationError
@@ -12,10 +11,20 @@ from pydantic import ValidationError
 from router.bootstrap import ROLES, run_role
 from router.operate.settings import Settings
 
-Role = StrEnum("Role", [(r, r) for r in (*ROLES, "all")])
+CHOICES = (*ROLES, "all")
 
 
-def run(role: Role = typer.Argument(help="角色 / the role to run; `all` starts each as a process of its own")) -> None:
+def _known(role: str) -> str:
+    if role not in CHOICES:
+        raise typer.BadParameter(f"没有这个角色 / no such role; 可选 / one of: {', '.join(CHOICES)}")
+    return role
+
+
+def run(
+    role: str = typer.Argument(
+        metavar="|".join(CHOICES), help="角色；all 逐个启动 / the role; all starts each one", callback=_known
+    ),
+) -> None:
     """启动一个角色，直到收到 SIGTERM / run a role until SIGTERM."""
     try:
         settings = Settings()
@@ -24,19 +33,19 @@ def run(role: Role = typer.Argument(help="角色 / the role to run; `all` starts
             name = "DUOKUA_" + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
             typer.echo(f"设置有误 / bad setting: {name} {fault['msg']}", err=True)
         raise typer.Exit(2) from None
-    raise typer.Exit(_all() if role.value == "all" else run_role(role.value, settings))
+    raise typer.Exit(_all() if role == "all" else run_role(role, settings))
 
 
 def _all() -> int:
     """Each role as a child process; the first that ends takes the others with it."""
     children = [subprocess.Popen([sys.executable, "-m", "router.cli.main", "run", role]) for role in ROLES]
-    signal.signal(signal.SIGTERM, lambda *_: [c.terminate() for c in children])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        pid, status = os.wait()
+        ended = os.waitstatus_to_exitcode(os.wait()[1])
     except KeyboardInterrupt:
-        status = 0
+        ended = 0
     for child in children:
         child.terminate()
     for child in children:
         child.wait()
-    return os.waitstatus_to_exitcode(status)
+    return ended

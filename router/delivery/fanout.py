@@ -36,7 +36,9 @@ def _copy(message: Message, record: OutboxRecord, time: bytes, topics: Topics) -
     family, _, name = message.to.partition(":")
     if family == "case":
         return Outgoing(topics.commands, shard_of(name, topics.shards), name.encode(), bytes(message.data), [])
-    return Outgoing(topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), _headers(message, record, time))
+    return Outgoing(
+        topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), _headers(message, record, time)
+    )
 
 
 def _headers(message: Message, record: OutboxRecord, time: bytes) -> list[Header]:
@@ -53,7 +55,7 @@ def _headers(message: Message, record: OutboxRecord, time: bytes) -> list[Header
         ("content-type", b"application/json"),
     ]
     if message.to.startswith("dead-letters."):
-        topic, partition, offset = (record.source.split("/") + ["", "", ""])[:3]
+        topic, partition, offset = [*record.source.split("/"), "", "", ""][:3]
         headers += [
             ("x-stage", b"engine"),
             ("x-original-topic", topic.encode()),

@@ -5,7 +5,6 @@ Nothing here waits. What the batch brings about is written to the log in one tra
 that is committed does the store see it (router/engine/shard.py).
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -74,10 +73,12 @@ class Batch:
         try:
             command = commands.decode(value or b"")
         except msgspec.MsgspecError:
-            return self._dead(key or source.encode(), source, "unreadable_command")
-        if shard_of(command.case, self.shard.shards) != self.partition:
-            return self._dead(command.case.encode(), source, "wrong_shard")
-        self._guarded(command, source, facts, now)
+            self._dead(key or source.encode(), source, "unreadable_command")
+            return
+        if shard_of(command.case, self.shard.shards) == self.partition:
+            self._guarded(command, source, facts, now)
+        else:
+            self._dead(command.case.encode(), source, "wrong_shard")
 
     def expire(self, case: bytes, facts: Facts, now: int) -> None:
         """A case of the due index. Its command is derived from the case's version, so a replay makes the same one."""
@@ -109,7 +110,9 @@ class Batch:
                 self.requests[key] = bytes(command.request)
         if result.messages:
             version = result.case.version if result.case else 0
-            record = outgoing.OutboxRecord(case=command.case, version=version, at=now, source=command.source, messages=result.messages)
+            record = outgoing.OutboxRecord(
+                case=command.case, version=version, at=now, source=command.source, messages=result.messages
+            )
             self.outbox.append((key, outgoing.encode(record)))
         metrics.COMMANDS.labels(kind, "changed" if result.record is not None else "unchanged").inc()
 
@@ -143,7 +146,14 @@ class Batch:
             type="cn.duokua.dead_letter.written.v1",
             data=msgspec.Raw(json.encode(letter)),
         )
-        self.outbox.append((key, outgoing.encode(outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=source, messages=(message,)))))
+        self.outbox.append(
+            (
+                key,
+                outgoing.encode(
+                    outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=source, messages=(message,))
+                ),
+            )
+        )
         metrics.DEAD_LETTERS.labels("engine", code).inc()
 
     def changelog(self) -> list[tuple[bytes, bytes | None]]:

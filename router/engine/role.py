@@ -60,7 +60,9 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.wait(left)
         reason = "assigned"
         while not self._process.stop.is_set():
-            shard = self.shards[tp] = Shard(self._process, self.reader, tp.partition, self._log_id, self._load, self._genesis)
+            shard = self.shards[tp] = Shard(
+                self._process, self.reader, tp.partition, self._log_id, self._load, self._genesis
+            )
             try:
                 metrics.TAKEOVERS.labels(reason).inc()
                 await shard.take_over()
@@ -134,7 +136,9 @@ def _watch(process: Process, owned: Shards) -> None:
     def look() -> None:
         while not process.stop.is_set():
             time.sleep(5)
-            stuck = [s.partition for s in list(owned.shards.values()) if time.monotonic() - s.moved_at > STALLED_SECONDS]
+            stuck = [
+                s.partition for s in list(owned.shards.values()) if time.monotonic() - s.moved_at > STALLED_SECONDS
+            ]
             if stuck or not process.health.live:
                 metrics.STALLED.inc()
                 log.error("shard.stalled", shard=stuck)

@@ -44,7 +44,15 @@ class ForeignLog(Exception):
 class Shard:
     """The actor. `run` takes over and serves until it is cancelled or fails; then `close`."""
 
-    def __init__(self, process: Process, reader: Any, partition: int, log_id: str, load: LoadFacts, genesis: Callable[[], Awaitable[tuple[int, str]]]) -> None:
+    def __init__(
+        self,
+        process: Process,
+        reader: Any,
+        partition: int,
+        log_id: str,
+        load: LoadFacts,
+        genesis: Callable[[], Awaitable[tuple[int, str]]],
+    ) -> None:
         self._process, self._reader, self._load, self._genesis = process, reader, load, genesis
         self._topics = process.topics
         self.partition = partition
@@ -86,7 +94,14 @@ class Shard:
         seconds = round(time.monotonic() - started, 3)
         metrics.TAKEOVER_SECONDS.observe(seconds)
         metrics.CATALOGUE.labels(str(self.partition)).set(self._shard.catalogue)
-        log.info("shard.taken_over", shard=self.partition, state=self._store.origin, records=restored, offset=self._shard.input, seconds=seconds)
+        log.info(
+            "shard.taken_over",
+            shard=self.partition,
+            state=self._store.origin,
+            records=restored,
+            offset=self._shard.input,
+            seconds=seconds,
+        )
 
     async def _restore(self, store: Store) -> int:
         """Bring the store to the end of the changelog: to the end offset, not to the last record seen."""
@@ -114,7 +129,9 @@ class Shard:
             return ShardRecord(log=self._log_id, shards=shards)
         shard = json.decode(found, type=ShardRecord)
         if shard.format > FORMAT or shard.log != self._log_id or shard.shards != shards:
-            raise ForeignLog("the state was written by a newer release, for another log or for another number of shards")
+            raise ForeignLog(
+                "the state was written by a newer release, for another log or for another number of shards"
+            )
         if committed is not None and committed != shard.input:
             log.warning("shard.offset_differs", shard=self.partition, offset=shard.input, offsets=committed)
         return shard

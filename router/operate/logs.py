@@ -14,16 +14,61 @@ from typing import Any
 import structlog
 
 FIELDS = frozenset(
-    "event level timestamp role instance case_id command_id event_id channel endpoint unit rule rule_version catalogue topic partition offset "
-    "attempt duration_ms count reason code pointer error where pid port shard offsets lag records seconds path version hash name state batch "
-    "kind signal exit_code findings file line".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "role",
+        "instance",
+        "case_id",
+        "command_id",
+        "event_id",
+        "channel",
+        "endpoint",
+        "unit",
+        "rule",
+        "rule_version",
+        "catalogue",
+        "topic",
+        "partition",
+        "offset",
+        "attempt",
+        "duration_ms",
+        "count",
+        "reason",
+        "code",
+        "pointer",
+        "error",
+        "where",
+        "pid",
+        "port",
+        "shard",
+        "offsets",
+        "lag",
+        "records",
+        "seconds",
+        "path",
+        "version",
+        "hash",
+        "name",
+        "state",
+        "batch",
+        "kind",
+        "signal",
+        "exit_code",
+        "findings",
+        "file",
+        "line",
+    ]
 )
 
 
 def setup(role: str, *, instance: str = "", form: str = "auto", level: str = "info") -> None:
     """Configure logging for this process. Called once, from the composition root."""
     terminal = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
     structlog.contextvars.bind_contextvars(role=role, **({"instance": instance} if instance else {}))
     structlog.configure(
         processors=[

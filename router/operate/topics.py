@@ -39,7 +39,9 @@ KINDS = (
     Kind("case.state", "case id, <id>/request, _shard", "shards", FOR_EVER, "engine", "engine", BIG, compacted=True),
     Kind("case.outbox", "case id", "shards", 30 * DAY, "engine", "delivery", BIG),
     Kind("supervision", "case id", 1, 90 * DAY, "delivery", "supervisors"),
-    Kind("catalog", "chunk hash, manifest/<version>, active", 1, FOR_EVER, "publisher", "every process", compacted=True),
+    Kind(
+        "catalog", "chunk hash, manifest/<version>, active", 1, FOR_EVER, "publisher", "every process", compacted=True
+    ),
     Kind("dead-letters.{}", "original key, else topic-partition-offset", 1, 90 * DAY, "intake, delivery", "ops"),
     Kind("audit", "stream", 1, FOR_EVER, "admin acts", "auditors"),
     Kind("insights.surges", "category|place|channel", 1, 30 * DAY, "insights", "centre"),
@@ -51,7 +53,7 @@ class Topics:
     """Full topic names for one prefix, and the specs to create them with."""
 
     def __init__(self, prefix: str, shards: int, replication: int = 1) -> None:
-        self.prefix, self.shards, self._replication = prefix, shards, replication
+        self.prefix, self.shards, self.replication = prefix, shards, replication
         self.commands, self.events = f"{prefix}case.commands", f"{prefix}case.events"
         self.state, self.outbox = f"{prefix}case.state", f"{prefix}case.outbox"
         self.catalog, self.supervision = f"{prefix}catalog", f"{prefix}supervision"
@@ -86,7 +88,9 @@ class Topics:
             "intake.{}": channels, "answers.{}": channels, "tasks.{}": endpoints, "replies.{}": endpoints, "dead-letters.{}": STAGES,
         }  # fmt: skip
         members = {family: list(names) for family, names in members.items()}
-        return [self._spec(kind, kind.name.format(member)) for kind in KINDS for member in members.get(kind.name, ("",))]
+        return [
+            self._spec(kind, kind.name.format(member)) for kind in KINDS for member in members.get(kind.name, ("",))
+        ]
 
     def _spec(self, kind: Kind, name: str) -> TopicSpec:
         partitions = self.shards if isinstance(kind.partitions, str) else kind.partitions
@@ -96,4 +100,4 @@ class Topics:
             config |= {"cleanup.policy": "compact", "delete.retention.ms": str(7 * DAY), "retention.ms": str(FOR_EVER)}
         if kind.name == "case.state":
             config["message.timestamp.type"] = "LogAppendTime"
-        return TopicSpec(self.prefix + name, partitions, self._replication, config)
+        return TopicSpec(self.prefix + name, partitions, self.replication, config)

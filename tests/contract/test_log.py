@@ -25,7 +25,7 @@ async def topic(log: Any) -> AsyncIterator[str]:
     """A fresh topic with two partitions."""
     name = f"t-{uuid4()}"
     await log.create_topics([TopicSpec(name, 2, config={"max.message.bytes": "4096"})])
-    yield name
+    return name
 
 
 async def read_all(log: Any, tp: TopicPartition, **how: Any) -> list[bytes]:
@@ -63,7 +63,10 @@ async def test_headers_and_null_values_survive(log: Any, topic: str) -> None:
         while len(records) < 2:
             records += (await reader.getmany(timeout_ms=200)).get(tp, [])
 
-    assert [(r.key, r.value, [tuple(h) for h in r.headers]) for r in records] == [(None, b"v", [("ce_id", b"1")]), (b"k", None, [])]
+    assert [(r.key, r.value, [tuple(h) for h in r.headers]) for r in records] == [
+        (None, b"v", [("ce_id", b"1")]),
+        (b"k", None, []),
+    ]
 
 
 async def test_a_refused_record_is_told(log: Any, topic: str) -> None:

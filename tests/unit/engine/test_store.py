@@ -39,7 +39,12 @@ def test_state_requests_and_shard_come_back_after_reopening(folder: Path) -> Non
     again = Store(folder, "log-1")
 
     assert again.origin == "kept"
-    assert (again.state(case(1)), again.request(case(1)), again.shard(), again.meta.changelog) == (state_value(5, b"a"), b"{}", b"s", 17)
+    assert (again.state(case(1)), again.request(case(1)), again.shard(), again.meta.changelog) == (
+        state_value(5, b"a"),
+        b"{}",
+        b"s",
+        17,
+    )
     again.close()
 
 
