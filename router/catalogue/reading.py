@@ -15,7 +15,9 @@ import yaml
 
 from router.catalogue.findings import At, Findings
 
-LIMIT = 1 << 20
+YAML_LIMIT = 1 << 20
+CSV_LIMIT = 64 << 20
+"""Bytes. People write YAML by hand; a province's list of matters comes out of a system."""
 DEPTH = 40
 Path = tuple[str | int, ...]
 Row = TypeVar("Row", bound="msgspec.Struct")
@@ -54,7 +56,7 @@ class Spot:
 
 def read_yaml(file: str, data: bytes, findings: Findings) -> Document | None:
     """The document in `data`, or None with the reasons in `findings`."""
-    text = _text(file, data, findings)
+    text = _text(file, data, YAML_LIMIT, findings)
     if text is None:
         return None
     try:
@@ -71,9 +73,9 @@ def read_yaml(file: str, data: bytes, findings: Findings) -> Document | None:
     return Document(file, value, lines)
 
 
-def _text(file: str, data: bytes, findings: Findings) -> str | None:
-    if len(data) > LIMIT:
-        findings.add("file_too_big", At(file), limit=LIMIT)
+def _text(file: str, data: bytes, limit: int, findings: Findings) -> str | None:
+    if len(data) > limit:
+        findings.add("file_too_big", At(file), limit=limit)
         return None
     try:
         return data.decode("utf-8-sig")
@@ -199,7 +201,7 @@ def read_pairs(file: str, data: bytes, findings: Findings) -> Iterator[tuple[Spo
 
 def _records(file: str, data: bytes, findings: Findings) -> Iterator[tuple[At, list[str]]]:
     """The header, then every line that is as wide as it."""
-    text = _text(file, data, findings)
+    text = _text(file, data, CSV_LIMIT, findings)
     if text is None:
         return
     reader, wanted = csv.reader(io.StringIO(text, newline=""), strict=True), 0

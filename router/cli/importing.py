@@ -25,9 +25,11 @@ from adapters.channels.files import (
     read_vocabulary,
     to_event,
 )
+from router.cli.matters import matters
 from router.operate.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="导入 / imports")
+app.command()(matters)
 
 File = Annotated[
     Path, typer.Argument(help="要导入的文件 / the file to import", exists=True, dir_okay=False, readable=True)

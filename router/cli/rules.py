@@ -1,0 +1,124 @@
+"""`duokua rules list|show`: the routing rules as they stand in the folder."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import load
+from router.cli.catalog import AsJson, Folder, Lang, print_findings
+from router.operate.settings import Settings
+from router.rules.model import COLUMNS, Rule
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="路由规则 / routing rules")
+
+LABELS = {
+    "zh": {
+        "dispatch": "派单", "one_thing": "一件事", "propose_refusal": "拟不予受理", "triage": "人工分派", "when": "条件", "always": "任何请求",
+        "then": "结果", "policy": "时限政策", "basis": "依据", "reason": "理由", "valid": "有效期", "unknown": "没有规则 {id}",
+        "category_under": "诉求分类", "matter_under": "事项", "place_under": "区划", "channel": "渠道", "kind": "诉求类型",
+        "origin": "来源", "applicant": "诉求人", "urgency": "紧急程度",
+    },
+    "en": {
+        "dispatch": "dispatch", "one_thing": "one-thing", "propose_refusal": "refusal proposed", "triage": "triage", "when": "when",
+        "always": "any request", "then": "then", "policy": "policy", "basis": "basis", "reason": "reason", "valid": "valid",
+        "unknown": "there is no rule {id}", "category_under": "category", "matter_under": "matter", "place_under": "place",
+        "channel": "channel", "kind": "kind", "origin": "origin", "applicant": "applicant", "urgency": "urgency",
+    },
+}  # fmt: skip
+NAMED = {
+    "category_under": ("categories", "name"), "matter_under": ("matters", "name"), "place_under": ("divisions", "name"),
+    "channel": ("channels", "name_zh"), "one_thing": ("one_things", "name"),
+}  # fmt: skip
+"""Column → where its codes have a name."""
+
+
+@app.command("list")
+def list_(folder: Folder = None, as_json: AsJson = False, lang: Lang = "") -> None:
+    """按规则号列出全部规则 / all rules by number."""
+    catalogue, labels = _load(folder, lang, as_json)
+    rules = sorted(catalogue.rules.values(), key=lambda rule: rule.number)
+    if as_json:
+        typer.echo(json.dumps({"rules": msgspec.to_builtins(rules)}, ensure_ascii=False))
+        return
+    for rule in rules:
+        typer.echo(f"{rule.number}\t{rule.id}\t{labels[_outcome(rule)]}\t{rule.name}")
+
+
+@app.command()
+def show(
+    rule_id: Annotated[str, typer.Argument(metavar="ID")],
+    folder: Folder = None,
+    as_json: AsJson = False,
+    lang: Lang = "",
+) -> None:
+    """一条规则：条件、结果、依据和理由 / one rule with its conditions, outcome and grounds."""
+    catalogue, labels = _load(folder, lang, as_json)
+    rule = catalogue.rules.get(rule_id)
+    if rule is None:
+        print(labels["unknown"].format(id=rule_id), file=sys.stderr)
+        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(rule), ensure_ascii=False))
+        return
+    for line in _described(rule, catalogue, labels):
+        typer.echo(line)
+
+
+def _load(folder: Any, lang: str, as_json: bool) -> tuple[Catalogue, dict[str, str]]:
+    settings = Settings()
+    lang = lang or settings.lang
+    try:
+        return load(folder or settings.catalog), LABELS.get(lang, LABELS["zh"])
+    except CatalogueFaulty as faulty:
+        print_findings(faulty.findings, lang, as_json)
+        raise typer.Exit(1) from None
+
+
+def _outcome(rule: Rule) -> str:
+    then = rule.then
+    return (
+        "one_thing"
+        if then.one_thing
+        else "propose_refusal"
+        if then.propose_refusal
+        else "triage"
+        if then.triage
+        else "dispatch"
+    )
+
+
+def _described(rule: Rule, catalogue: Catalogue, labels: dict[str, str]) -> list[str]:
+    lines = [f"{rule.number} {rule.id} {rule.name}", f"{labels['when']}:"]
+    lines += [
+        f"  {labels[column]}: " + ", ".join(_name(catalogue, column, value) for value in cell)
+        for column, cell in zip(COLUMNS, rule.when.cells(), strict=True)
+        if cell
+    ] or [f"  {labels['always']}"]
+    lines.append(f"{labels['then']}: {labels[_outcome(rule)]}")
+    lines += [
+        f"  {bearer.part}: {_function(catalogue, bearer.function)} {bearer.role} {bearer.level}".rstrip()
+        for bearer in rule.then.route
+    ]
+    if rule.then.propose_refusal:
+        refusal = rule.then.propose_refusal
+        lines.append(f"  {refusal.ground} / {refusal.basis} / {refusal.where_to_turn}")
+    said = {"policy": rule.then.policy, "basis": rule.basis, "reason": rule.reason}
+    valid = f"{rule.valid_from}–{rule.valid_to}" if rule.valid_from or rule.valid_to else ""
+    return lines + [f"{labels[key]}: {text}" for key, text in (said | {"valid": valid}).items() if text]
+
+
+def _name(catalogue: Catalogue, column: str, value: str) -> str:
+    if column not in NAMED:
+        return value
+    table, field = NAMED[column]
+    return f"{value} {getattr(getattr(catalogue, table)[value], field)}"
+
+
+def _function(catalogue: Catalogue, function: str) -> str:
+    row = catalogue.functions.get(function)
+    return f"{function} {row.name}" if row else function
