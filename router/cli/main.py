@@ -44,14 +44,19 @@ class Lazy(TyperGroup):
 
 
 def _single(module: Any, name: str) -> typer.Typer:
-    app = typer.Typer(
-        cls=Lazy,
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        help="多跨业务中台 Duokua",
-    )
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(getattr(module, name))
+    return app
+
+
+app = typer.Typer(
+    cls=Lazy,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="多跨业务中台 Duokua",
+)
 
 
 @app.callback()
