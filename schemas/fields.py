@@ -5,7 +5,7 @@ Scalars are strict (no "5" for 5, no "yes" for true); sequences become tuples, s
 immutable throughout. Limits are here in one place: a message that keeps them is below MAX_BYTES.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
@@ -23,7 +23,12 @@ MAX_TEXT = 10_000
 class Model(BaseModel):
     """Base of everything we publish: immutable, no unknown field, and no value of a message in any error text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:
+        """The optional fields that what is `said` makes necessary and that are not there."""
+        return ()
 
 
 def described(zh: str, en: str, **constraints: Any) -> Any:

@@ -6,8 +6,9 @@ knows much, a street terminal little. What is not said is not guessed; `origin`,
 `appeal_kind` default to what the channel's row in the catalogue says.
 """
 
+from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, JsonValue, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
@@ -37,9 +38,14 @@ HANDLE = "handle the appeal"
 Degrees = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
-def missing(field: str) -> PydanticCustomError:
-    """The error of a field that other fields make necessary; faults.py appends `field` to the pointer."""
-    return PydanticCustomError("missing_field", "a field is required here", {"field": field})
+class Complete(Model):
+    """A model whose fields depend on each other: what `also_needed` names must be there."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        for field in self.also_needed(self.__dict__):
+            raise PydanticCustomError("missing_field", "a field is required here", {"field": field})
+        return self
 
 
 class Place(Model):
@@ -114,18 +120,17 @@ class Applicant(Party):
     agent: Annotated[Agent | None, described("代办人", "agent")] = None
 
 
-class SubjectOfComplaint(Model):
+class SubjectOfComplaint(Complete):
     """被反映对象 the one complained about; such a unit never leads or reviews the case (recusal)."""
 
     kind: Annotated[SubjectKind, described("类型", "kind")]
     unit: Annotated[UnitId | None, described("单位编码", "unit id of the catalogue")] = None
     name: Annotated[Name | None, described("名称或姓名", "name"), personal("identity", purpose=HANDLE)] = None
 
-    @model_validator(mode="after")
-    def _is_named(self) -> Self:
-        if self.unit is None and self.name is None:
-            raise missing("unit" if self.kind is SubjectKind.UNIT else "name")
-        return self
+    @classmethod
+    def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:
+        if not said.get("unit") and not said.get("name"):
+            yield "unit" if said.get("kind") == SubjectKind.UNIT else "name"
 
 
 class Wants(Model):
@@ -201,7 +206,7 @@ class DirectAnswer(Model):
     text: Annotated[WrittenText, described("答复内容", "the answer"), personal("content", purpose=HANDLE)]
 
 
-class ServiceRequest(Model):
+class ServiceRequest(Complete):
     """诉求 a citizen's or an enterprise's appeal or application, as a channel took it down."""
 
     title: Annotated[Name, described("标题", "title"), personal("content", purpose=HANDLE)]
@@ -237,24 +242,22 @@ class ServiceRequest(Model):
     backfilled: Annotated[Flag, described("事后补录，须填收到时间", "typed in later; needs received_at")] = False
     direct_answer: Annotated[DirectAnswer | None, described("直接答复", "answered at once")] = None
 
-    @model_validator(mode="after")
-    def _backfilled_says_when(self) -> Self:
-        if self.backfilled and self.received_at is None:
-            raise missing("received_at")
-        return self
+    @classmethod
+    def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:
+        if said.get("backfilled") is True and not said.get("received_at"):
+            yield "received_at"
 
 
-class Supplement(Model):
+class Supplement(Complete):
     """补充诉求 more from the applicant; never restarts a clock."""
 
     text: Annotated[Text, described("补充内容", "what is added"), personal("content", purpose=HANDLE)] = ""
     attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments", max_length=50)] = ()
 
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.text and not self.attachments:
-            raise missing("text")
-        return self
+    @classmethod
+    def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:
+        if not said.get("text") and not said.get("attachments"):
+            yield "text"
 
 
 class Withdrawal(Model):

@@ -5,12 +5,13 @@ A reply echoes the case id and the task id it was given; it counts only if it co
 endpoint that holds the task. A refused reply is answered on the endpoint's own task topic.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, TaskId, Text, UnitId, described, personal
-from schemas.request import CALL_BACK, HANDLE, Attachment, ServiceRequest, missing
+from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest
 from schemas.times import Instant
 from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
 
@@ -102,7 +103,7 @@ class Target(Model):
     part: Annotated[Part, described("承办角色", "part")] = Part.LEAD
 
 
-_NEEDED: dict[ReplyAction, tuple[str, ...]] = {
+_NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.REPLY: ("result", "text"),
     ReplyAction.RETURN: ("reason",),
     ReplyAction.SEND_BACK: ("reason",),
@@ -112,7 +113,7 @@ _NEEDED: dict[ReplyAction, tuple[str, ...]] = {
 """What an action cannot do without."""
 
 
-class Reply(Model):
+class Reply(Complete):
     """答复 what a unit says about one task."""
 
     case_id: Annotated[CaseId, described("工单内部编号，照抄任务", "case id, as in the task")]
@@ -133,12 +134,11 @@ class Reply(Model):
     targets: Annotated[tuple[Target, ...], described("派单去向", "targets, for dispatch", max_length=50)] = ()
     receipt_no: Annotated[Name | None, described("接收回执号", "receipt number, for confirm_receipt")] = None
 
-    @model_validator(mode="after")
-    def _action_is_complete(self) -> Self:
-        for field in _NEEDED.get(self.action, ()):
-            if not getattr(self, field):
-                raise missing(field)
-        return self
+    @classmethod
+    def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:
+        action = said.get("action")
+        needed = _NEEDED.get(action, ()) if isinstance(action, str) else ()
+        return (field for field in needed if not said.get(field))
 
 
 class ReplyRefused(Model):

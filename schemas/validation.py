@@ -12,8 +12,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from schemas.faults import CODES, Fault, InvalidMessage, fault, plain_name
+from schemas.fields import Model
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Model)
 Context = Mapping[str, Any]
 
 MAX_FAULTS = 50
@@ -45,14 +46,20 @@ def read(model: type[M], data: object, ref: str = "") -> M:
     try:
         valid: M = model.__pydantic_validator__.validate_python(data)
     except ValidationError as error:
-        raise InvalidMessage(tuple(faults(error, model, data)), ref) from None
+        raise InvalidMessage(faults(error, model, data), ref) from None
     return valid
 
 
-def faults(error: ValidationError, model: type[BaseModel], data: object, base: str = "/data") -> Iterator[Fault]:
+def faults(error: ValidationError, model: type[Model], data: object, base: str = "/data") -> list[Fault]:
     """The faults behind pydantic's errors, in the order of the fields, at most MAX_FAULTS."""
-    for item in error.errors(include_url=False)[:MAX_FAULTS]:
-        yield _fault(item["type"], item["loc"], item.get("ctx", {}), item["input"], model, data, base)
+    found = [
+        _fault(item["type"], item["loc"], item.get("ctx", {}), item["input"], model, data, base)
+        for item in error.errors(include_url=False)[:MAX_FAULTS]
+    ]
+    # pydantic asks what fields need of each other only where each is valid by itself
+    needed = model.also_needed(data) if isinstance(data, Mapping) else ()
+    places = {one.pointer for one in found}
+    return found + [fault("missing_field", where) for name in needed if (where := f"{base}/{name}") not in places]
 
 
 def _fault(
@@ -82,7 +89,7 @@ def _details(kind: str, ctx: Context, value: object) -> tuple[str, str]:
 def suggestion(word: object, known: Collection[str]) -> tuple[str, str]:
     """ "Did you mean …" in both languages, naming the nearest of `known`; empty where none is near."""
     near = get_close_matches(word.casefold(), known, 1, 0.6) if isinstance(word, str) and len(word) <= 64 else []
-    return (f"是否为 {near[0]}", f"did you mean {near[0]}") if near else ("", "")
+    return (f"是否应为 {near[0]}", f"did you mean {near[0]}") if near else ("", "")
 
 
 def pointer(loc: Sequence[object], base: str = "") -> str:

@@ -114,13 +114,19 @@ class Rejected(msgspec.Struct, frozen=True):
 
 def translate(record: Record, known: Known, now: int) -> Accepted | Rejected:
     """The command that `record` stands for, or why there is none. Never raises for anything a sender wrote."""
-    door, _, name = record.topic.removeprefix(known.prefix).partition(".")
+    family, name = _door(record, known)
     try:
-        if door == "intake":
+        if family == "intake":
             return _from_channel(record, name, known, now)
         return _from_endpoint(record, name, known, now)
     except InvalidMessage as error:
-        return _rejected(record, "channel" if door == "intake" else "endpoint", name, error)
+        return rejected(record, known, error)
+
+
+def _door(record: Record, known: Known) -> tuple[str, str]:
+    """`intake` or `replies`, and of whom: the topic says it, as only its owner may write there."""
+    family, _, name = record.topic.removeprefix(known.prefix).partition(".")
+    return family, name
 
 
 def source_of(record: Record) -> str:
@@ -274,7 +280,10 @@ def query_code(secret: bytes, case: str) -> str:
     return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
 
 
-def _rejected(record: Record, door: Literal["channel", "endpoint"], name: str, error: InvalidMessage) -> Rejected:
+def rejected(record: Record, known: Known, error: InvalidMessage) -> Rejected:
+    """The refusal of `record`, under the best id that can be had."""
+    family, name = _door(record, known)
+    door: Literal["channel", "endpoint"] = "channel" if family == "intake" else "endpoint"
     ref = error.ref or usable_key(record.key) or place_of(record)
     return Rejected(door, name, ref, error.first, *(_of_reply(record) if door == "endpoint" else ()))
 

@@ -8,20 +8,32 @@ from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
-RECEIVED = Counter("duokua_events_received", "Records read from channels and endpoints.", ["stage"])
-REJECTED = Counter("duokua_events_rejected", "Records answered with a refusal and dead-lettered.", ["stage", "code"])
+RECEIVED = Counter(
+    "duokua_events_received",
+    "Records read from channels, by CloudEvents type; `unreadable` where refused.",
+    ["channel", "type"],
+)
+REPLIES = Counter("duokua_replies_received", "Records read from endpoints of units.", ["endpoint"])
 DEAD_LETTERS = Counter("duokua_dead_letters", "Records written to a dead-letter topic.", ["stage", "reason"])
 
 COMMANDS = Counter("duokua_commands", "Commands decided by the engine.", ["kind", "outcome"])
 DEADLINES = Counter("duokua_deadlines", "Deadline passes of cases, by what came of them.", ["outcome"])
 TRANSACTIONS = Counter("duokua_transactions", "Transactions of the engine.", ["outcome"])
-COMMIT_SECONDS = Histogram("duokua_commit_seconds", "From the first record of a batch sent to its transaction committed.", buckets=SECONDS)
-BATCH_COMMANDS = Histogram("duokua_batch_commands", "Commands in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 400, 800))
+COMMIT_SECONDS = Histogram(
+    "duokua_commit_seconds", "From the first record of a batch sent to its transaction committed.", buckets=SECONDS
+)
+BATCH_COMMANDS = Histogram(
+    "duokua_batch_commands", "Commands in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 400, 800)
+)
 SHARDS = Gauge("duokua_shards_owned", "Shards that this process serves.")
 TAKEOVERS = Counter("duokua_takeovers", "Shards taken over, by why.", ["reason"])
-TAKEOVER_SECONDS = Histogram("duokua_takeover_seconds", "From the assignment of a shard to its first command.", buckets=SECONDS)
+TAKEOVER_SECONDS = Histogram(
+    "duokua_takeover_seconds", "From the assignment of a shard to its first command.", buckets=SECONDS
+)
 RESTORED = Counter("duokua_restored_records", "Changelog records read at take-over.")
-TIMER_LAG = Gauge("duokua_timer_lag_seconds", "How long the earliest unfired deadline is past due (business time).", ["shard"])
+TIMER_LAG = Gauge(
+    "duokua_timer_lag_seconds", "How long the earliest unfired deadline is past due (business time).", ["shard"]
+)
 FIRING_HELD = Gauge("duokua_firing_held", "1 while deadlines are held because the clock is not to be trusted.")
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
 

@@ -1,0 +1,145 @@
+"""
+`duokua run intake`: every channel and every endpoint of the catalogue in force, at least once.
+
+A batch is translated without an await in between, written whole, acknowledged, and only then are its
+offsets committed. Done twice, it writes the same ids again. When a new catalogue names other
+channels or endpoints, reading begins anew with those.
+"""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from router.catalogue.publish import Following, follow
+from router.intake.refuse import STAGE, refusal
+from router.intake.translate import Accepted, Directory, Known, Record, Rejected, rejected, translate
+from router.operate import metrics
+from router.operate.process import Process
+from router.operate.pump import Batch, pump
+from router.operate.topics import Topics
+from schemas.faults import CODES, InvalidMessage, fault
+from schemas.registry import FROM_CHANNELS
+
+log = structlog.get_logger()
+
+UNREADABLE = "unreadable"
+
+
+class ShardsDiffer(Exception):
+    """DUOKUA_SHARDS is not the partition count of `case.commands`: a case would be sent to another's shard."""
+
+
+async def run(process: Process) -> None:
+    """Until asked to stop. Raises ShardsDiffer, and whatever the log could not take."""
+    following = await follow(process)
+    if process.stop.is_set():
+        return
+    await _require_shards(process)
+    async with process.log.writer() as writer:
+        while not process.stop.is_set():
+            await _read_while_unchanged(process, following, writer)
+
+
+async def _require_shards(process: Process) -> None:
+    partitions = (await process.log.topics()).get(process.topics.commands)
+    if partitions != process.settings.shards:
+        raise ShardsDiffer(f"{process.settings.shards} set, {partitions} partitions")
+
+
+async def _read_while_unchanged(process: Process, following: Following, writer: Any) -> None:
+    """One subscription: until the process stops, or until the catalogue names other doors."""
+    names = doors(following.current, process.topics)
+    turn = replace(process, stop=asyncio.Event())
+    _initialise(following.current)
+    intake = Intake(process, following, writer)
+    async with process.log.reader(names, group=process.topics.group("intake")) as reader:
+        watching = asyncio.create_task(_stop_when_changed(process, following, names, turn.stop))
+        try:
+            await pump(turn, reader, intake.take)
+        finally:
+            watching.cancel()
+
+
+async def _stop_when_changed(process: Process, following: Following, names: list[str], stop: asyncio.Event) -> None:
+    while not process.stop.is_set() and doors(following.current, process.topics) == names:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.stop.wait(), 1)
+    stop.set()
+
+
+def doors(directory: Directory, topics: Topics) -> list[str]:
+    """The topics of every channel and every endpoint."""
+    return [*map(topics.intake, directory.channels), *map(topics.replies, directory.endpoints)]
+
+
+def _initialise(directory: Directory) -> None:
+    """Every label at 0, so that rates and absences can be seen."""
+    for channel in directory.channels:
+        for kind in (*FROM_CHANNELS, UNREADABLE):
+            metrics.RECEIVED.labels(channel, kind)
+    for endpoint in directory.endpoints:
+        metrics.REPLIES.labels(endpoint)
+    for code in CODES:
+        metrics.DEAD_LETTERS.labels(STAGE, code)
+
+
+class Intake:
+    """Takes batches: what each record became is written before `take` returns."""
+
+    def __init__(self, process: Process, following: Following, writer: Any) -> None:
+        self._process, self._following, self._writer = process, following, writer
+        self._topics = process.topics
+
+    async def take(self, batch: Batch) -> None:
+        """Translate and write a batch; returns when all of it is acknowledged."""
+        known, now = self._known(), self._process.clock.now()
+        refused: Counter[str] = Counter()
+        received: Counter[tuple[str, str]] = Counter()
+        for tp, records in batch.items():
+            for record in records:
+                received[tp.topic, self._write(record, known, now, refused)] += 1
+        await self._writer.flush()
+        self._count(received, refused)
+
+    def _known(self) -> Known:
+        return Known(
+            directory=self._following.current,
+            prefix=self._topics.prefix,
+            shards=self._topics.shards,
+            secret=self._process.settings.secret.get_secret_value().encode(),
+        )
+
+    def _write(self, record: Record, known: Known, now: int, refused: Counter[str]) -> str:
+        """Add what the record became to the batches that leave; returns its type, as far as it could be read."""
+        became = self._translated(record, known, now)
+        if isinstance(became, Accepted):
+            self._writer.add(
+                self._topics.commands, became.partition, became.case.encode(), became.command, became.headers
+            )
+            return became.type
+        for message in refusal(record, became, self._topics, now):
+            self._writer.add(message.topic, 0, message.key, message.value, message.headers)
+        refused[became.fault.code] += 1
+        return UNREADABLE
+
+    def _translated(self, record: Record, known: Known, now: int) -> Accepted | Rejected:
+        """`translate`, and if it has a defect, a dead letter of its own: one record must not stop all channels."""
+        try:
+            return translate(record, known, now)
+        except Exception as error:
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            log.error("message.not_translated", error=error, **place)
+            return rejected(record, known, InvalidMessage([fault("internal_error")]))
+
+    def _count(self, received: Counter[tuple[str, str]], refused: Counter[str]) -> None:
+        for (topic, kind), count in received.items():
+            family, _, name = self._topics.short(topic).partition(".")
+            counter = metrics.RECEIVED.labels(name, kind) if family == "intake" else metrics.REPLIES.labels(name)
+            counter.inc(count)
+        for code, count in refused.items():
+            metrics.DEAD_LETTERS.labels(STAGE, code).inc(count)
+            log.info("messages.refused", code=code, count=count)
