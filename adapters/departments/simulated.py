@@ -98,7 +98,7 @@ def _silent(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
     """Says nothing until the ladder has gone up; half of them not even then."""
     if _draw(seed, task, "wakes") < 50:
         return ()
-    return (_planned(task, seed, "after_due", "3wd", ReplyAction.REPLY, **_answer(task, seed)),)
+    return (_planned(task, seed, "after_due", "2wd", ReplyAction.REPLY, **_answer(task, seed)),)
 
 
 def _returning(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
@@ -108,8 +108,11 @@ def _returning(task: Task, directory: Directory, seed: str) -> tuple[Planned, ..
     bearer = directory.bearer(task)
     proposed = None if bearer == task.unit else bearer
     reason = _pick(phrases.RETURN_REASONS, seed, task).format(unit=task.unit_name)
-    back = _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, reason=reason, proposed_unit=proposed)
-    return back, _planned(task, seed, "before_due", "4wh", ReplyAction.REPLY, **_answer(task, seed))
+    return (
+        _sign(task, seed, "1wh"),
+        _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, reason=reason, proposed_unit=proposed),
+        _planned(task, seed, "before_due", "4wh", ReplyAction.REPLY, **_answer(task, seed)),
+    )
 
 
 def _sub_dispatching(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     readmodel: str = ""
     secret: SecretStr = SecretStr("duokua-trial")
     replication: int = 1
+    simulator_seed: str = "duokua"
 
     @field_validator("clock")
     @classmethod

@@ -1,0 +1,40 @@
+"""When the simulated people say what they plan to say: pure functions of the plan, the task's due and the calendar."""
+
+from collections.abc import Iterator, Sequence
+
+from adapters.departments.simulated import Planned
+from schemas.task import Task
+from schemas.times import milliseconds
+from schemas.vocabulary import ClockKind
+from workflows.calendars import MINUTE, Calendar
+
+UNTOLD = "4wd"
+"""The due that people assume where a task names none."""
+APART = 20 * MINUTE
+"""The least time between two things that one desk says about one task."""
+
+
+def schedule(
+    plan: Sequence[Planned], task: Task, assigned_at: int, calendar: Calendar
+) -> Iterator[tuple[int, Planned]]:
+    """Each planned reply with its instant, in the order of the plan and never before the task was there."""
+    due = _due(task, assigned_at, calendar)
+    earliest = assigned_at
+    for planned in plan:
+        at = max(_instant(planned, assigned_at, due, calendar) + planned.minutes * MINUTE, earliest)
+        earliest = at + APART
+        yield at, planned
+
+
+def _instant(planned: Planned, assigned_at: int, due: int, calendar: Calendar) -> int:
+    if planned.anchor == "before_due":
+        return calendar.subtract(due, planned.delay)
+    return calendar.add(due if planned.anchor == "after_due" else assigned_at, planned.delay).at
+
+
+def _due(task: Task, assigned_at: int, calendar: Calendar) -> int:
+    """The finish clock of the task, else its latest clock, else what people assume."""
+    dues = {due.kind: milliseconds(due.due) for due in task.due if due.kind is not ClockKind.SIGN}
+    if not dues:
+        return calendar.add(assigned_at, UNTOLD).at
+    return dues.get(ClockKind.FINISH) or max(dues.values())
