@@ -55,7 +55,7 @@ class LegRow:
     task: str = ""
     state: str = ""
     result: str = ""
-    round: int = 1
+    round: int = 0
     dispatched_at: int = 0
     signed_at: int = 0
     replied_at: int = 0

@@ -210,7 +210,7 @@ def _legs(file: CaseFile, words: Words) -> Table:
     table = _table(words, "unit", "part", "state", "dispatched", "signed", "replied", "task")
     for leg in file.legs:
         state = words.label("case_state", leg.state) + (
-            words.aside(words.word("round", round=leg.round)) if leg.round > 1 else ""
+            words.aside(words.word("round", round=leg.round)) if leg.round else ""
         )
         times = (words.moment(at) for at in (leg.dispatched_at, leg.signed_at, leg.replied_at))
         _row(

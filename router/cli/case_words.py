@@ -157,6 +157,9 @@ class Words:
             return self.aside(self.leg(value, file))
         if event == "CaseClosed" and field == "reason":
             return self.label("close_reason", value)
+        if event == "TriageAsked" and field == "reason":
+            code, _, rest = value.partition(": ")
+            return f"{self.word(code)} {rest}".rstrip()
         if event == "CommandRefused" and field == "state":
             return self.label("case_state", value)
         say = self._sayers.get(field)

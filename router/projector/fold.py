@@ -20,11 +20,11 @@ CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.RefusalProposed: "refusal_proposed",
     ev.RefusalRejected: "registered",
     ev.CaseRefused: "refused",
-    ev.TriageAsked: "in_triage",
     ev.CaseWithdrawn: "withdrawn",
+    ev.CaseClosed: "closed",
     ev.CaseArchived: "archived",
 }
-"""The case's state after an event that concerns the case as a whole."""
+"""The case's state after an event that concerns the case as a whole (as workflows.evolve has it; a test holds them together)."""
 
 LEG_STATES: Mapping[type[ev.Event], str] = {
     ev.LegSigned: "signed",
@@ -37,8 +37,15 @@ LEG_STATES: Mapping[type[ev.Event], str] = {
     ev.LegWithdrawn: "withdrawn",
 }
 
-LEAD_MOVES_CASE = frozenset({"signed", "replied", "sent_back", "review_passed"})
-"""Leg states that, reached by the lead, are the case's state as well."""
+LEAD_MOVES = {
+    "signed": "signed",
+    "sub_dispatched": "sub_dispatched",
+    "returned": "accepted",
+    "replied": "replied",
+    "sent_back": "sent_back",
+    "review_passed": "review_passed",
+}
+"""States of a leg that, reached by a lead, move the case as well, and where to."""
 
 
 def touched(records: Iterable[ev.EventRecord]) -> set[str]:
@@ -85,7 +92,7 @@ def _fold(batch: Batch, record: ev.EventRecord, event: ev.AnyEvent) -> None:
         return
     case.state = CASE_STATES.get(type(event), case.state)
     if type(event) in LEG_STATES:
-        _move_leg(batch, case, record, event)
+        _move_leg(batch, case, event.leg, LEG_STATES[type(event)])  # type: ignore[union-attr]
     fold = FOLDS.get(type(event))
     if fold is not None:
         fold(batch, case, record, event)
@@ -108,13 +115,12 @@ def _registered(record: ev.EventRecord, event: ev.CaseRegistered) -> CaseRow:
     )
 
 
-def _move_leg(batch: Batch, case: CaseRow, record: ev.EventRecord, event: Any) -> None:
-    leg = batch.folded.legs.get((record.case, event.leg))
-    if leg is None:
-        return
-    leg.state = LEG_STATES[type(event)]
-    if leg.leg == case.lead_leg and leg.state in LEAD_MOVES_CASE:
-        case.state = leg.state
+def _move_leg(batch: Batch, case: CaseRow, leg_id: str, state: str) -> None:
+    leg = batch.folded.legs.get((case.case_id, leg_id))
+    if leg is not None:
+        leg.state = state
+        if leg.part == "lead":
+            case.state = LEAD_MOVES.get(state, case.state)
 
 
 def _routed(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.CaseRouted) -> None:
@@ -122,11 +128,14 @@ def _routed(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.CaseRouted) -
     case.outcome, case.policy = event.outcome, event.policy
 
 
-def _ended(_: Batch, case: CaseRow, record: ev.EventRecord, event: Any) -> None:
-    case.closed_at = record.at
-    case.close_reason = getattr(event, "reason", "") or case.close_reason
-    if case.state not in ("withdrawn", "refused"):
-        case.state = "closed"
+def _closed(_: Batch, case: CaseRow, record: ev.EventRecord, event: ev.CaseClosed) -> None:
+    case.closed_at, case.close_reason = record.at, event.reason
+
+
+def _triage_asked(batch: Batch, case: CaseRow, _: ev.EventRecord, event: ev.TriageAsked) -> None:
+    leg = batch.folded.legs.get((case.case_id, event.leg))
+    if leg is None or leg.part == "lead":
+        case.state = "in_triage"
 
 
 def _dispatched(batch: Batch, case: CaseRow, record: ev.EventRecord, event: ev.LegDispatched) -> None:
@@ -145,18 +154,16 @@ def _dispatched(batch: Batch, case: CaseRow, record: ev.EventRecord, event: ev.L
         state="dispatched",
         dispatched_at=record.at,
     )
-    if event.part == "lead":
+    if event.parent:
+        _move_leg(batch, case, event.parent, "sub_dispatched")
+    elif event.part == "lead":
         case.lead_leg, case.state = event.leg, "dispatched"
-    parent = batch.folded.legs.get((record.case, event.parent))
-    if parent is not None:
-        parent.state = "sub_dispatched"
 
 
 def _signed(batch: Batch, _: CaseRow, record: ev.EventRecord, event: ev.LegSigned) -> None:
     leg = batch.folded.legs.get((record.case, event.leg))
     if leg is not None:
         leg.signed_at = record.at
-        leg.state = "deemed_signed" if event.deemed else "signed"
 
 
 def _replied(batch: Batch, _: CaseRow, record: ev.EventRecord, event: ev.LegReplied) -> None:
@@ -221,9 +228,8 @@ def _escalated(clock: ClockRow, _: ev.EventRecord, event: ev.CaseEscalated) -> N
 
 FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], None]] = {
     ev.CaseRouted: _routed,
-    ev.CaseClosed: _ended,
-    ev.CaseRefused: _ended,
-    ev.CaseWithdrawn: _ended,
+    ev.CaseClosed: _closed,
+    ev.TriageAsked: _triage_asked,
     ev.LegDispatched: _dispatched,
     ev.LegSigned: _signed,
     ev.LegReplied: _replied,

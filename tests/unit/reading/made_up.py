@@ -10,6 +10,11 @@ from workflows.facts import Reason
 
 NINE = 1_789_693_200_000  # Friday 2026-09-18 09:00 +08:00
 HOUR = 3_600_000
+MARKS = (
+    ev.Mark(at=NINE + 40 * HOUR, what="warn"),
+    ev.Mark(at=NINE + 50 * HOUR, what="due"),
+    ev.Mark(at=NINE + 50 * HOUR, what="escalate", level=1, who="superior", step="urge"),
+)
 SECRET = "13800001111 张三 住在幸福路"
 EVENTS, OUTBOX = "duokua.case.events", "duokua.case.outbox"
 
@@ -53,7 +58,7 @@ def record(case: str, version: int, *happened: ev.AnyEvent, at: int = 0, number:
 
 
 def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1") -> list[ev.EventRecord]:
-    """Registered, routed, dispatched, returned, dispatched anew, signed, warned, overdue, escalated, replied, sent back, passed, closed."""
+    """Registered, routed, dispatched, signed, returned, dispatched anew, signed, warned, overdue, escalated, replied, sent back, passed, closed."""
     leg = ev.LegDispatched(
         leg="l1",
         task="t1",
@@ -77,7 +82,7 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
     )
     finish = ev.ClockStarted(
         kind="finish", of="", policy="sd-hotline", calendar="cn", budget="5wd", start="next_day", anchor=NINE, due=NINE + 50 * HOUR,
-        provisional=True, marks=(ev.Mark(at=NINE + 40 * HOUR, what="warn"),),
+        provisional=True, marks=MARKS,
     )  # fmt: skip
     why = (Reason(column="category", value="0203", cell="02"), Reason(column="keywords", value=SECRET, cell="积水"))
     steps: list[tuple[ev.AnyEvent, ...]] = [
@@ -88,6 +93,7 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
             leg,
             finish,
         ),
+        (ev.LegSigned(leg="l1"),),
         (ev.LegReturnAsked(leg="l1", task="t9", endpoint="desk", reason=SECRET, proposed="371702.water"),),
         (ev.LegReturned(leg="l1"), anew),
         (ev.LegSigned(leg="l2"),),
@@ -104,7 +110,7 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
             ),
             ev.ClockStopped(kind="finish", of="", consumed=60 * HOUR, met=False),
         ),
-        (ev.LegSentBack(leg="l2", reason=SECRET, round=2), ev.ClockResumed(kind="finish", of="")),
+        (ev.LegSentBack(leg="l2", reason=SECRET, round=1), ev.ClockResumed(kind="finish", of="")),
         (
             ev.LegReplied(leg="l2", result="solved", text=SECRET),
             ev.ClockStopped(kind="finish", of="", consumed=70 * HOUR, met=False),
