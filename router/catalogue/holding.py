@@ -45,4 +45,5 @@ class Holding:
             rows = tuple(self._units[unit].at for unit in ids)
             if len(ids) > 1 and not matter and (rows, function, role) not in seen:
                 seen.add((rows, function, role))
-                yield (place, function, role), ids, rows[1]
+                # a row of its own goes before a template: it is the one to look at
+                yield (place, function, role), ids, rows[0] if self._units[ids[0]].own else rows[1]

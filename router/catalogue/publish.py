@@ -202,6 +202,10 @@ class Following:
             raise VersionUnusable("no catalogue was published yet")
         return self._current
 
+    async def stopped(self) -> None:
+        """Until the watching ended, which it does when the process stops."""
+        await self._task
+
     async def _watch(self) -> None:
         """Until the process stops; a broker that is away is waited for, however long."""
         stop = self._process.stop

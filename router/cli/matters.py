@@ -9,16 +9,18 @@ that would make the catalogue faulty.
 
 import csv
 import io
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.difference import compare_rows
-from router.catalogue.findings import CatalogueFaulty, Findings
+from router.catalogue.findings import CatalogueFaulty, Finding, Findings
 from router.catalogue.load import from_files, read_folder
 from router.catalogue.reading import read_csv
 from router.catalogue.rows import MatterRow
@@ -29,8 +31,8 @@ from router.operate.settings import Settings
 TARGET = "matters.csv"
 FIELDS = MatterRow.__struct_fields__
 TEXTS = {
-    "zh": {"applied": "已写入 {path}", "empty": "文件中没有事项，未作比较", "unreadable": "无法读取 {name}"},
-    "en": {"applied": "written to {path}", "empty": "the file names no matter; nothing was compared", "unreadable": "cannot read {name}"},
+    "zh": {"applied": "已写入 {path}", "empty": "文件中没有事项，未作比较", "refused": "这样改会使目录有误，不能写入"},
+    "en": {"applied": "written to {path}", "empty": "the file names no matter; nothing was compared", "refused": "this would make the catalogue faulty and is not written"},
 }  # fmt: skip
 
 
@@ -52,17 +54,35 @@ def matters(
         files = read_folder(folder)
         catalogue = from_files(files)
         rows, fields = read_foreign(file.name, file.read_bytes(), catalogue)
-        if not rows:
-            _fail(texts["empty"])
-        merged = merge(catalogue.matters, rows, fields)
-        after = from_files({**files, TARGET: written(merged)})
     except CatalogueFaulty as faulty:
         print_findings(faulty.findings, lang, as_json)
         raise typer.Exit(1) from None
-    print_differences(tuple(compare_rows("matters", catalogue.matters, after.matters)), lang, as_json)
+    if not rows:
+        _fail(texts["empty"])
+    merged = merge(catalogue.matters, rows, fields)
+    differences = tuple(compare_rows("matters", catalogue.matters, {row.code: row for row in merged}))
+    faults = _faults({**files, TARGET: written(merged)})
+    if as_json:
+        typer.echo(
+            json.dumps(msgspec.to_builtins({"differences": differences, "findings": faults}), ensure_ascii=False)
+        )
+    else:
+        print_differences(differences, lang, as_json=False)
+    if faults:
+        if not as_json:
+            print_findings(faults, lang, as_json=False)
+        _fail(texts["refused"])
     if apply:
         (folder / TARGET).write_bytes(written(merged))
         print(texts["applied"].format(path=folder / TARGET), file=sys.stderr)
+
+
+def _faults(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
+    try:
+        from_files(files)
+    except CatalogueFaulty as faulty:
+        return faulty.findings
+    return ()
 
 
 def read_foreign(name: str, data: bytes, catalogue: Catalogue) -> tuple[dict[str, MatterRow], tuple[str, ...]]:

@@ -1,0 +1,148 @@
+"""A version is in force everywhere or nowhere: readable before it is ordered, ordered before it is `active`."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+
+from adapters.clock import Clock
+from adapters.kafka.log import RecordRefused, TopicSpec
+from adapters.kafka.memory import MemoryLog
+from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import from_files
+from router.catalogue.pack import VersionUnusable, pack, unpack
+from router.catalogue.publish import TopicsMissing, active_version, fetch_active, fetch_version, follow, publish
+from router.operate.process import Process
+from router.operate.settings import Settings
+from router.operate.topics import Topics
+from tests.unit.catalogue.small import edited, small
+from workflows.commands import ActivateCatalogue
+
+TOPICS = Topics("t.", 3)
+OTHER = edited("matters.csv", "商贸许可", "商贸登记")
+
+
+@pytest.fixture
+async def broker() -> MemoryLog:
+    log = MemoryLog()
+    await log.create_topics([TopicSpec(TOPICS.catalog, 1), TopicSpec(TOPICS.commands, 3)])
+    return log
+
+
+def keys(broker: MemoryLog) -> list[str]:
+    return [record.key.decode() for record in broker.records[TopicPartition(TOPICS.catalog, 0)] if record.key]
+
+
+def orders(broker: MemoryLog) -> list[list[ActivateCatalogue]]:
+    partitions = (broker.records[TopicPartition(TOPICS.commands, p)] for p in range(3))
+    return [[msgspec.json.decode(r.value or b"", type=ActivateCatalogue) for r in records] for records in partitions]
+
+
+async def test_what_was_published_is_what_is_fetched(broker: MemoryLog) -> None:
+    """By version and hash, with every row; every shard was ordered to use it, each order with an id of its own."""
+    assert await active_version(broker, TOPICS.catalog) is None
+    published = await publish(broker, TOPICS, small(), by="admin", reason="first", now=1_789_000_000_000)
+    fetched = await fetch_version(broker, TOPICS.catalog, 1, published.hash)
+    assert (fetched.version, fetched.hash, fetched.units) == (1, from_files(small()).hash, from_files(small()).units)
+    assert await active_version(broker, TOPICS.catalog) == (1, published.hash)
+    assert [[(order.version, order.hash) for order in partition] for partition in orders(broker)] == [
+        [(1, published.hash)]
+    ] * 3
+    assert len({order.id for partition in orders(broker) for order in partition}) == 3
+
+
+async def test_chunks_then_manifest_then_active(broker: MemoryLog) -> None:
+    await publish(broker, TOPICS, small())
+    assert [len(key) for key in keys(broker)[:-2]] == [64] * (len(keys(broker)) - 2)
+    assert keys(broker)[-2:] == ["manifest/1", "active"]
+
+
+async def test_the_same_again_is_no_new_version(broker: MemoryLog) -> None:
+    first = await publish(broker, TOPICS, small())
+    again = await publish(broker, TOPICS, small())
+    assert (again.version, again.changed, first.changed) == (1, False, True)
+    assert keys(broker).count("active") == 1
+
+
+async def test_a_faulty_catalogue_changes_nothing(broker: MemoryLog) -> None:
+    """It is refused with every fault, nothing is written, the old version stays."""
+    first = await publish(broker, TOPICS, small())
+    before = keys(broker)
+    with pytest.raises(CatalogueFaulty):
+        await publish(broker, TOPICS, edited("rules/90.yaml", "number: 999", "number: 910"))
+    assert keys(broker) == before and await active_version(broker, TOPICS.catalog) == (1, first.hash)
+
+
+async def test_active_is_written_only_after_every_shard_was_ordered(broker: MemoryLog) -> None:
+    """Where the order is not acknowledged in every partition, `active` stays what it was."""
+
+    class Deaf(MemoryLog):
+        def append(self, added: Any) -> None:
+            added = list(added)
+            if any(tp.topic == TOPICS.commands for tp, *_ in added):
+                raise RecordRefused("NotEnoughReplicas")
+            super().append(added)
+
+    deaf = Deaf()
+    deaf.names, deaf.records = broker.names, broker.records
+    with pytest.raises(RecordRefused):
+        await publish(deaf, TOPICS, small())
+    assert keys(broker)[-1] == "manifest/1" and await fetch_active(broker, TOPICS.catalog) is None
+    assert (await publish(broker, TOPICS, small())).version == 2
+
+
+async def test_a_version_is_verified(broker: MemoryLog) -> None:
+    """Another hash, a version that is not there, or a damaged chunk is never used."""
+    published = await publish(broker, TOPICS, small())
+    for version, digest in ((1, "0" * 64), (2, published.hash)):
+        with pytest.raises(VersionUnusable):
+            await fetch_version(broker, TOPICS.catalog, version, digest)
+    manifest, chunks = pack(from_files(small()), 1)
+    with pytest.raises(VersionUnusable):
+        unpack(manifest, lambda name: chunks[name][:-1])
+    with pytest.raises(VersionUnusable):
+        unpack(manifest.model_copy(update={"hash": "0" * 64}), chunks.get)
+    assert unpack(manifest, chunks.get).hash == published.hash
+
+
+async def test_without_topics_it_says_so() -> None:
+    with pytest.raises(TopicsMissing):
+        await publish(MemoryLog(), TOPICS, small())
+
+
+async def test_calendars_that_clocks_were_started_with_stay(broker: MemoryLog) -> None:
+    """Over any number of versions, although the folder no longer has them."""
+    names = []
+    for day in ("2026-09-20", "2026-09-27", "2026-09-26"):
+        await publish(broker, TOPICS, edited("calendars/days.yaml", "2026-09-20", day))
+        active = await fetch_active(broker, TOPICS.catalog)
+        assert active is not None
+        names.append(active.facts().calendar("370102").id)
+        assert [active.facts().calendar_named(name).id for name in names] == names
+    assert len(set(names)) == 3
+
+
+async def test_a_role_follows_what_is_active(broker: MemoryLog) -> None:
+    """It waits for the first version, takes the next ones as they come, and stops when asked."""
+    process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
+    waiting = asyncio.create_task(follow(process))
+    await publish(broker, TOPICS, small())
+    following = await asyncio.wait_for(waiting, 10)
+    assert following.current.version == 1
+    following.arrived.clear()
+    await publish(broker, TOPICS, OTHER)
+    await asyncio.wait_for(following.arrived.wait(), 10)
+    assert following.current.version == 2 and following.current.matters["M1"].name == "商贸登记"
+    process.stop.set()
+    await asyncio.wait_for(following.stopped(), 10)
+
+
+async def test_waiting_ends_when_the_process_stops(broker: MemoryLog) -> None:
+    process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
+    process.stop.set()
+    following = await asyncio.wait_for(follow(process), 10)
+    with pytest.raises(VersionUnusable):
+        _ = following.current
+    await asyncio.wait_for(following.stopped(), 10)
