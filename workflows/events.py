@@ -8,9 +8,9 @@ endpoints), so that folding them needs no catalogue and no calendar.
 """
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from workflows.facts import Reason
+from workflows.facts import Reason, Stage
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=lambda name: name + ".v1"):
@@ -40,6 +40,8 @@ class CaseRegistered(Event, frozen=True):
     urgency: str = "normal"
     excluded: tuple[str, ...] = ()
     """Units complained about: they and those below them never lead or review (recusal)."""
+    disclosure: str = "open"
+    """What a handling unit may see of the applicant: open | confidential | anonymous."""
 
 
 class DuplicateReceived(Event, frozen=True):
@@ -58,6 +60,7 @@ class EmergencyRedirected(Event, frozen=True):
     task: str
     unit: str
     endpoint: str
+    policy: str = ""
 
 
 class RedirectConfirmed(Event, frozen=True):
@@ -77,6 +80,8 @@ class CaseRouted(Event, frozen=True):
     outcome: str
     policy: str
     why: tuple[Reason, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    """The plan of a one-thing, as it was then: a running case stays on it."""
 
 
 class CaseAccepted(Event, frozen=True):
@@ -96,7 +101,7 @@ class RefusalProposed(Event, frozen=True):
 
 
 class RefusalRejected(Event, frozen=True):
-    """The officer did not follow the proposal; a TriageAsked or dispatch follows."""
+    """The officer did not follow the proposal; a TriageAsked follows."""
 
 
 class CaseRefused(Event, frozen=True):
@@ -111,6 +116,8 @@ class TriageAsked(Event, frozen=True):
     task: str
     endpoint: str
     reason: str
+    leg: str = ""
+    """The returned leg that needs another unit; empty: the case as a whole needs one."""
 
 
 class TriageEnded(Event, frozen=True):
@@ -136,6 +143,7 @@ class CaseWithdrawn(Event, frozen=True):
 
 class CaseEvaluated(Event, frozen=True):
     grade: int
+    body: Raw | UnsetType = UNSET
 
 
 class CaseClosed(Event, frozen=True):
@@ -143,6 +151,8 @@ class CaseClosed(Event, frozen=True):
 
     reason: str
     result: str = ""
+    archive_at: int = 0
+    """When only a stub of the case will be kept."""
 
 
 class CaseArchived(Event, frozen=True):
@@ -175,13 +185,15 @@ class LegSigned(Event, frozen=True):
 
 
 class LegReturnAsked(Event, frozen=True):
-    """退单: the dispatcher of the centre decides (task). The citizen's clock goes on."""
+    """退单: who dispatched the leg decides (task): the centre, or the first-level unit. The citizen's clock goes on."""
 
     leg: str
     task: str
     endpoint: str
     reason: str
     proposed: str = ""
+    unit: str = ""
+    """who decides"""
 
 
 class LegReturned(Event, frozen=True):
@@ -191,11 +203,14 @@ class LegReturned(Event, frozen=True):
 
 
 class LegReturnRejected(Event, frozen=True):
+    """驳回退单: the leg goes on, and the time stays with the unit."""
+
     leg: str
+    reason: str = ""
 
 
 class LegReplied(Event, frozen=True):
-    """办理结果 of a leg. The lead's goes to review at the centre (`task`, `endpoint`); others' rise to the lead."""
+    """办理结果 of a leg. The lead's goes to review at the centre (`task`, `endpoint`); others' rise to the lead or parent."""
 
     leg: str
     result: str
@@ -204,6 +219,10 @@ class LegReplied(Event, frozen=True):
     basis: str = ""
     task: str = ""
     endpoint: str = ""
+    contacted_at: str = ""
+    contact_method: str = ""
+    attachments: Raw | UnsetType = UNSET
+    """JSON, as in the Reply of the contract"""
 
 
 class LegReviewPassed(Event, frozen=True):
@@ -228,16 +247,22 @@ class LegWithdrawn(Event, frozen=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something a clock brings about at `at`: what = warn | due | escalate; `to` is the unit told, resolved when it fires."""
+    """
+    Something a clock brings about at `at`.
+
+    what: warn | due | deem_signed | escalate; of an escalation: `level`, `who` is told (the unit is resolved
+    when it fires) and the `step`: urge | supervise | notify.
+    """
 
     at: int
     what: str
     level: int = 0
     who: str = ""
+    step: str = ""
 
 
 class ClockStarted(Event, frozen=True):
-    """A clock began to run. `of` is a leg id, or empty for the case's own. `clock` = `<kind>/<of>` is unique and stays."""
+    """A clock began to run. `of` is a leg id, a task id, or empty for the case's own; `<kind>/<of>` is unique and stays."""
 
     kind: str
     of: str
@@ -263,7 +288,7 @@ class ClockStopped(Event, frozen=True):
 
 
 class ClockResumed(Event, frozen=True):
-    """It goes on as if it had not stopped: the same due and marks."""
+    """It goes on as if it had not stopped: the same due, and the marks that have not fired yet."""
 
     kind: str
     of: str
@@ -334,6 +359,8 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: str = ""
     catalogue: int = 0
     events: tuple[AnyEvent, ...]
+    sent: tuple[str, ...] = ()
+    """The destination of each message that left with it, in order: folding them gives the sequences per destination."""
 
 
 encode = msgspec.json.Encoder().encode

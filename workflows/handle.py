@@ -1,11 +1,57 @@
 """
 The one call the engine makes per command: dedupe, decide, fold, and say what leaves.
-
-SEAM (laid by the lead, for the workflow helper to fill in): the engine calls exactly
-
-    step(case, command, facts, now, request) -> Step
-
-`request` is the body of the case's ServiceRequest (bytes of canonical JSON; None before Submit: then it is `command.request`).
-The body is NOT part of `Case` (design D17: it is its own immutable key in `case.state` and is not rewritten with each change);
-`Step.record` carries it once in CaseRegistered, and task messages embed it as `msgspec.Raw(request)`.
 """
+
+from msgspec import Struct
+
+from workflows.case import Case, has_seen
+from workflows.commands import AnyCommand, Submit
+from workflows.decide import decision
+from workflows.events import EventRecord
+from workflows.evolve import settle
+from workflows.facts import Facts
+from workflows.outgoing import Message, lost, outgoing
+
+
+class Step(Struct, frozen=True):
+    """
+    What one command brought about.
+
+    record: for `case.events`; None where nothing happened. case: as it now stands; None where there is none.
+    messages: for `case.outbox`; there may be some without a record (a command to an unknown case).
+    """
+
+    record: EventRecord | None
+    case: Case | None
+    messages: tuple[Message, ...] = ()
+
+
+def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request: bytes | None = None) -> Step:
+    """
+    Take one command at its place in the log.
+
+    `request`: the body of the case's ServiceRequest, which is not part of `Case` (before Submit there is none:
+    then it is the command's). The same inputs give the same bytes.
+    """
+    if case is None:
+        if not isinstance(command, Submit):
+            return Step(None, None, lost(command))
+        request = bytes(command.request)
+    elif has_seen(case, command.id):
+        return Step(None, case)
+    made = decision(case, command, facts, now)
+    if not made.events:
+        return Step(None, case)
+    messages = outgoing(case, made, command, request)
+    record = EventRecord(
+        case=made.case.id,
+        version=(case.version if case else 0) + 1,
+        at=now,
+        cause=command.id,
+        source=command.source,
+        number=made.case.number,
+        catalogue=facts.version,
+        events=tuple(made.events),
+        sent=tuple(message.to for message in messages),
+    )
+    return Step(record, settle(made.case, record), messages)

@@ -1,11 +1,22 @@
 """
 What leaves: messages that an event record brings about, written to `case.outbox` in the same transaction.
 
-`outgoing(before, after, record)` is pure. Delivery fans the messages out without understanding them.
+`outgoing` is pure. Delivery fans the messages out without understanding them. A task that comes again under
+the same id replaces what its endpoint knew of it (a reply that rose, a supplement, a rejected return).
 """
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+
+from schemas.ids import event_id
+from workflows import commands as cmd
+from workflows import events as ev
+from workflows import messages as body
+from workflows.case import Case, Leg, Task
+from workflows.decision import Decision
 
 
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,3 +48,329 @@ class OutboxRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(OutboxRecord).decode
+
+DEAD_LETTER = "cn.duokua.dead_letter.written.v1"
+
+
+def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request: bytes | None) -> tuple[Message, ...]:
+    """
+    The messages for what `d` decided: receipts first, then tasks, then what the channel and the supervisors are told.
+
+    `before`: the case before the command. `request`: the body of its ServiceRequest.
+    """
+    post = Post(d, command, request, before.version + 1 if before else 1, before.sent if before else {})
+    for event in d.events:
+        if tell := _ANSWERS.get(type(event)):
+            tell(post, event)
+    _tasks(post, before)
+    _status(post)
+    for event in d.events:
+        if tell := _NEWS.get(type(event)):
+            tell(post, event)
+    return tuple(post.messages)
+
+
+def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
+    """For a command to a case that does not exist: an answer to its sender, and a dead letter. A stale deadline is nothing."""
+    post = Post(None, command, None, 0, {})
+    if isinstance(command, cmd.Reply):
+        _refuse_reply(post, command.action, "unknown_case", "")
+    elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate):
+        _refuse_channel(post, "unknown_case")
+    else:
+        return ()
+    _dead_letter(post, "unknown_case")
+    return tuple(post.messages)
+
+
+class Post:
+    """The messages of one record while they are being written."""
+
+    def __init__(
+        self, d: Decision | None, command: cmd.AnyCommand, request: bytes | None, version: int, sent: Mapping[str, int]
+    ) -> None:
+        self._d = d
+        self.command = command
+        self.request = request
+        self.version = version
+        self.messages: list[Message] = []
+        self._sent = dict(sent)
+
+    @property
+    def d(self) -> Decision:
+        assert self._d is not None
+        return self._d
+
+    @property
+    def case(self) -> Case:
+        """After the command."""
+        return self.d.case
+
+    def add(self, to: str, key: str, kind: str, data: Struct) -> None:
+        """One more message; of a case that exists it gets the next number of its destination."""
+        seq = 0
+        if self._d is not None:
+            seq = self._sent[to] = self._sent.get(to, 0) + 1
+        number = len(self.messages)
+        self.messages.append(
+            Message(
+                to=to, key=key, id=event_id(self.command.id, number), type=kind, seq=seq, data=Raw(body.encode(data))
+            )
+        )
+
+    def answer(self, kind: str, data: Struct) -> None:
+        """To the channel that the case came from."""
+        self.add(f"answers.{self.case.channel}", self.case.ref, f"cn.duokua.{kind}.v1", data)
+
+    def to_endpoint(self, endpoint: str, kind: str, data: Struct) -> None:
+        """To an endpoint of units."""
+        self.add(f"tasks.{endpoint}", self.command.case, f"cn.duokua.{kind}.v1", data)
+
+
+# -- receipts and refusals ----------------------------------------------------------------------
+
+
+def _receipt(post: Post, code: str) -> None:
+    case = post.case
+    post.answer(
+        "receipt.issued",
+        body.ReceiptBody(
+            ref=case.ref,
+            code=code,
+            case_id=case.id,
+            number=case.number,
+            query_code=case.query_code or None,
+            promised_due=body.promised_due(case),
+        ),
+    )
+
+
+def _accepted(post: Post, event: ev.Event) -> None:
+    _receipt(post, "accepted")
+
+
+def _duplicate(post: Post, event: ev.DuplicateReceived) -> None:
+    _receipt(post, "duplicate")
+
+
+def _id_reused(post: Post, event: ev.IdReused) -> None:
+    """The other request's case is not named to whoever used its id."""
+    post.answer(
+        "receipt.issued",
+        body.ReceiptBody(ref=post.case.ref, code="id_reused", reason="id_reused", text=body.refusal_text("id_reused")),
+    )
+    _dead_letter(post, "id_reused")
+
+
+def _refused(post: Post, event: ev.CommandRefused) -> None:
+    if event.endpoint:
+        _refuse_reply(post, event.action, event.code, event.state)
+    else:
+        _refuse_channel(post, event.code)
+
+
+def _refuse_channel(post: Post, code: str) -> None:
+    command: Any = post.command
+    post.add(
+        f"answers.{command.channel}",
+        command.ref,
+        "cn.duokua.receipt.issued.v1",
+        body.ReceiptBody(
+            ref=command.ref, code="refused_command", reason=code, case_id=command.case, text=body.refusal_text(code)
+        ),
+    )
+
+
+def _refuse_reply(post: Post, action: str, code: str, state: str) -> None:
+    command: Any = post.command
+    post.to_endpoint(
+        command.endpoint,
+        "reply.refused",
+        body.ReplyRefusedBody(
+            case_id=command.case,
+            task_id=command.task,
+            action=action,
+            code=code,
+            text=body.refusal_text(code),
+            state=state or None,
+            source=command.source.replace("/", "-") or None,
+        ),
+    )
+
+
+def _dead_letter(post: Post, code: str) -> None:
+    command = post.command
+    letter = body.DeadLetterBody(
+        stage="engine",
+        code=code,
+        source=command.source,
+        case=command.case,
+        action=type(command).__name__,
+        text=body.refusal_text(code),
+    )
+    post.add("dead-letters.engine", command.case, DEAD_LETTER, letter)
+
+
+# -- tasks --------------------------------------------------------------------------------------
+
+
+def _tasks(post: Post, before: Case | None) -> None:
+    """What is open now and was not, what was open and is not, and what must be told anew."""
+    old, new = before.tasks if before else {}, post.case.tasks
+    if old is not new:
+        acted = post.command.task if isinstance(post.command, cmd.Reply) else ""
+        for task in old.values():
+            if task.id not in new and task.id != acted:
+                _withdraw(post, task)
+        for task in new.values():
+            if task.id not in old:
+                _assign(post, task)
+    for task, reply, reason in _again(post):
+        _tell(post, "task.assigned", task, reply, reason)
+
+
+def _assign(post: Post, task: Task) -> None:
+    leg = post.case.legs.get(task.leg)
+    again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
+    _tell(post, "task.sent_back" if again else "task.assigned", task, leg if task.kind == "review" else None)
+
+
+def _again(post: Post) -> Iterable[tuple[Task, Leg | None, str]]:
+    """Open tasks whose holders learn something: (task, the reply that rose to it, why)."""
+    case = post.case
+    for event in post.d.events:
+        if isinstance(event, ev.LegReturnRejected):
+            yield case.tasks[case.legs[event.leg].task], None, event.reason or "return_rejected"
+        elif isinstance(event, ev.LegReplied) and not event.task:
+            leg = case.legs[event.leg]
+            answers_for = case.legs.get(leg.parent) or case.lead
+            if answers_for is not None and answers_for.task in case.tasks:
+                yield case.tasks[answers_for.task], leg, "reply_below"
+        elif isinstance(event, ev.CaseSupplemented):
+            for task in case.tasks.values():
+                yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
+
+
+def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "") -> None:
+    data = body.task_body(post.d, task, post.version, post.request, reply, reason)
+    post.to_endpoint(task.endpoint, kind, data)
+
+
+def _withdraw(post: Post, task: Task) -> None:
+    case = post.case
+    leg = case.legs.get(task.leg)
+    reason = "returned" if leg is not None and leg.state == "returned" else case.close_reason
+    post.to_endpoint(
+        task.endpoint,
+        "task.withdrawn",
+        body.TaskWithdrawnBody(
+            case_id=case.id,
+            number=case.number,
+            task_id=task.id,
+            reason=reason,
+            at=body.instant(post.d.now),
+            version=post.version,
+        ),
+    )
+
+
+# -- what the channel is told -------------------------------------------------------------------
+
+_STATUS: Mapping[type[ev.Event], str] = {
+    ev.EmergencyRedirected: "redirected",
+    ev.TriageAsked: "in_triage",
+    ev.LegDispatched: "dispatched",
+    ev.LegSigned: "signed",
+    ev.LegReplied: "replied",
+    ev.CaseClosed: "closed",
+    ev.CaseAnsweredAtOnce: "answered_at_once",
+    ev.CaseRefused: "refused",
+    ev.CaseWithdrawn: "withdrawn",
+}
+"""What the channel learns; of legs only the lead's. What a proposed refusal or a review leads to it learns later."""
+
+_ENDS = ("answered_at_once", "refused", "withdrawn")
+
+
+def _status(post: Post) -> None:
+    """At most one status per record: how the case stands after it."""
+    told = [_STATUS[type(event)] for event in post.d.events if type(event) in _STATUS and _concerns(post.case, event)]
+    if not told:
+        return
+    case = post.case
+    status = next((word for word in told if word in _ENDS), told[-1])
+    lead = case.lead
+    post.answer(
+        "case.status_changed",
+        body.StatusBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            status=status,
+            at=body.instant(post.d.now),
+            unit_name=body.unit_name(post.d, lead.unit) if lead else None,
+            promised_due=body.promised_due(case),
+        ),
+    )
+
+
+def _concerns(case: Case, event: Any) -> bool:
+    leg = getattr(event, "leg", "")
+    return not leg or case.legs[leg].part == "lead"
+
+
+def _outcome(post: Post, event: ev.CaseClosed) -> None:
+    case = post.case
+    refusal = case.refusal if event.reason == "refused" else None
+    post.answer(
+        "case.outcome",
+        body.OutcomeBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            reason=event.reason,
+            text=event.result or None,
+            at=body.instant(post.d.now),
+            where_to_turn=refusal.where_to_turn if refusal else None,
+            legal_basis=refusal.basis if refusal else None,
+        ),
+    )
+
+
+# -- what supervisors are told ------------------------------------------------------------------
+
+
+def _warned(post: Post, event: ev.ClockWarned) -> None:
+    _supervise(post, "clock.warned", event, 0, "warn")
+
+
+def _overdue(post: Post, event: ev.ClockOverdue) -> None:
+    _supervise(post, "clock.overdue", event, 0, "overdue")
+
+
+def _escalated(post: Post, event: ev.CaseEscalated) -> None:
+    _supervise(post, "case.escalated", event, event.level, event.what)
+
+
+def _supervise(
+    post: Post, kind: str, event: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, level: int, what: str
+) -> None:
+    data = body.supervision_body(post.d, event, level, what, post.version)
+    post.add("supervision", post.case.id, f"cn.duokua.{kind}.v1", data)
+
+
+_ANSWERS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {
+    ev.CaseRegistered: _accepted,
+    ev.DuplicateReceived: _duplicate,
+    ev.IdReused: _id_reused,
+    ev.CaseSupplemented: _accepted,
+    ev.CaseWithdrawn: _accepted,
+    ev.CaseEvaluated: _accepted,
+    ev.CommandRefused: _refused,
+}
+_NEWS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {
+    ev.CaseClosed: _outcome,
+    ev.ClockWarned: _warned,
+    ev.ClockOverdue: _overdue,
+    ev.CaseEscalated: _escalated,
+}

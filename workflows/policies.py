@@ -1,7 +1,7 @@
 """
 Clock policies: time limits as data, one row of `catalog/policies/` each (norms.md, domain.md §4).
 
-A policy is frozen into a case when it is routed; an edit never moves an old due date (design D8).
+A case keeps the policy it was routed with, by its id; a due time once given is not moved by an edit (design D8).
 """
 
 from typing import Literal
@@ -17,7 +17,12 @@ class EarlyWarning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rung of the escalation ladder, `after` the due (`0m` = at once): who is told and what is done."""
+    """
+    A rung of the escalation ladder, `after` the due (`0m` = at once): who is told and what is done.
+
+    who: unit = who has it now; superior = the unit above that one; centre = the centre that owns the case;
+    supervisor = who supervises the function, else the unit above the centre.
+    """
 
     level: int
     after: str
@@ -29,9 +34,14 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
     One clock of a policy.
 
+    kind and of: `case` clocks (finish, contact) run from the receipt of the request until the case is closed;
+    `leg` clocks from dispatch: sign until signed, contact and finish until the unit replied;
+    `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
+    return_decision, triage, confirm (a proposed refusal, the receipt of an emergency).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
     due: exact | end_of_day (of the last day).
+    on_due: `deem_signed` for sign clocks: nobody stops a clock by not signing.
     """
 
     kind: Literal["sign", "contact", "finish", "review", "return_decision", "triage", "confirm"]
@@ -48,8 +58,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     The limits for one class of cases, with where they come from.
 
-    return_within: the window for 退单 from dispatch (empty: no window); returns: whether 退单 is allowed at all.
-    reserve: what the outer due keeps back for review when a unit dispatches further. max_sent_back: reviews sent back before the supervisor is told.
+    return_within: the window for 退单 from dispatch, days counted from the next one (empty: no window);
+    returns: whether 退单 is allowed at all. reserve: what the outer due keeps back for review when a unit
+    dispatches further. reopen_window: how long after its end a case stays whole before only a stub is kept.
     """
 
     id: str

@@ -1,0 +1,282 @@
+"""
+A city small enough to be seen at a glance: facts for tests, implemented in a page.
+
+370000 the province, 370100 the city with its centre, 370102 a county with an urban-management bureau
+(two towns below it), a water bureau, and the police. Rules go by the request's category:
+`street` urban management leads and water assists; `refuse` a rule proposes a refusal; `unclear` triage;
+`nobody` a function that nobody holds; a one-thing `birth` with two stages.
+"""
+
+from msgspec import Raw, Struct, json
+from msgspec.structs import replace
+
+from schemas.ids import case_id, command_id
+from tests.unit.workflows.calendar_2026 import CHINA, ms
+from workflows import commands as cmd
+from workflows.calendars import Calendar
+from workflows.case import Case
+from workflows.events import EventRecord
+from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
+from workflows.handle import Step, step
+from workflows.outgoing import Message
+from workflows.policies import ClockTemplate, EarlyWarning, Policy
+from workflows.policies import Step as Rung
+
+NOW = ms("2026-09-18 09:00")
+
+PROVINCE, CITY, COUNTY = "370000", "370100", "370102"
+
+
+def _unit(unit: str, name: str, *above: str, endpoint: str = "desk") -> Unit:
+    return Unit(id=unit, name=name, endpoint=endpoint, place=unit.partition(".")[0], ancestors=above)
+
+
+UNITS = {
+    unit.id: unit
+    for unit in (
+        _unit("370000.hotline", "省热线办"),
+        _unit("370000.urban", "省住建厅"),
+        _unit("370100.hotline", "市热线办", "370000.hotline", endpoint="centre"),
+        _unit("370100.urban", "市城管局", "370000.urban"),
+        _unit("370100.watch", "市督查室", endpoint="watch"),
+        _unit("370102.urban", "区城管局", "370100.urban", "370000.urban"),
+        _unit("370102.water", "区水务局", "370100.urban", endpoint="water"),
+        _unit("370102.police", "区公安分局", endpoint="police"),
+        _unit("370102.health", "区卫健局"),
+        _unit("370102.bank", "某银行"),
+        _unit("370102001.town", "甲街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
+        _unit("370102002.town", "乙街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
+    )
+}
+HOLDERS = {
+    ("urban", "handle"): ("370102.urban", "370100.urban", "370000.urban"),
+    ("water", "handle"): ("370102.water", "370100.urban"),
+    ("police", "handle"): ("370102.police",),
+    ("health", "handle"): ("370102.health",),
+    ("bank", "handle"): ("370102.bank",),
+    ("urban", "supervise"): ("370100.watch",),
+}
+
+POLICY = Policy(
+    id="city",
+    name="测试",
+    source="test",
+    grade="C",
+    clocks=(
+        ClockTemplate(
+            kind="finish",
+            of="case",
+            budget="5wd",
+            start="next_day",
+            due="end_of_day",
+            warn=(EarlyWarning(before="1wd"),),
+            ladder=(
+                Rung(level=1, after="1wd", who="superior", what="urge"),
+                Rung(level=2, after="3wd", who="supervisor", what="supervise"),
+            ),
+        ),
+        ClockTemplate(kind="sign", of="leg", budget="4wh", start="next_working_instant", on_due="deem_signed"),
+        ClockTemplate(
+            kind="finish",
+            of="leg",
+            budget="4wd",
+            start="next_day",
+            warn=(EarlyWarning(percent=80),),
+            ladder=(Rung(level=1, after="0m", who="unit", what="urge"),),
+        ),
+        ClockTemplate(kind="review", of="task", budget="1wd"),
+        ClockTemplate(kind="return_decision", of="task", budget="4wh"),
+        ClockTemplate(kind="triage", of="task", budget="2wh"),
+        ClockTemplate(
+            kind="confirm", of="task", budget="30m", ladder=(Rung(level=1, after="0m", who="centre", what="notify"),)
+        ),
+    ),
+)
+
+BIRTH = (
+    Stage(
+        id="register",
+        name="登记",
+        targets=(Target(function="police"), Target(function="bank")),
+        matters=("m-1", "m-2"),
+        blocking=(True, False),
+    ),
+    Stage(id="benefits", name="待遇", targets=(Target(function="water"), Target(function="nobody"))),
+)
+
+ROUTES = {
+    "street": Route(
+        rule="r-street",
+        number=10,
+        outcome="dispatch",
+        policy="city",
+        why=(Reason(column="category", value="street", cell="street"),),
+        targets=(
+            Target(function="urban"),
+            Target(function="water", part="assist"),
+            Target(function="police", part="copy"),
+        ),
+    ),
+    "alone": Route(rule="r-alone", number=11, outcome="dispatch", policy="city", targets=(Target(function="urban"),)),
+    "nobody": Route(
+        rule="r-nobody", number=20, outcome="dispatch", policy="city", targets=(Target(function="nobody"),)
+    ),
+    "refuse": Route(
+        rule="r-refuse",
+        number=30,
+        outcome="propose_refusal",
+        policy="city",
+        ground="other_authority",
+        basis="某条例第九条",
+        where_to_turn="人民法院",
+    ),
+    "ruled": Route(rule="r-ruled", number=40, outcome="dispatch", policy="ruled", targets=(Target(function="urban"),)),
+    "birth": Route(
+        rule="r-birth",
+        number=50,
+        outcome="one_thing",
+        policy="city",
+        targets=(Target(function="health"),),
+        stages=BIRTH,
+    ),
+    "unclear": Route(rule="r-last", number=999, outcome="triage", policy="city"),
+}
+POLICIES = {"city": POLICY, "ruled": replace(POLICY, id="ruled", returns=False)}
+
+
+class SmallWorld(Struct):
+    """workflows.facts.Facts over the tables above."""
+
+    version: int = 7
+
+    def emergency(self, channel: str, request: RequestView) -> Target | None:
+        return Target(function="police") if request.urgency == "emergency" else None
+
+    def route(self, channel: str, request: RequestView, now: int) -> Route:
+        return ROUTES.get(request.appeal_category or "", ROUTES["unclear"])
+
+    def resolve(
+        self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
+    ) -> Unit | None:
+        for unit in map(UNITS.__getitem__, HOLDERS.get((target.function, target.role), ())):
+            if excluded.isdisjoint((unit.id, *unit.ancestors)):
+                return unit
+        return None
+
+    def unit(self, unit: str) -> Unit | None:
+        return UNITS.get(unit)
+
+    def superior(self, unit: str) -> Unit | None:
+        known = UNITS.get(unit)
+        return UNITS[known.ancestors[0]] if known and known.ancestors else None
+
+    def children(self, unit: str) -> tuple[Unit, ...]:
+        return tuple(u for u in UNITS.values() if u.ancestors[:1] == (unit,))
+
+    def centre(self, channel: str, region: str) -> Unit:
+        return UNITS["370100.hotline"]
+
+    def policy(self, policy: str) -> Policy:
+        return POLICIES[policy]
+
+    def calendar(self, region: str) -> Calendar:
+        return CHINA
+
+    def calendar_named(self, calendar: str) -> Calendar:
+        return CHINA
+
+
+class Told(Struct):
+    """One case being told step by step: `said` is everything that left, `records` all its history."""
+
+    facts: SmallWorld
+    now: int
+    case: Case | None = None
+    request: bytes = b""
+    records: list[EventRecord] = []
+    said: list[Message] = []
+    last: Step = Step(None, None)
+    count: int = 0
+
+    @property
+    def held(self) -> Case:
+        assert self.case is not None
+        return self.case
+
+    def submit(self, category: str = "street", *, again: str = "", **more: object) -> "Told":
+        """The request of this case; `again` gives it another body."""
+        body = {"title": "路灯不亮", "text": again, "appeal_kind": "help", "appeal_category": category}
+        body["place"] = {"region": COUNTY}  # type: ignore[assignment]
+        request = json.encode(body | more)
+        command = cmd.Submit(
+            **self.base(), channel="website", ref="w-1", request=Raw(request), digest=f"{hash(request):x}",
+            received_at=int(str(more.get("received_at_ms", self.now))), query_code="012345", serial="0200042",
+        )  # fmt: skip
+        if self.case is None:
+            self.request = request
+        return self.take(command)
+
+    def reply(self, kind: str, action: cmd.ReplyAction, *, unit: str = "", **said: object) -> "Told":
+        """What the holder of the first open task of this kind (and unit) says."""
+        task = next(t for t in self.held.tasks.values() if t.kind == kind and (not unit or t.unit == unit))
+        return self.reply_to(task.id, task.endpoint, action, **said)
+
+    def reply_to(self, task: str, endpoint: str, action: cmd.ReplyAction, **said: object) -> "Told":
+        body = {"case_id": self.held.id, "task_id": task, "action": action, **said}
+        return self.take(
+            cmd.Reply(**self.base(), endpoint=endpoint, task=task, action=action, body=Raw(json.encode(body)))
+        )
+
+    def follow_up(self, kind: type[cmd.Supplement] | type[cmd.Withdraw], **body: object) -> "Told":
+        return self.take(kind(**self.base(), channel="website", ref="w-1", body=Raw(json.encode(body))))
+
+    def evaluate(self, grade: int) -> "Told":
+        body = Raw(json.encode({"grade": grade}))
+        return self.take(cmd.Evaluate(**self.base(), channel="website", ref="w-1", grade=grade, body=body))
+
+    def wait_until(self, text: str) -> "Told":
+        """Let the time come, as the engine does: a deadline pass at each instant at which something is due."""
+        until = ms(text)
+        while self.case and 0 < self.case.next_due <= until:
+            self.now = max(self.now, self.case.next_due)
+            self.take(
+                cmd.ReachDeadline(
+                    id=command_id(self.case.id, f"due {self.case.version}"), case=self.case.id, at=self.now
+                )
+            )
+        self.now = max(self.now, until)
+        return self
+
+    def take(self, command: cmd.AnyCommand) -> "Told":
+        self.last = step(self.case, command, self.facts, self.now, self.request or None)
+        if self.last.record is not None:
+            self.records.append(self.last.record)
+        self.said.extend(self.last.messages)
+        self.case = self.last.case
+        return self
+
+    def base(self) -> dict[str, object]:
+        """What every command from outside has; its id follows from where it was read."""
+        self.count += 1
+        case = case_id("website", "w-1")
+        source = f"duokua.intake.website/0/{self.count}"
+        return {"id": command_id(case, source), "case": case, "at": self.now, "source": source}
+
+    @property
+    def happened(self) -> list[str]:
+        """Names of the events of the last command."""
+        return [type(event).__name__ for event in self.last.record.events] if self.last.record else []
+
+    @property
+    def left(self) -> list[str]:
+        """Destinations and types of the messages of the last command, shortened."""
+        return [f"{m.to} {m.type.removeprefix('cn.duokua.').removesuffix('.v1')}" for m in self.last.messages]
+
+    def data(self, kind: str) -> dict[str, object]:
+        """The newest message of this type."""
+        found = next(m for m in reversed(self.said) if m.type == f"cn.duokua.{kind}.v1")
+        return json.decode(found.data, type=dict[str, object])
+
+
+def told(now: int = NOW) -> Told:
+    return Told(facts=SmallWorld(), now=now)

@@ -1,0 +1,197 @@
+"""
+A case as it stands: what `evolve` folds from the events and the engine keeps between commands.
+
+Compact on purpose (msgpack, structs as arrays): millions are open at a time. New fields go to the
+end of a struct and have a default, so that older states can be read. The request's body is not in it.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from workflows.events import Mark
+from workflows.facts import Reason, Stage
+from workflows.states import OPEN_LEG
+
+SEEN = 2_000
+"""Command ids that a case remembers; from then on it takes nothing more from its channel."""
+_DIGEST = 8
+SUPPLEMENTS = 64 * 1024
+"""Bytes of supplements from which on a case takes no more of them: its state is rewritten with each change."""
+
+
+class Leg(Struct, frozen=True, array_like=True):
+    """One unit's part. `id` is its number in the case (`1`, `2`), a second-level unit's below its parent's (`1.1`)."""
+
+    id: str
+    task: str
+    unit: str
+    endpoint: str
+    part: str
+    dispatched_at: int
+    state: str = "dispatched"
+    parent: str = ""
+    function: str = ""
+    matter: str = ""
+    stage: str = ""
+    blocking: bool = True
+    proposed: str = ""
+    round: int = 0
+    result: str = ""
+    text: str = ""
+    contacted: bool = False
+    basis: str = ""
+    attachments: bytes = b""
+    """JSON"""
+
+    @property
+    def open(self) -> bool:
+        """Whether the unit still has to act. A copy (抄送) is for information: signing it is all there is to do."""
+        return self.state in OPEN_LEG and not (self.part == "copy" and self.state == "signed")
+
+
+class Clock(Struct, frozen=True, array_like=True):
+    """A time limit that runs, or has run; `marks` are those that have not fired, in the order of their times."""
+
+    kind: str
+    of: str
+    calendar: str
+    budget: str
+    anchor: int
+    due: int
+    provisional: bool
+    marks: tuple[Mark, ...]
+    running: bool = True
+
+
+class Task(Struct, frozen=True, array_like=True):
+    """Something a person was asked to do and has not done: only it takes a reply, and only through `endpoint`."""
+
+    id: str
+    kind: str
+    unit: str
+    endpoint: str
+    leg: str = ""
+    reason: str = ""
+
+
+class Refusal(Struct, frozen=True, array_like=True):
+    """What a rule proposed, or an officer confirmed, about not taking the case."""
+
+    ground: str
+    basis: str
+    where_to_turn: str
+
+
+class Case(Struct, frozen=True, array_like=True):
+    """One appeal or application. `version` counts its event records; times are business milliseconds."""
+
+    id: str
+    version: int = 0
+    state: str = ""
+    number: str = ""
+    digest: str = ""
+    closed_at: int = 0
+    archive_at: int = 0
+    seen: bytes = b""
+    sent: dict[str, int] = {}
+    """the last sequence number per destination"""
+    channel: str = ""
+    ref: str = ""
+    query_code: str = ""
+    received_at: int = 0
+    centre: str = ""
+    centre_endpoint: str = ""
+    appeal_kind: str = ""
+    region: str = ""
+    category: str = ""
+    matter: str = ""
+    urgency: str = ""
+    disclosure: str = "open"
+    excluded: tuple[str, ...] = ()
+    accepted_by: str = ""
+    policy: str = ""
+    rule: str = ""
+    rule_number: int = 0
+    rule_catalogue: int = 0
+    why: tuple[Reason, ...] = ()
+    plan: tuple[Stage, ...] = ()
+    stage: str = ""
+    refusal: Refusal | None = None
+    grade: int = 0
+    close_reason: str = ""
+    legs: dict[str, Leg] = {}
+    tasks: dict[str, Task] = {}
+    clocks: dict[str, Clock] = {}
+    supplements: tuple[bytes, ...] = ()
+    """JSON, as in the Supplement of the contract: whoever gets a task from now on gets them too"""
+
+    @property
+    def next_due(self) -> int:
+        """When something of this case is due next; 0 for never."""
+        marks = [clock.marks[0].at for clock in self.clocks.values() if clock.running and clock.marks]
+        if self.archive_at:
+            marks.append(self.archive_at)
+        return min(marks, default=0)
+
+    @property
+    def lead(self) -> Leg | None:
+        """The leg whose unit answers the citizen: the newest lead that was not returned or withdrawn."""
+        for leg in reversed(self.legs.values()):
+            if leg.part == "lead" and leg.state not in ("returned", "withdrawn"):
+                return leg
+        return None
+
+
+def unborn(case: str) -> Case:
+    """The case before its first event."""
+    return Case(id=case)
+
+
+def clock_key(kind: str, of: str) -> str:
+    """A clock's name in its case."""
+    return f"{kind}/{of}"
+
+
+def has_seen(case: Case, command: str) -> bool:
+    """Whether this command has taken effect on the case before."""
+    digest, at = _short(command), -1
+    while (at := case.seen.find(digest, at + 1)) >= 0:
+        if at % _DIGEST == 0:
+            return True
+    return False
+
+
+def is_flooded(case: Case) -> bool:
+    """Whether the case has had more commands than it can remember."""
+    return len(case.seen) >= SEEN * _DIGEST
+
+
+def remembering(seen: bytes, command: str) -> bytes:
+    """`seen` with one more command; beyond SEEN the oldest is forgotten."""
+    return (seen + _short(command))[-SEEN * _DIGEST :]
+
+
+def stub(case: Case) -> Case:
+    """What is kept of an archived case, so that its id is still recognised: version, number, digest, when and why it ended."""
+    return Case(
+        id=case.id,
+        version=case.version,
+        state=case.state,
+        number=case.number,
+        digest=case.digest,
+        closed_at=case.closed_at,
+        close_reason=case.close_reason,
+        sent=case.sent,
+        channel=case.channel,
+        ref=case.ref,
+    )
+
+
+def _short(command: str) -> bytes:
+    return blake2b(command.encode(), digest_size=_DIGEST).digest()
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Case).decode

@@ -1,0 +1,215 @@
+"""
+Clocks: started from a policy's templates, stopped, resumed, and fired mark by mark.
+
+A clock is folded from its events: they carry the due and every mark to come, so that nothing but its
+start needs a calendar. A mark fires once, in the order of time, at the first deadline pass at or after
+its instant; a clock that started late (a backfilled request) fires what is past at the next pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from workflows import events as ev
+from workflows.calendars import Calendar, budget
+from workflows.case import Clock, clock_key
+from workflows.decision import Decision
+from workflows.facts import Target, Unit
+from workflows.policies import ClockTemplate
+
+TASK_CLOCK: Mapping[str, str] = {
+    "review": "review",
+    "decide_return": "return_decision",
+    "triage": "triage",
+    "confirm_refusal": "confirm",
+    "confirm_receipt": "confirm",
+}
+"""The clock that measures how long a task of this kind takes."""
+
+RESUMES = "finish"
+"""The clock of a leg that goes on when its reply is sent back."""
+
+_ORDER = {"warn": 0, "due": 1, "deem_signed": 1, "escalate": 2}
+
+
+# -- starting -----------------------------------------------------------------------------------
+
+
+def start_case_clocks(d: Decision) -> None:
+    """The citizen's clocks, from the receipt of the request: whatever happens inside, they run until the case is closed."""
+    for template in _templates(d, "case"):
+        _start(d, template, "", d.case.received_at)
+
+
+def start_leg_clocks(d: Decision, leg: str) -> None:
+    """The clocks of a unit, from its dispatch."""
+    for template in _templates(d, "leg"):
+        _start(d, template, leg, d.now)
+
+
+def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
+    """The same for a second-level unit: it must be done `reserve` before the first-level unit must."""
+    outer = finish_of(d, parent)
+    latest = d.calendar.subtract(outer.due, d.policy.reserve) if outer else None
+    templates = list(_templates(d, "leg"))
+    if not any(template.kind == "finish" for template in templates):
+        templates += [template for template in _templates(d, "case") if template.kind == "finish"]
+    for template in templates:
+        _start(d, template, leg, d.now, latest if template.kind == "finish" else None)
+
+
+def start_task_clock(d: Decision, task: str, kind: str) -> None:
+    """The clock of an officer's task."""
+    for template in _templates(d, "task"):
+        if template.kind == TASK_CLOCK[kind]:
+            _start(d, template, task, d.now)
+
+
+def finish_of(d: Decision, leg: str) -> Clock | None:
+    """The finish clock that binds a leg: its own, else the case's."""
+    clocks = d.case.clocks
+    return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
+
+
+def _templates(d: Decision, of: str) -> Iterator[ClockTemplate]:
+    return (template for template in d.policy.clocks if template.of == of)
+
+
+def _start(d: Decision, template: ClockTemplate, of: str, start: int, latest: int | None = None) -> None:
+    due = d.calendar.add(start, template.budget, template.start, template.due)
+    at = due.at if latest is None else min(due.at, latest)
+    d.emit(
+        ev.ClockStarted(
+            kind=template.kind,
+            of=of,
+            policy=d.case.policy,
+            calendar=d.calendar.id,
+            budget=template.budget,
+            anchor=due.anchor,
+            due=at,
+            provisional=due.provisional,
+            start=template.start,
+            marks=_marks(template, d.calendar, due.anchor, at),
+        )
+    )
+
+
+def _marks(template: ClockTemplate, calendar: Calendar, anchor: int, due: int) -> tuple[ev.Mark, ...]:
+    """All that the clock will bring about, in order. A warning that could only come before the start, or late, is none."""
+    marks = [ev.Mark(at=due, what="deem_signed" if template.on_due == "deem_signed" else "due")]
+    unit = budget(template.budget).unit
+    for warning in template.warn:
+        before = warning.before
+        at = calendar.subtract(due, before) if before else calendar.percent(anchor, due, warning.percent, unit)
+        if anchor < at < due:
+            marks.append(ev.Mark(at=at, what="warn"))
+    for step in template.ladder:
+        at = calendar.add(due, step.after).at
+        marks.append(ev.Mark(at=at, what="escalate", level=step.level, who=step.who, step=step.what))
+    marks.sort(key=lambda mark: (mark.at, _ORDER[mark.what], mark.level))
+    return tuple(marks)
+
+
+# -- stopping and going on ----------------------------------------------------------------------
+
+
+def stop_clocks(d: Decision, of: str, *kinds: str) -> None:
+    """Stop the running clocks of a leg or task (of these kinds only, where any are named)."""
+    for clock in d.case.clocks.values():
+        if clock.running and clock.of == of and (not kinds or clock.kind in kinds):
+            _stop(d, clock)
+
+
+def stop_all_clocks(d: Decision) -> None:
+    """The case is over."""
+    for clock in d.case.clocks.values():
+        if clock.running:
+            _stop(d, clock)
+
+
+def resume_clock(d: Decision, leg: str) -> None:
+    """Sent back: the unit's clock goes on as if it had not stopped, overdue at once where its due has passed."""
+    clock = d.case.clocks.get(clock_key(RESUMES, leg))
+    if clock is not None and not clock.running:
+        d.emit(ev.ClockResumed(kind=clock.kind, of=clock.of))
+
+
+def _stop(d: Decision, clock: Clock) -> None:
+    calendar = d.facts.calendar_named(clock.calendar)
+    consumed = max(0, calendar.consumed(clock.anchor, d.now, budget(clock.budget).unit))
+    d.emit(ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=consumed, met=d.now <= clock.due))
+
+
+# -- firing -------------------------------------------------------------------------------------
+
+
+def fire_marks(d: Decision) -> None:
+    """Everything that is due, over all clocks in the order of time. What one mark stops, the next one does not fire."""
+    while (clock := _earliest(d)) is not None:
+        _FIRE[clock.marks[0].what](d, clock, clock.marks[0])
+
+
+def _earliest(d: Decision) -> Clock | None:
+    due = [c for c in d.case.clocks.values() if c.running and c.marks and c.marks[0].at <= d.now]
+    return min(due, key=lambda clock: clock.marks[0].at, default=None)
+
+
+def _warn(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+    unit, endpoint = _holder(d, clock)
+    d.emit(ev.ClockWarned(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
+
+
+def _overdue(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+    unit, endpoint = _holder(d, clock)
+    d.emit(ev.ClockOverdue(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
+
+
+def _deem_signed(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+    d.emit(ev.LegSigned(leg=clock.of, deemed=True))
+    _stop(d, clock)
+
+
+def _escalate(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+    unit, endpoint = _told(d, clock, mark.who)
+    d.emit(
+        ev.CaseEscalated(
+            kind=clock.kind, of=clock.of, level=mark.level, unit=unit, endpoint=endpoint, what=mark.step
+        )
+    )  # fmt: skip
+
+
+_FIRE: Mapping[str, Callable[[Decision, Clock, ev.Mark], None]] = {
+    "warn": _warn,
+    "due": _overdue,
+    "deem_signed": _deem_signed,
+    "escalate": _escalate,
+}
+
+
+def _holder(d: Decision, clock: Clock) -> tuple[str, str]:
+    """Who has it in hand now: unit and endpoint."""
+    case = d.case
+    held = case.tasks.get(clock.of) or case.legs.get(clock.of)
+    if held is None and case.lead is not None and case.lead.open:
+        held = case.lead
+    return (held.unit, held.endpoint) if held else (case.centre, case.centre_endpoint)
+
+
+def _told(d: Decision, clock: Clock, who: str) -> tuple[str, str]:
+    unit, endpoint = _holder(d, clock)
+    if who == "unit":
+        return unit, endpoint
+    told = d.centre()
+    if who == "superior":
+        told = d.above(unit)
+    elif who == "supervisor":
+        told = _supervisor(d, clock, unit)
+    return told.id, told.endpoint
+
+
+def _supervisor(d: Decision, clock: Clock, unit: str) -> Unit:
+    """Who supervises the function of the leg in question, other than the unit itself; else the unit above the centre."""
+    leg = d.case.legs.get(clock.of) or d.case.lead
+    found = None
+    if leg is not None and leg.function:
+        target = Target(function=leg.function, role="supervise")
+        found = d.facts.resolve(target, d.case.region, leg.matter, d.excluded | {unit})
+    return found or d.above(d.case.centre)

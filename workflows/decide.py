@@ -1,0 +1,103 @@
+"""
+Deciding: a case and a command give the events that follow, and nothing else happens.
+
+No clock, no I/O, no randomness: the same case, command, facts and `now` give the same events. What is not
+allowed becomes `CommandRefused` with a code, never an exception and never silence.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workflows import commands as cmd
+from workflows import events as ev
+from workflows.case import SUPPLEMENTS, Case, is_flooded, unborn
+from workflows.clocks import fire_marks
+from workflows.decision import Decision
+from workflows.facts import Facts
+from workflows.legs import close
+from workflows.replies import reply
+from workflows.states import APPEAL, verdict
+from workflows.submit import submit
+
+
+def decide(case: Case | None, command: cmd.AnyCommand, facts: Facts, now: int) -> list[ev.AnyEvent]:
+    """The events that `command` brings about; none for a deadline on nothing due. Of unknown cases it takes only Submit."""
+    return decision(case, command, facts, now).events
+
+
+def decision(case: Case | None, command: cmd.AnyCommand, facts: Facts, now: int) -> Decision:
+    """The same, with the case after the events."""
+    made = Decision(case or unborn(command.case), command.id, facts, now)
+    _DECIDE[type(command)](made, command)
+    return made
+
+
+def _submit(d: Decision, command: cmd.Submit) -> None:
+    if d.case.version and is_flooded(d.case):
+        _refuse(d, command, "submit", "too_many_commands")
+    else:
+        submit(d, command)
+
+
+def _reply(d: Decision, command: cmd.Reply) -> None:
+    if code := reply(d, command):
+        d.emit(
+            ev.CommandRefused(
+                action=command.action, code=code, state=d.case.state, endpoint=command.endpoint, task=command.task
+            )
+        )  # fmt: skip
+
+
+def _supplement(d: Decision, command: cmd.Supplement) -> None:
+    """补充诉求: kept and passed on to who handles it; no clock starts anew."""
+    if sum(map(len, d.case.supplements)) > SUPPLEMENTS:
+        _refuse(d, command, "supplement", "too_many_supplements")
+    elif _allowed(d, command, "supplement"):
+        d.emit(ev.CaseSupplemented(body=command.body))
+
+
+def _withdraw(d: Decision, command: cmd.Withdraw) -> None:
+    """撤回, before decision. A report of wrongdoing goes on whatever its author wants now."""
+    if d.case.appeal_kind == "report":
+        _refuse(d, command, "withdraw", "report_stays")
+    elif _allowed(d, command, "withdraw"):
+        d.emit(ev.CaseWithdrawn(body=command.body))
+        close(d, "withdrawn")
+
+
+def _evaluate(d: Decision, command: cmd.Evaluate) -> None:
+    """评价, once."""
+    if d.case.grade:
+        _refuse(d, command, "evaluate", "already_evaluated")
+    elif _allowed(d, command, "evaluate"):
+        d.emit(ev.CaseEvaluated(grade=command.grade, body=command.body))
+
+
+def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
+    fire_marks(d)
+    if d.case.archive_at and d.case.archive_at <= d.now:
+        d.emit(ev.CaseArchived())
+
+
+_FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate
+
+
+def _allowed(d: Decision, command: _FromChannel, action: str) -> bool:
+    code = "too_many_commands" if is_flooded(d.case) else verdict(APPEAL, d.case.state, action)
+    if code:
+        _refuse(d, command, action, code)
+    return not code
+
+
+def _refuse(d: Decision, command: _FromChannel, action: str, code: str) -> None:
+    d.emit(ev.CommandRefused(action=action, code=code, state=d.case.state, channel=command.channel))
+
+
+_DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
+    cmd.Submit: _submit,
+    cmd.Reply: _reply,
+    cmd.Supplement: _supplement,
+    cmd.Withdraw: _withdraw,
+    cmd.Evaluate: _evaluate,
+    cmd.ReachDeadline: _reach_deadline,
+}

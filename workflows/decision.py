@@ -1,0 +1,69 @@
+"""
+The desk at which one command is decided: what is known, and what has been said so far.
+
+Each event that is emitted is folded at once, so that the next question is asked of the case as it
+then stands. What is decided depends on the case, the command, the facts and `now` alone.
+"""
+
+from functools import cached_property
+
+from schemas.ids import task_id
+from workflows import events as ev
+from workflows.calendars import Calendar
+from workflows.case import Case
+from workflows.evolve import evolve
+from workflows.facts import Facts, Unit
+from workflows.policies import Policy
+
+
+class Decision:
+    """One command being decided. `events` is what it brings about, `case` the case after them."""
+
+    def __init__(self, case: Case, command: str, facts: Facts, now: int) -> None:
+        self.case = case
+        self.facts = facts
+        self.now = now
+        self.events: list[ev.AnyEvent] = []
+        self._command = command
+        self._tasks = 0
+
+    def emit(self, event: ev.AnyEvent) -> None:
+        """It has happened."""
+        self.events.append(event)
+        self.case = evolve(self.case, event, self.now)
+
+    def new_task(self) -> str:
+        """The id of another task that this command opens."""
+        self._tasks += 1
+        return task_id(self._command, self._tasks - 1)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy that the case was routed with."""
+        return self.facts.policy(self.case.policy)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The calendar in force where the case is, for clocks that start now."""
+        return self.facts.calendar(self.case.region)
+
+    @cached_property
+    def excluded(self) -> frozenset[str]:
+        """Units complained about."""
+        return frozenset(self.case.excluded)
+
+    def is_recused(self, unit: Unit) -> bool:
+        """Whether the unit, or one above it, is complained about."""
+        return bool(self.excluded) and not self.excluded.isdisjoint((unit.id, *unit.ancestors))
+
+    def centre(self) -> Unit:
+        """The unit that owns the case, as it was at registration."""
+        known = self.facts.unit(self.case.centre)
+        return known or Unit(id=self.case.centre, name=self.case.centre, endpoint=self.case.centre_endpoint, place="")
+
+    def above(self, unit: str) -> Unit:
+        """The next unit above that need not stand aside; the centre where there is none."""
+        superior = self.facts.superior(unit)
+        while superior is not None and self.is_recused(superior):
+            superior = self.facts.superior(superior.id)
+        return superior or self.centre()

@@ -1,0 +1,192 @@
+"""
+Who must act: legs opened by a route, a plan's stage, a dispatcher or a first-level unit; and how a case ends.
+
+A leg that cannot be given to anybody becomes a task of the centre (triage), never nothing. In a one-thing
+the lead answers for the whole: what no unit holds there falls to the lead.
+"""
+
+from collections.abc import Sequence
+
+from workflows import events as ev
+from workflows.case import Case, Leg
+from workflows.clocks import start_leg_clocks, start_sub_leg_clocks, start_task_clock, stop_all_clocks
+from workflows.decision import Decision
+from workflows.facts import Stage, Target, Unit
+from workflows.states import ENDED
+
+DEFAULT_REOPEN_WINDOW = "30d"
+"""For a case that ended before any policy was chosen."""
+
+
+# -- opening legs -------------------------------------------------------------------------------
+
+
+def dispatch(
+    d: Decision, unit: Unit, part: str, *, function: str = "", matter: str = "", stage: str = "", blocking: bool = False
+) -> None:
+    """派单: a leg of its own for `unit`, with its task and clocks. A copy is for information and has no clock."""
+    leg = str(sum(not held.parent for held in d.case.legs.values()) + 1)
+    _open(d, leg, unit, part, function=function, matter=matter, stage=stage, blocking=blocking)
+    if part != "copy":
+        start_leg_clocks(d, leg)
+
+
+def sub_dispatch(d: Decision, parent: Leg, unit: Unit) -> None:
+    """转派: a second-level unit works for the first-level one, which waits for it."""
+    count = sum(held.parent == parent.id for held in d.case.legs.values())
+    leg = f"{parent.id}.{count + 1}"
+    _open(d, leg, unit, "sub", function=parent.function, matter=parent.matter, parent=parent.id, blocking=True)
+    start_sub_leg_clocks(d, leg, parent.id)
+
+
+def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
+    """改派: `unit` takes the place of a leg that was returned."""
+    if returned.parent:
+        sub_dispatch(d, d.case.legs[returned.parent], unit)
+    else:
+        dispatch(
+            d, unit, part,
+            function=returned.function, matter=returned.matter, stage=returned.stage, blocking=returned.blocking,
+        )  # fmt: skip
+
+
+def _open(
+    d: Decision,
+    leg: str,
+    unit: Unit,
+    part: str,
+    *,
+    function: str,
+    matter: str,
+    stage: str = "",
+    parent: str = "",
+    blocking: bool,
+) -> None:
+    d.emit(
+        ev.LegDispatched(
+            leg=leg,
+            task=d.new_task(),
+            unit=unit.id,
+            unit_name=unit.name,
+            endpoint=unit.endpoint,
+            part=part,
+            parent=parent,
+            function=function,
+            matter=matter,
+            stage=stage,
+            blocking=blocking,
+        )
+    )
+
+
+# -- by a rule ----------------------------------------------------------------------------------
+
+
+def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
+    """What a rule says: the first lead target leads, every other one assists or gets a copy. One missing unit: triage of all."""
+    found = [(target, resolve(d, target, d.case.matter)) for target in targets]
+    missing = [target.function for target, unit in found if unit is None]
+    if missing or not found:
+        ask_triage(d, f"no_unit: {', '.join(missing)}")
+        return
+    accept(d, "rule")
+    given: set[str] = set()
+    for part, target, unit in _parts(found):
+        if unit.id not in given:
+            given.add(unit.id)
+            dispatch(d, unit, part, function=target.function, matter=d.case.matter)
+
+
+def _parts(found: Sequence[tuple[Target, Unit | None]]) -> list[tuple[str, Target, Unit]]:
+    """The lead first; a second lead assists; where a rule names no lead the first one is it."""
+    lead = next((i for i, (target, _) in enumerate(found) if target.part == "lead"), 0)
+    parts = [("lead", found[lead][0], found[lead][1])]
+    for i, (target, unit) in enumerate(found):
+        if i != lead:
+            parts.append(("assist" if target.part == "lead" else target.part, target, unit))
+    return [(part, target, unit) for part, target, unit in parts if unit is not None]
+
+
+def resolve(d: Decision, target: Target, matter: str) -> Unit | None:
+    """The unit that holds the function here and need not stand aside."""
+    return d.facts.resolve(target, d.case.region, matter, d.excluded)
+
+
+def accept(d: Decision, by: str) -> None:
+    """受理, once."""
+    if not d.case.accepted_by:
+        d.emit(ev.CaseAccepted(by=by))
+
+
+def ask_triage(d: Decision, reason: str, leg: str = "") -> None:
+    """A dispatcher of the centre must name who acts (instead of the returned `leg`)."""
+    task = d.new_task()
+    d.emit(ev.TriageAsked(task=task, endpoint=d.case.centre_endpoint, reason=reason, leg=leg))
+    start_task_clock(d, task, "triage")
+
+
+# -- one-thing: stages in order -----------------------------------------------------------------
+
+
+def open_stages(d: Decision) -> None:
+    """Open the next stage as soon as nothing blocks the present one; a stage without blocking legs lets the next one follow."""
+    while d.case.state not in ENDED and (stage := _next_stage(d.case)) is not None:
+        d.emit(ev.StageOpened(stage=stage.id, name=stage.name))
+        for i, target in enumerate(stage.targets):
+            _open_stage_leg(d, stage, i, target)
+
+
+def plan_is_done(case: Case) -> bool:
+    """Whether every stage was opened and nothing blocks the last one."""
+    return not case.plan or (case.stage == case.plan[-1].id and not _stage_is_blocked(case))
+
+
+def _next_stage(case: Case) -> Stage | None:
+    if not case.plan or (case.stage and _stage_is_blocked(case)):
+        return None
+    ids = [stage.id for stage in case.plan]
+    following = ids.index(case.stage) + 1 if case.stage else 0
+    return case.plan[following] if following < len(ids) else None
+
+
+def _stage_is_blocked(case: Case) -> bool:
+    """A blocking leg is open, or was returned and waits for another unit."""
+    waiting = {task.leg for task in case.tasks.values() if task.kind == "triage"}
+    return any(
+        leg.stage == case.stage and leg.blocking and (leg.open or leg.id in waiting) for leg in case.legs.values()
+    )  # fmt: skip
+
+
+def _open_stage_leg(d: Decision, stage: Stage, i: int, target: Target) -> None:
+    matter = stage.matters[i] if i < len(stage.matters) else ""
+    blocking = stage.blocking[i] if i < len(stage.blocking) else True
+    part = "copy" if target.part == "copy" else "assist"
+    unit = resolve(d, target, matter) or _lead_unit(d)
+    dispatch(
+        d, unit, part, function=target.function, matter=matter, stage=stage.id, blocking=blocking and part != "copy"
+    )  # fmt: skip
+
+
+def _lead_unit(d: Decision) -> Unit:
+    lead = d.case.lead
+    return (lead and d.facts.unit(lead.unit)) or d.centre()
+
+
+# -- waiting and ending -------------------------------------------------------------------------
+
+
+def waits_for(case: Case, leg: Leg) -> str:
+    """Why the unit cannot reply yet (a code of refusals), or empty."""
+    if any(child.parent == leg.id and child.open for child in case.legs.values()):
+        return "children_open"
+    return "stages_open" if leg.part == "lead" and not plan_is_done(case) else ""
+
+
+def close(d: Decision, reason: str, result: str = "") -> None:
+    """办结: open legs end, all clocks stop."""
+    for leg in d.case.legs.values():
+        if leg.open or (leg.part == "lead" and leg.state == "replied"):
+            d.emit(ev.LegWithdrawn(leg=leg.id))
+    stop_all_clocks(d)
+    window = d.policy.reopen_window if d.case.policy else DEFAULT_REOPEN_WINDOW
+    d.emit(ev.CaseClosed(reason=reason, result=result, archive_at=d.calendar.add(d.now, window).at))

@@ -1,0 +1,286 @@
+"""
+The bodies of what leaves: the JSON of the models of `schemas`, built from a case.
+
+These structs have the field names of the pydantic models (a test validates every message against
+them) and leave out what is empty. The request is passed through as it came, but for what the
+applicant keeps from a handling unit.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from schemas.times import to_text
+from workflows import events as ev
+from workflows.case import Case, Clock, Leg, Task, clock_key
+from workflows.decision import Decision
+from workflows.facts import Reason
+from workflows.legs import waits_for
+from workflows.refusals import REFUSALS
+from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
+
+encode = msgspec.json.Encoder().encode
+instant = lru_cache(maxsize=8192)(to_text)
+
+
+class Said(Struct, kw_only=True):
+    zh: str
+    en: str
+
+
+class DueBody(Struct, kw_only=True, omit_defaults=True):
+    kind: str
+    due: str
+    provisional: bool = False
+
+
+class RuleBody(Struct, kw_only=True):
+    id: str
+    number: int
+    catalogue: int
+    why: tuple[Reason, ...]
+
+
+class ReplyUnderReviewBody(Struct, kw_only=True, omit_defaults=True):
+    result: str
+    text: str
+    unit: str
+    unit_name: str
+    contacted: bool
+    basis: str | None = None
+    attachments: Raw | None = None
+
+
+class TaskBody(Struct, kw_only=True, omit_defaults=True):
+    case_id: str
+    number: str
+    task_id: str
+    kind: str
+    part: str = ""
+    unit: str
+    unit_name: str
+    leg: str = ""
+    title: str = ""
+    request: Raw | None = None
+    supplements: tuple[Raw, ...] = ()
+    reply_under_review: ReplyUnderReviewBody | None = None
+    rule: RuleBody | None = None
+    due: list[DueBody]
+    allowed: list[str]
+    parent_task: str | None = None
+    round: int = 0
+    reason: str | None = None
+    version: int
+
+
+class TaskWithdrawnBody(Struct, kw_only=True, omit_defaults=True):
+    case_id: str
+    number: str
+    task_id: str
+    reason: str = ""
+    at: str
+    version: int
+
+
+class ReplyRefusedBody(Struct, kw_only=True, omit_defaults=True):
+    case_id: str
+    task_id: str
+    action: str
+    code: str
+    text: Said
+    state: str | None = None
+    source: str | None = None
+
+
+class ReceiptBody(Struct, kw_only=True, omit_defaults=True):
+    ref: str
+    code: str
+    reason: str | None = None
+    case_id: str | None = None
+    number: str | None = None
+    query_code: str | None = None
+    text: Said | None = None
+    promised_due: str | None = None
+
+
+class StatusBody(Struct, kw_only=True, omit_defaults=True):
+    ref: str
+    case_id: str
+    number: str
+    status: str
+    at: str
+    unit_name: str | None = None
+    promised_due: str | None = None
+
+
+class OutcomeBody(Struct, kw_only=True, omit_defaults=True):
+    ref: str
+    case_id: str
+    number: str
+    reason: str
+    text: str | None = None
+    at: str
+    where_to_turn: str | None = None
+    legal_basis: str | None = None
+
+
+class SupervisionBody(Struct, kw_only=True, omit_defaults=True):
+    case_id: str
+    number: str
+    kind: str
+    leg: str = ""
+    unit: str = ""
+    unit_name: str = ""
+    level: int = 0
+    what: str
+    due: str
+    at: str
+    version: int
+
+
+class DeadLetterBody(Struct, kw_only=True):
+    stage: str
+    code: str
+    source: str
+    case: str
+    action: str
+    text: Said
+
+
+class _Titled(Struct):
+    title: str = ""
+
+
+_titled = msgspec.json.Decoder(_Titled).decode
+
+
+def refusal_text(code: str) -> Said:
+    zh, en = REFUSALS[code]
+    return Said(zh=zh, en=en)
+
+
+# -- tasks --------------------------------------------------------------------------------------
+
+
+def task_body(
+    d: Decision, task: Task, version: int, request: bytes | None, reply: Leg | None, reason: str = ""
+) -> TaskBody:
+    """The task as it now stands. `reply`: the leg whose reply is to be looked at."""
+    case = d.case
+    leg = case.legs.get(task.leg)
+    handle = task.kind == "handle" and leg is not None
+    return TaskBody(
+        case_id=case.id,
+        number=case.number,
+        task_id=task.id,
+        kind=task.kind,
+        part=leg.part if leg is not None and handle else "",
+        unit=task.unit,
+        unit_name=unit_name(d, task.unit),
+        leg=task.leg,
+        title=_titled(request).title if request else "",
+        request=_shown(case, request) if handle else Raw(request) if request else None,
+        supplements=tuple(map(Raw, case.supplements)),
+        reply_under_review=_reply_body(d, reply) if reply else None,
+        rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
+        if case.rule
+        else None,
+        due=[_due(clock) for clock in _binding(case, task)],
+        allowed=_allowed(d, leg) if leg is not None and handle else list(TASK_ACTIONS[task.kind]),
+        parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
+        round=leg.round if leg else 0,
+        reason=reason or task.reason or None,
+        version=version,
+    )
+
+
+def unit_name(d: Decision, unit: str) -> str:
+    """Its name in the catalogue in force; its id where it is no longer there."""
+    known = d.facts.unit(unit)
+    return known.name if known else unit
+
+
+def promised_due(case: Case) -> str | None:
+    """What the citizen may be told."""
+    clock = case.clocks.get(clock_key("finish", ""))
+    return instant(clock.due) if clock else None
+
+
+def _allowed(d: Decision, leg: Leg) -> list[str]:
+    """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
+    state = "signed" if leg.state == "dispatched" else leg.state
+    may = ["sign"] if leg.state == "dispatched" else []
+    if leg.part != "copy":
+        may += [action for action in ACTING if LEG_ACTION.get(action, action) in LEG[state] and _fits(d, leg, action)]
+    return may
+
+
+def _fits(d: Decision, leg: Leg, action: str) -> bool:
+    if action == "return":
+        return d.policy.returns
+    if action == "sub_dispatch":
+        return not leg.parent and bool(d.facts.children(leg.unit))
+    return not waits_for(d.case, leg)
+
+
+def _binding(case: Case, task: Task) -> Iterable[Clock]:
+    """The running clocks that whoever has the task must keep: its own and its leg's; the citizen's where it has no such one."""
+    own = (task.id, task.leg) if task.kind == "handle" else (task.id,)
+    running = [clock for clock in case.clocks.values() if clock.running]
+    by_kind = {clock.kind: clock for clock in running if not clock.of}
+    return (by_kind | {clock.kind: clock for clock in running if clock.of in own}).values()
+
+
+def _due(clock: Clock) -> DueBody:
+    return DueBody(kind=clock.kind, due=instant(clock.due), provisional=clock.provisional)
+
+
+def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
+    return ReplyUnderReviewBody(
+        result=leg.result,
+        text=leg.text,
+        unit=leg.unit,
+        unit_name=unit_name(d, leg.unit),
+        contacted=leg.contacted,
+        basis=leg.basis or None,
+        attachments=Raw(leg.attachments) if leg.attachments else None,
+    )
+
+
+def _shown(case: Case, request: bytes | None) -> Raw | None:
+    """The request as a handling unit sees it: who asks for confidence or anonymity is not named to it."""
+    if request is None or case.disclosure == "open":
+        return Raw(request) if request else None
+    body: dict[str, Any] = msgspec.json.decode(request)
+    applicant = body.get("applicant") or {}
+    body["applicant"] = {name: applicant[name] for name in ("kind", "disclosure") if name in applicant}
+    for name in ("co_applicants", "recording_ref"):
+        body.pop(name, None)
+    return Raw(encode(body))
+
+
+# -- supervisors --------------------------------------------------------------------------------
+
+
+def supervision_body(
+    d: Decision, event: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, level: int, what: str, version: int
+) -> SupervisionBody:
+    """A warning, an overdue clock or a rung of the ladder; of an officer's task, with the leg that the task is about."""
+    case = d.case
+    task = case.tasks.get(event.of)
+    return SupervisionBody(
+        case_id=case.id,
+        number=case.number,
+        kind=event.kind,
+        leg=task.leg if task else event.of,
+        unit=event.unit,
+        unit_name=unit_name(d, event.unit),
+        level=level,
+        what=what,
+        due=instant(case.clocks[clock_key(event.kind, event.of)].due),
+        at=instant(d.now),
+        version=version,
+    )

@@ -1,0 +1,28 @@
+"""Why a command was refused: every code with its text for the sender, Chinese and English. Texts hold no personal data."""
+
+from collections.abc import Mapping
+
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    "not_allowed": ("工单当前状态不允许此操作", "the case's state does not allow this"),
+    "not_available": ("该功能尚未开通", "this is not available yet"),
+    "unknown_case": ("没有这个工单", "there is no such case"),
+    "id_reused": ("该编号已用于另一内容的诉求", "this id has been used for a request with another content"),
+    "too_many_commands": ("该工单的来件过多，已停止接收", "this case has had too many messages and takes no more"),
+    "too_many_supplements": ("补充内容过多，请直接联系热线", "too much has been added; please call the hotline"),
+    "task_not_open": ("任务不存在或已结束", "there is no such open task"),
+    "wrong_endpoint": ("任务不属于该端点", "the task was given to another endpoint"),
+    "wrong_action": ("该任务不接受此动作", "a task of this kind does not take this action"),
+    "incomplete": ("缺少该动作必需的内容", "something that this action needs is missing"),
+    "already_signed": ("已签收，或已到时自动签收", "signed already, or deemed signed"),
+    "return_not_allowed": ("此类工单不得退单", "cases of this kind cannot be returned"),
+    "return_window_over": ("已超过退单时限", "the time for returning is over"),
+    "second_level": ("二级单位不得再转派", "a second-level unit cannot dispatch further"),
+    "not_own_unit": ("只能转派给本单位的下级单位", "only own units of the second level can be named"),
+    "unknown_unit": ("没有这个单位", "there is no such unit"),
+    "recused": ("被反映单位及其下属单位须回避", "a unit complained about, and those below it, must stand aside"),
+    "one_lead": ("须有且只有一个主办单位", "exactly one unit must lead"),
+    "children_open": ("下级单位尚未答复", "units below have not replied yet"),
+    "stages_open": ("一件事的环节尚未办完", "stages of the one-thing are not done yet"),
+    "report_stays": ("举报不得撤回", "a report of wrongdoing cannot be withdrawn"),
+    "already_evaluated": ("已评价", "evaluated already"),
+}

@@ -1,0 +1,307 @@
+"""
+What units and officers say about their tasks. Each handler first looks for a reason to refuse, then lets it happen.
+
+A handler returns the code of the refusal (workflows/refusals.py), or an empty text when it took effect.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from workflows import events as ev
+from workflows.calendars import budget
+from workflows.case import Leg, Task
+from workflows.clocks import resume_clock, start_task_clock, stop_clocks
+from workflows.commands import Reply
+from workflows.decision import Decision
+from workflows.facts import Unit
+from workflows.legs import (
+    accept,
+    ask_triage,
+    close,
+    dispatch,
+    dispatch_instead,
+    open_stages,
+    sub_dispatch,
+    waits_for,
+)  # fmt: skip
+from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS, verdict
+
+
+class TargetView(Struct, frozen=True, kw_only=True):
+    """One unit that a dispatcher names."""
+
+    unit: str
+    part: str = "lead"
+
+
+class ReplyView(Struct, frozen=True, kw_only=True):
+    """The part of a Reply of the contract that decisions look at."""
+
+    result: str | None = None
+    text: str | None = None
+    contacted: bool | None = None
+    contacted_at: str | None = None
+    contact_method: str | None = None
+    basis: str | None = None
+    attachments: Raw | UnsetType = UNSET
+    reason: str | None = None
+    proposed_unit: str | None = None
+    units: tuple[str, ...] = ()
+    targets: tuple[TargetView, ...] = ()
+    receipt_no: str | None = None
+
+
+_view = msgspec.json.Decoder(ReplyView).decode
+
+
+def reply(d: Decision, command: Reply) -> str:
+    """A reply counts if its task is open, was given to this endpoint, takes this action, and the tables allow it."""
+    task = d.case.tasks.get(command.task)
+    if task is None:
+        return "task_not_open"
+    if task.endpoint != command.endpoint:
+        return "wrong_endpoint"
+    if command.action not in TASK_ACTIONS[task.kind]:
+        return "wrong_action"
+    said = _view(command.body)
+    if task.kind == "handle":
+        return _act(d, d.case.legs[task.leg], command.action, said)
+    code = _DECIDE[command.action](d, task, said)
+    if not code:
+        stop_clocks(d, task.id)
+    return code
+
+
+# -- units --------------------------------------------------------------------------------------
+
+
+def _act(d: Decision, leg: Leg, action: str, said: ReplyView) -> str:
+    """A unit on its own leg. Acting on a task that is not signed signs it first."""
+    unsigned = leg.state == "dispatched" and action in ACTING
+    code: str = verdict(LEG, "signed" if unsigned else leg.state, LEG_ACTION.get(action, action))
+    if code:
+        return "already_signed" if action == "sign" else code
+    if leg.part == "copy" and action != "sign":
+        return "wrong_action"
+    code = _MAY[action](d, leg, said)
+    if not code:
+        if unsigned:
+            _sign(d, leg, said)
+        _DO[action](d, leg, said)
+    return code
+
+
+def _may_sign(d: Decision, leg: Leg, said: ReplyView) -> str:
+    return ""
+
+
+def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
+    d.emit(ev.LegSigned(leg=leg.id))
+    stop_clocks(d, leg.id, "sign")
+
+
+def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
+    if not d.policy.returns:
+        return "return_not_allowed"
+    if not said.reason:
+        return "incomplete"
+    within = d.policy.return_within
+    if not within:
+        return ""
+    by_day = budget(within).unit in ("d", "wd")
+    until = d.calendar.add(leg.dispatched_at, within, "next_day" if by_day else "receipt").at
+    return "return_window_over" if d.now > until else ""
+
+
+def _return(d: Decision, leg: Leg, said: ReplyView) -> None:
+    """退单. Who dispatched decides; the time goes on for the unit and for the citizen."""
+    task = d.new_task()
+    parent = d.case.legs.get(leg.parent)
+    d.emit(
+        ev.LegReturnAsked(
+            leg=leg.id,
+            task=task,
+            endpoint=parent.endpoint if parent else d.case.centre_endpoint,
+            unit=parent.unit if parent else d.case.centre,
+            reason=said.reason or "",
+            proposed=said.proposed_unit or "",
+        )
+    )
+    start_task_clock(d, task, "decide_return")
+
+
+def _may_sub_dispatch(d: Decision, leg: Leg, said: ReplyView) -> str:
+    if leg.parent:
+        return "second_level"
+    own = {unit.id: unit for unit in d.facts.children(leg.unit)}
+    if not said.units:
+        return "incomplete"
+    if any(unit not in own for unit in said.units):
+        return "not_own_unit"
+    return "recused" if any(d.is_recused(own[unit]) for unit in said.units) else ""
+
+
+def _sub_dispatch(d: Decision, leg: Leg, said: ReplyView) -> None:
+    own = {unit.id: unit for unit in d.facts.children(leg.unit)}
+    for unit in dict.fromkeys(said.units):
+        sub_dispatch(d, leg, own[unit])
+
+
+def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
+    return waits_for(d.case, leg) if said.result and said.text else "incomplete"
+
+
+def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
+    """办理结果: the lead's goes to review; anybody else's rises, and may let the next stage begin."""
+    leads = leg.part == "lead"
+    task = d.new_task() if leads else ""
+    d.emit(
+        ev.LegReplied(
+            leg=leg.id,
+            result=said.result or "",
+            text=said.text or "",
+            contacted=bool(said.contacted),
+            basis=said.basis or "",
+            task=task,
+            endpoint=d.case.centre_endpoint if leads else "",
+            contacted_at=said.contacted_at or "",
+            contact_method=said.contact_method or "",
+            attachments=said.attachments,
+        )
+    )
+    stop_clocks(d, leg.id)
+    if leads:
+        start_task_clock(d, task, "review")
+    elif leg.stage:
+        open_stages(d)
+
+
+_May = Callable[[Decision, Leg, ReplyView], str]
+_MAY: Mapping[str, _May] = {
+    "sign": _may_sign,
+    "return": _may_return,
+    "sub_dispatch": _may_sub_dispatch,
+    "reply": _may_reply,
+}
+_DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
+    "sign": _sign,
+    "return": _return,
+    "sub_dispatch": _sub_dispatch,
+    "reply": _reply,
+}
+
+
+# -- officers -----------------------------------------------------------------------------------
+
+
+def _pass(d: Decision, task: Task, said: ReplyView) -> str:
+    """审核通过: the lead's answer becomes the citizen's."""
+    leg = d.case.legs[task.leg]
+    d.emit(ev.LegReviewPassed(leg=leg.id))
+    close(d, leg.result, leg.text)
+    return ""
+
+
+def _send_back(d: Decision, task: Task, said: ReplyView) -> str:
+    """退回重办: the same task again, the same due."""
+    if not said.reason:
+        return "incomplete"
+    leg = d.case.legs[task.leg]
+    d.emit(ev.LegSentBack(leg=leg.id, reason=said.reason, round=leg.round + 1))
+    resume_clock(d, leg.id)
+    return ""
+
+
+def _accept_return(d: Decision, task: Task, said: ReplyView) -> str:
+    """同意退单: to the unit proposed if there is one that may take it, else a dispatcher names one."""
+    leg = d.case.legs[task.leg]
+    d.emit(ev.LegReturned(leg=leg.id))
+    stop_clocks(d, leg.id)
+    unit = _instead(d, leg, said.proposed_unit or leg.proposed)
+    if unit is not None:
+        dispatch_instead(d, leg, unit, leg.part)
+    elif not leg.parent:
+        ask_triage(d, "returned", leg.id)
+    return ""
+
+
+def _instead(d: Decision, leg: Leg, proposed: str) -> Unit | None:
+    """The proposed unit, unless it is unknown, the same, to stand aside, or (of a second-level leg) not the parent's own."""
+    unit = d.facts.unit(proposed) if proposed and proposed != leg.unit else None
+    if unit is None or d.is_recused(unit):
+        return None
+    if leg.parent and unit.id not in {own.id for own in d.facts.children(d.case.legs[leg.parent].unit)}:
+        return None
+    return unit
+
+
+def _reject_return(d: Decision, task: Task, said: ReplyView) -> str:
+    """驳回退单: the leg goes on; the time stays with the unit."""
+    d.emit(ev.LegReturnRejected(leg=task.leg, reason=said.reason or ""))
+    return ""
+
+
+def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
+    """A dispatcher names who acts: for the whole case exactly one lead; for a returned leg, who takes its place."""
+    returned = d.case.legs.get(task.leg)
+    whole = returned is None or returned.part == "lead"
+    units, code = _named(d, said.targets)
+    if not code and whole and sum(target.part == "lead" for target in said.targets) != 1:
+        code = "one_lead"
+    if code:
+        return code
+    d.emit(ev.TriageEnded(task=task.id))
+    accept(d, task.endpoint)
+    for target, unit in sorted(zip(said.targets, units, strict=True), key=lambda pair: pair[0].part != "lead"):
+        if returned is None:
+            dispatch(d, unit, target.part, matter=d.case.matter)
+        else:
+            dispatch_instead(d, returned, unit, returned.part if target.part == "lead" else target.part)
+    open_stages(d)
+    return ""
+
+
+def _named(d: Decision, targets: Sequence[TargetView]) -> tuple[list[Unit], str]:
+    """The units, or why they cannot be."""
+    if not targets or any(target.part not in ("lead", "assist", "copy") for target in targets):
+        return [], "incomplete"
+    units = [unit for target in targets if (unit := d.facts.unit(target.unit)) is not None]
+    if len(units) < len(targets):
+        return [], "unknown_unit"
+    return units, "recused" if any(map(d.is_recused, units)) else ""
+
+
+def _confirm_refusal(d: Decision, task: Task, said: ReplyView) -> str:
+    proposed = d.case.refusal
+    assert proposed is not None
+    d.emit(
+        ev.CaseRefused(ground=proposed.ground, basis=said.basis or proposed.basis, where_to_turn=proposed.where_to_turn)
+    )
+    close(d, "refused", said.text or "")
+    return ""
+
+
+def _reject_refusal(d: Decision, task: Task, said: ReplyView) -> str:
+    d.emit(ev.RefusalRejected())
+    ask_triage(d, "refusal_rejected")
+    return ""
+
+
+def _confirm_receipt(d: Decision, task: Task, said: ReplyView) -> str:
+    d.emit(ev.RedirectConfirmed(receipt_no=said.receipt_no or ""))
+    close(d, "referred_outside")
+    return ""
+
+
+_DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
+    "pass": _pass,
+    "send_back": _send_back,
+    "accept_return": _accept_return,
+    "reject_return": _reject_return,
+    "dispatch": _dispatch,
+    "confirm_refusal": _confirm_refusal,
+    "reject_refusal": _reject_refusal,
+    "confirm_receipt": _confirm_receipt,
+}

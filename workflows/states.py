@@ -1,0 +1,233 @@
+"""
+The state tables: what an appeal, a leg and a leg of an approval may do, and nothing else may change a status.
+
+Two rules. Everything that decides whether an action is allowed *by state* is in this file; who may do it,
+on which grounds and in which time is in `decide`. A table names the whole vocabulary of the domain;
+actions that no command brings about yet are those of `LATER`, and asking for one is answered
+`not_available`. docs/states.md is drawn from here (workflows/drawing.py).
+
+The appeal follows its lead leg: an action of `LEAD_MOVES`, done on the lead leg, moves both tables.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Table = Mapping[str, Mapping[str, str]]
+
+APPEAL: Table = {
+    "registered": {
+        "answer_at_once": "answered_at_once",
+        "redirect": "redirected",
+        "propose_refusal": "refusal_proposed",
+        "ask_triage": "in_triage",
+        "accept": "accepted",
+        "supplement": "registered",
+        "withdraw": "withdrawn",
+    },
+    "answered_at_once": {"close": "closed"},
+    "redirected": {"confirm_receipt": "redirected", "supplement": "redirected", "close": "closed"},
+    "refusal_proposed": {
+        "confirm_refusal": "refused",
+        "reject_refusal": "registered",
+        "supplement": "refusal_proposed",
+        "withdraw": "withdrawn",
+    },
+    "refused": {"close": "closed"},
+    "in_triage": {
+        "accept": "accepted",
+        "dispatch": "dispatched",
+        "supplement": "in_triage",
+        "withdraw": "withdrawn",
+        "merge": "merging",
+        "split": "in_triage",
+    },
+    "accepted": {
+        "dispatch": "dispatched",
+        "ask_triage": "in_triage",
+        "supplement": "accepted",
+        "withdraw": "withdrawn",
+        "merge": "merging",
+        "split": "accepted",
+    },
+    "dispatched": {
+        "sign": "signed",
+        "supplement": "dispatched",
+        "withdraw": "withdrawn",
+        "urge": "dispatched",
+        "supervise": "dispatched",
+        "instruct": "dispatched",
+        "merge": "merging",
+    },
+    "signed": {
+        "sub_dispatch": "sub_dispatched",
+        "reply": "replied",
+        "accept_return": "accepted",
+        "supplement": "signed",
+        "withdraw": "withdrawn",
+        "ask_extension": "signed",
+        "decide_extension": "signed",
+        "urge": "signed",
+        "supervise": "signed",
+        "instruct": "signed",
+        "hang": "hung",
+        "merge": "merging",
+    },
+    "sub_dispatched": {
+        "sub_dispatch": "sub_dispatched",
+        "reply": "replied",
+        "supplement": "sub_dispatched",
+        "withdraw": "withdrawn",
+        "ask_extension": "sub_dispatched",
+        "decide_extension": "sub_dispatched",
+        "urge": "sub_dispatched",
+        "supervise": "sub_dispatched",
+        "instruct": "sub_dispatched",
+        "hang": "hung",
+    },
+    "replied": {
+        "pass": "review_passed",
+        "send_back": "sent_back",
+        "supplement": "replied",
+        "withdraw": "withdrawn",
+        "supervise": "replied",
+    },
+    "sent_back": {
+        "sub_dispatch": "sub_dispatched",
+        "reply": "replied",
+        "supplement": "sent_back",
+        "withdraw": "withdrawn",
+        "ask_extension": "sent_back",
+        "decide_extension": "sent_back",
+        "urge": "sent_back",
+        "supervise": "sent_back",
+        "instruct": "sent_back",
+        "hang": "hung",
+    },
+    "review_passed": {"close": "closed", "call_back": "called_back"},
+    "called_back": {"close": "closed", "redo": "redo", "conclude": "concluded"},
+    "redo": {"dispatch": "dispatched", "conclude": "concluded"},
+    "concluded": {"close": "closed"},
+    "hung": {"release": "signed", "supplement": "hung", "withdraw": "withdrawn"},
+    "merging": {"confirm_merge": "merged", "refuse_merge": "accepted"},
+    "merged": {"unmerge": "accepted", "close": "closed"},
+    "withdrawn": {"close": "closed"},
+    "closed": {"evaluate": "closed", "archive": "archived"},
+    "archived": {},
+}
+"""An appeal. Where an action leads back to its own state it is allowed there and moves nothing."""
+
+LEG: Table = {
+    "dispatched": {"sign": "signed", "deem_signed": "signed", "withdraw": "withdrawn"},
+    "signed": {
+        "sub_dispatch": "sub_dispatched",
+        "ask_return": "return_asked",
+        "reply": "replied",
+        "withdraw": "withdrawn",
+    },
+    "return_asked": {
+        "accept_return": "returned",
+        "reject_return": "return_rejected",
+        "arbitrate": "arbitration",
+        "withdraw": "withdrawn",
+    },
+    "return_rejected": {
+        "sub_dispatch": "sub_dispatched",
+        "reply": "replied",
+        "arbitrate": "arbitration",
+        "withdraw": "withdrawn",
+    },
+    "arbitration": {"rule": "ruled", "withdraw": "withdrawn"},
+    "ruled": {
+        "sub_dispatch": "sub_dispatched",
+        "reply": "replied",
+        "accept_return": "returned",
+        "withdraw": "withdrawn",
+    },
+    "sub_dispatched": {"sub_dispatch": "sub_dispatched", "reply": "replied", "withdraw": "withdrawn"},
+    "replied": {"pass": "review_passed", "send_back": "sent_back", "withdraw": "withdrawn"},
+    "sent_back": {"sub_dispatch": "sub_dispatched", "reply": "replied", "withdraw": "withdrawn"},
+    "review_passed": {},
+    "returned": {},
+    "withdrawn": {},
+}
+"""One unit's part of an appeal. Only the lead's reply is reviewed; an assisting or second-level unit ends with its reply."""
+
+APPROVAL: Table = {
+    "received": {"pre_check": "pre_checked", "withdraw": "withdrawn"},
+    "pre_checked": {
+        "accept": "accepted",
+        "deem_accepted": "deemed_accepted",
+        "ask_materials": "materials_asked",
+        "not_accept": "not_accepted",
+        "withdraw": "withdrawn",
+    },
+    "materials_asked": {"supply_materials": "pre_checked", "lapse": "not_accepted", "withdraw": "withdrawn"},
+    "deemed_accepted": {"examine": "examining", "withdraw": "withdrawn"},
+    "accepted": {"examine": "examining", "withdraw": "withdrawn"},
+    "examining": {
+        "begin_excluded": "excluded_procedure",
+        "grant": "granted",
+        "grant_on_promise": "granted_on_promise",
+        "refuse": "refused",
+        "withdraw": "withdrawn",
+    },
+    "excluded_procedure": {"end_excluded": "examining", "withdraw": "withdrawn"},
+    "granted": {"make_certificate": "certificate_made"},
+    "granted_on_promise": {"make_certificate": "certificate_made", "break_promise": "refused"},
+    "refused": {"deliver": "delivered"},
+    "certificate_made": {"deliver": "delivered"},
+    "delivered": {"notify_regulator": "regulator_notified", "archive": "archived"},
+    "regulator_notified": {"archive": "archived"},
+    "not_accepted": {"archive": "archived"},
+    "withdrawn": {"archive": "archived"},
+    "archived": {},
+}
+"""One approval (许可) of a one-thing. Vocabulary for now: the legs of a one-thing run by the table LEG."""
+
+TABLES: Mapping[str, Table] = {"appeal": APPEAL, "leg": LEG, "approval": APPROVAL}
+
+LEAD_MOVES = frozenset(
+    {"dispatch", "sign", "deem_signed", "sub_dispatch", "accept_return", "reply", "pass", "send_back"}
+)
+"""Actions on the lead leg that move the appeal as well (deem_signed moves it as sign does)."""
+
+LATER = frozenset(
+    {
+        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "urge", "supervise", "instruct", "ask_extension",
+        "decide_extension", "hang", "release", "call_back", "redo", "conclude", "arbitrate", "rule",
+    }
+)  # fmt: skip
+"""In the tables of appeal and leg, and not brought about by any command yet."""
+
+OPEN_LEG = frozenset(
+    {"dispatched", "signed", "sub_dispatched", "return_asked", "return_rejected", "arbitration", "ruled", "sent_back"}
+)
+"""States of a leg in which its unit still has to act."""
+
+ENDED = frozenset({"closed", "archived"})
+"""States of an appeal in which nothing runs any more."""
+
+ACTING = ("sub_dispatch", "return", "reply")
+"""What a unit may do with work it has signed for. Doing one of them unsigned signs first: nobody gains by not signing."""
+
+TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "handle": ("sign", *ACTING),
+    "review": ("pass", "send_back"),
+    "decide_return": ("accept_return", "reject_return"),
+    "triage": ("dispatch",),
+    "confirm_refusal": ("confirm_refusal", "reject_refusal"),
+    "confirm_receipt": ("confirm_receipt",),
+}
+"""What a reply to a task of each kind may say."""
+
+LEG_ACTION: Mapping[str, str] = {"return": "ask_return"}
+"""A reply's action that has another name in the table LEG."""
+
+Verdict = Literal["", "not_allowed", "not_available"]
+
+
+def verdict(table: Table, state: str, action: str) -> Verdict:
+    """Whether `action` may be done in `state`: empty if so, else the code of the refusal."""
+    if action not in table[state]:
+        return "not_allowed"
+    return "not_available" if table is APPROVAL or action in LATER else ""

@@ -1,0 +1,138 @@
+"""
+A request comes in: registered, then answered at once, redirected as an emergency, or routed by the rules.
+
+The order is the law's: what the call agent has answered is over; an emergency is answered before any
+rule; a rule may dispatch, start a one-thing, hand over to a dispatcher, or *propose* a refusal.
+"""
+
+import msgspec
+from stdnum.iso7064 import mod_11_10
+
+from workflows import events as ev
+from workflows.calendars import date_of
+from workflows.clocks import start_case_clocks, start_task_clock
+from workflows.commands import Submit
+from workflows.decision import Decision
+from workflows.facts import RequestView, Route, Unit
+from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
+
+_view = msgspec.json.Decoder(RequestView).decode
+
+
+def submit(d: Decision, command: Submit) -> None:
+    """A new case, or the answer that it is not new."""
+    if d.case.version:
+        same = d.case.digest == command.digest
+        d.emit(ev.DuplicateReceived() if same else ev.IdReused(digest=command.digest))
+        return
+    view = _view(command.request)
+    _register(d, command, view)
+    if view.direct_answer is not None:
+        d.emit(ev.CaseAnsweredAtOnce())
+        close(d, "answered", view.direct_answer.text)
+    elif not _redirect(d, command.channel, view):
+        _route(d, d.facts.route(command.channel, view, d.now))
+
+
+def case_number(place: str, at: int, serial: str) -> str:
+    """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
+    digits = f"{place[:6]:0<6}", date_of(at).strftime("%y%m%d"), f"{serial:0>7}"
+    return "-".join((*digits, mod_11_10.calc_check_digit("".join(digits))))
+
+
+def _register(d: Decision, command: Submit, view: RequestView) -> None:
+    excluded = tuple(sorted({s.unit for s in view.subject_of_complaint if s.kind == "unit" and s.unit}))
+    named = view.place.region if view.place else view.received_region or ""
+    centre = _centre(d, command.channel, named, frozenset(excluded))
+    region = named or centre.place
+    d.emit(
+        ev.CaseRegistered(
+            channel=command.channel,
+            ref=command.ref,
+            number=case_number(centre.place, d.now, command.serial),
+            query_code=command.query_code,
+            digest=command.digest,
+            request=command.request,
+            received_at=command.received_at,
+            centre=centre.id,
+            centre_endpoint=centre.endpoint,
+            appeal_kind=view.appeal_kind,
+            region=region,
+            calendar=d.facts.calendar(region).id,
+            category=view.appeal_category or "",
+            matter=view.matter_code or "",
+            urgency=view.urgency,
+            excluded=excluded,
+            disclosure=view.applicant.disclosure if view.applicant else "open",
+        )
+    )
+
+
+def _centre(d: Decision, channel: str, region: str, excluded: frozenset[str]) -> Unit:
+    """The centre; where it is complained about itself, the first unit above it that is not."""
+    centre: Unit | None = d.facts.centre(channel, region)
+    owner = centre
+    while owner is not None and not excluded.isdisjoint((owner.id, *owner.ancestors)):
+        owner = d.facts.superior(owner.id)
+    return owner or d.facts.centre(channel, region)
+
+
+def _redirect(d: Decision, channel: str, view: RequestView) -> bool:
+    """110/119/120/a utility at once. The clock for its receipt is that of the policy the rules would choose."""
+    target = d.facts.emergency(channel, view)
+    if target is None:
+        return False
+    receiver = resolve(d, target, d.case.matter) or d.centre()
+    policy = d.facts.route(channel, view, d.now).policy
+    task = d.new_task()
+    d.emit(ev.EmergencyRedirected(task=task, unit=receiver.id, endpoint=receiver.endpoint, policy=policy))
+    start_task_clock(d, task, "confirm_receipt")
+    return True
+
+
+def _route(d: Decision, route: Route) -> None:
+    """By the rule that decided. The citizen's clocks run from here on, whatever the outcome."""
+    d.emit(
+        ev.CaseRouted(
+            rule=route.rule,
+            number=route.number,
+            catalogue=d.facts.version,
+            outcome=route.outcome,
+            policy=route.policy,
+            why=route.why,
+            stages=route.stages,
+        )
+    )
+    start_case_clocks(d)
+    if route.outcome == "dispatch":
+        dispatch_targets(d, route.targets)
+    elif route.outcome == "one_thing":
+        _start_one_thing(d, route)
+    elif route.outcome == "propose_refusal":
+        _propose_refusal(d, route)
+    else:
+        ask_triage(d, "rule")
+
+
+def _start_one_thing(d: Decision, route: Route) -> None:
+    lead = resolve(d, route.targets[0], d.case.matter)
+    if lead is None:
+        ask_triage(d, f"no_unit: {route.targets[0].function}")
+        return
+    accept(d, "rule")
+    dispatch(d, lead, "lead", function=route.targets[0].function, matter=d.case.matter)
+    open_stages(d)
+
+
+def _propose_refusal(d: Decision, route: Route) -> None:
+    task = d.new_task()
+    d.emit(
+        ev.RefusalProposed(
+            task=task,
+            endpoint=d.case.centre_endpoint,
+            ground=route.ground,
+            basis=route.basis,
+            where_to_turn=route.where_to_turn,
+        )
+    )
+    start_task_clock(d, task, "confirm_refusal")
