@@ -16,19 +16,15 @@ import msgspec
 import orjson
 import structlog
 from faust.types import ProcessingGuarantee
-from prometheus_client import Counter
 
 from adapters.clock import to_text
 from router.insights.surge import Rule, Sighting, Surge, from_json, to_json
 from router.insights.transport import CommittedTransport
+from router.operate import metrics
 from router.operate.topics import Topics
 from workflows import events
 
 log = structlog.get_logger()
-
-SIGHTED = Counter("duokua_insights_sighted", "Registered cases counted into windows")
-SURGES = Counter("duokua_insights_surges", "Surges announced")
-SKIPPED = Counter("duokua_insights_skipped", "Records that insights cannot read", ["stage"])
 
 VERSION = 1
 """Raise it to count anew from the beginning: Faust keeps offsets and topics per version of the app."""
@@ -68,7 +64,7 @@ def make_app(bootstrap: str, topics: Topics, folder: Path, rule: Rule, fail: Fai
     async def sight(event: Any) -> None:
         for sighting in sighted(event):
             await (await sightings.send(key=sighting.key.encode(), value=_encode(sighting)))
-            SIGHTED.inc()
+            metrics.SIGHTED.inc()
 
     async def count(event: Any) -> None:
         sighting = _sighting(event.value)
@@ -77,7 +73,7 @@ def make_app(bootstrap: str, topics: Topics, folder: Path, rule: Rule, fail: Fai
         cells[sighting.key] = to_json(cell)
         if surge is not None:
             await (await surges.send(key=sighting.key.encode(), value=_said(sighting, surge)))
-            SURGES.inc()
+            metrics.SURGES.inc()
 
     app.agent(happened, name="sight", concurrency=1)(_agent("sight", sight, fail))
     app.agent(sightings, name="count", concurrency=1)(_agent("count", count, fail))
@@ -92,7 +88,7 @@ def _agent(stage: str, act: Callable[[Any], Awaitable[None]], fail: Fail) -> Cal
             try:
                 await act(event)
             except msgspec.MsgspecError as error:
-                SKIPPED.labels(stage).inc()
+                metrics.INSIGHTS_UNREADABLE.labels(stage).inc()
                 log.error(
                     "insights.record_skipped",
                     name=stage,

@@ -39,3 +39,17 @@ CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.",
 
 DELIVERED = Counter("duokua_messages_delivered", "Messages fanned out.", ["family"])
 STALLED = Counter("duokua_stalls", "Times the watchdog found a shard that did not move.")
+
+PROJECTED = Counter("duokua_projected_records", "Records of the log written to the read model.", ["topic"])
+PROJECTOR_UNREADABLE = Counter(
+    "duokua_projector_unreadable", "Records that this projector cannot read and passed over.", ["topic"]
+)
+PROJECTOR_BEHIND = Gauge(
+    "duokua_projector_behind_records", "Offsets of the log that the read model does not reflect yet.", ["topic"]
+)
+
+SIGHTED = Counter("duokua_insights_sighted", "Registered cases counted into windows.")
+SURGES = Counter("duokua_insights_surges", "Surges announced.")
+INSIGHTS_UNREADABLE = Counter(
+    "duokua_insights_unreadable", "Records that insights cannot read and passed over.", ["stage"]
+)

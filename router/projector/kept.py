@@ -61,6 +61,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "CaseEvaluated": ("body",),
     "CaseClosed": ("result",),
     "LegReturnAsked": ("reason",),
+    "LegReturnRejected": ("reason",),
     "LegReplied": ("text", "basis", "contacted_at", "contact_method", "attachments"),
     "LegSentBack": ("reason",),
     "ClockStarted": ("marks",),

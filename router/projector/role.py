@@ -9,103 +9,106 @@ over: the log stays the truth, and a newer projector with a raised FORMAT reads 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-from prometheus_client import Counter, Gauge
 
 from adapters.readmodel import Batch, OffsetMoved, ReadModel
+from router.operate import metrics
 from router.operate.process import Process
+from router.operate.topics import Topics
 from router.projector.fold import add_events, add_outbox, touched
 from workflows import events, outgoing
 
 log = structlog.get_logger()
 
-RECORDS = Counter("duokua_projector_records", "Records of the log written to the read model", ["topic"])
-UNREADABLE = Counter("duokua_projector_unreadable", "Records passed over because this code cannot read them", ["topic"])
-BEHIND = Gauge(
-    "duokua_projector_behind_records", "Offsets of the log that the read model does not reflect yet", ["topic"]
-)
-
 MAX_RECORDS = 2000
-DELIVERED_EVERY = 1.0
-"""Seconds between two looks at how far delivery is."""
+LOOK = 1.0
+"""Seconds between two looks at how far delivery, and this role, are."""
 
 
 async def run(process: Process) -> None:
     """Project until asked to stop; what was read is written before it ends."""
+    topics = process.topics
     model = ReadModel(process.settings.readmodel_url())
+    slots = {
+        topic: [TopicPartition(topic, p) for p in range(topics.shards)] for topic in (topics.events, topics.outbox)
+    }
     try:
-        if await asyncio.to_thread(model.prepare, await process.log.cluster_id()):
+        log_id = f"{await process.log.cluster_id()}/{topics.prefix}"
+        if await asyncio.to_thread(model.prepare, log_id):
             log.warning("readmodel.dropped", reason="another log or format")
-        await _follow(process, Projection(model, process.topics.events, process.topics.outbox))
+        async with (
+            process.log.reader(partitions=[tp for tps in slots.values() for tp in tps]) as reader,
+            process.log.reader(partitions=slots[topics.outbox], group=topics.group("delivery")) as delivery,
+        ):
+            await _Follower(process, Projection(model, topics), reader, delivery, slots).follow()
     finally:
         model.close()
 
 
-async def _follow(process: Process, projection: "Projection") -> None:
-    topics = (process.topics.events, process.topics.outbox)
-    slots = [TopicPartition(topic, p) for topic in topics for p in range(process.topics.shards)]
-    outbox = [tp for tp in slots if tp.topic == process.topics.outbox]
-    async with (
-        process.log.reader(partitions=slots) as reader,
-        process.log.reader(partitions=outbox, group=process.topics.group("delivery")) as delivery,
-    ):
-        await _start(reader, projection, slots)
-        process.health.ready()
+@dataclass
+class _Follower:
+    """Reads on and on. `delivery` only tells how far the delivery role is: it has no partitions of that group."""
+
+    process: Process
+    projection: "Projection"
+    reader: Any
+    delivery: Any
+    slots: Mapping[str, list[TopicPartition]]
+
+    async def follow(self) -> None:
+        await self._start()
+        self.process.health.ready()
         looked = 0.0
-        while not process.stop.is_set():
-            batch = await reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-            process.health.beat()
-            if batch and not await _project(projection, batch):
-                await _start(reader, projection, slots)
-            if (now := process.clock.monotonic()) - looked >= DELIVERED_EVERY:
+        while not self.process.stop.is_set():
+            batch = await self.reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
+            self.process.health.beat()
+            if batch:
+                await self._project(batch)
+            if (now := self.process.clock.monotonic()) - looked >= LOOK:
                 looked = now
-                await _look(reader, delivery, projection, slots, outbox)
-        await _look(reader, delivery, projection, slots, outbox)
+                await self._look()
+        await self._look()
 
+    async def _start(self) -> None:
+        """Go to where the read model stopped; to the beginning where it never was."""
+        held = await asyncio.to_thread(self.projection.resume)
+        for topic, tps in self.slots.items():
+            beginning = await self.reader.beginning_offsets(tps)
+            starts = {tp: held.get((topic, tp.partition), beginning[tp]) for tp in tps}
+            for tp, offset in starts.items():
+                self.reader.seek(tp, offset)
+            log.info("projector.started", topic=topic, offsets={tp.partition: o for tp, o in starts.items()})
 
-async def _start(reader: Any, projection: "Projection", slots: list[TopicPartition]) -> None:
-    """Go to where the read model stopped; to the beginning where it never was."""
-    held = await asyncio.to_thread(projection.resume)
-    beginning = await reader.beginning_offsets(slots)
-    for tp in slots:
-        reader.seek(tp, held.get((tp.topic, tp.partition), beginning[tp]))
-    log.info(
-        "projector.started",
-        offsets={f"{tp.topic}/{tp.partition}": held.get((tp.topic, tp.partition), 0) for tp in slots},
-    )
+    async def _project(self, batch: Mapping[TopicPartition, list[Any]]) -> None:
+        """Write a batch. If another projector was faster nothing was written: go to where that one is."""
+        try:
+            await asyncio.to_thread(self.projection.write, batch)
+        except OffsetMoved:
+            log.warning("projector.overtaken")
+            await self._start()
 
-
-async def _project(projection: "Projection", batch: Mapping[TopicPartition, list[Any]]) -> bool:
-    """Whether the batch was written; if not, another projector was faster and the offsets must be read anew."""
-    try:
-        await asyncio.to_thread(projection.write, batch)
-    except OffsetMoved:
-        log.warning("projector.overtaken")
-        return False
-    return True
-
-
-async def _look(
-    reader: Any, delivery: Any, projection: "Projection", slots: list[TopicPartition], outbox: list[TopicPartition]
-) -> None:
-    """Note how far delivery is, and how far behind the read model is."""
-    delivered = {tp.partition: upto for tp in outbox if (upto := await delivery.committed(tp)) is not None}
-    await asyncio.to_thread(projection.note_delivered, delivered)
-    ends = await reader.end_offsets(slots)
-    for topic in {tp.topic for tp in slots}:
-        BEHIND.labels(topic).set(sum([ends[tp] - await reader.position(tp) for tp in slots if tp.topic == topic]))
+    async def _look(self) -> None:
+        """Note how far delivery is, and how far behind the read model is."""
+        topics = self.process.topics
+        committed = {tp.partition: await self.delivery.committed(tp) for tp in self.slots[topics.outbox]}
+        delivered = {partition: upto for partition, upto in committed.items() if upto is not None}
+        await asyncio.to_thread(self.projection.note_delivered, delivered)
+        for topic, tps in self.slots.items():
+            ends = await self.reader.end_offsets(tps)
+            behind = [ends[tp] - await self.reader.position(tp) for tp in tps]
+            metrics.PROJECTOR_BEHIND.labels(topics.short(topic)).set(sum(behind))
 
 
 class Projection:
     """Batches of records to transactions on the read model. Blocking: called in a thread, one call at a time."""
 
-    def __init__(self, model: ReadModel, events_topic: str, outbox_topic: str) -> None:
-        self._model = model
-        self._decoders = {events_topic: events.decode, outbox_topic: outgoing.decode}
+    def __init__(self, model: ReadModel, topics: Topics) -> None:
+        self._model, self._topics = model, topics
         self._next: dict[tuple[str, int], int] = {}
         self._delivered: dict[int, int] = {}
 
@@ -116,8 +119,8 @@ class Projection:
 
     def write(self, read: Mapping[TopicPartition, list[Any]]) -> None:
         """Fold what was read and write it with its offsets. Raises OffsetMoved."""
-        happened = self._decoded(read, events.decode)
-        handed = self._decoded(read, outgoing.decode)
+        happened = self._decoded(read, self._topics.events, events.decode)
+        handed = self._decoded(read, self._topics.outbox, outgoing.decode)
         batch = Batch(self._model.load(touched(record for *_, record in happened)))
         for partition, offset, record in happened:
             add_events(batch, partition, offset, record)
@@ -128,7 +131,7 @@ class Projection:
         self._model.write(batch)
         self._next |= following
         for tp, records in read.items():
-            RECORDS.labels(tp.topic).inc(len(records))
+            metrics.PROJECTED.labels(self._topics.short(tp.topic)).inc(len(records))
 
     def note_delivered(self, upto: Mapping[int, int]) -> None:
         """Write how far delivery is, where that has changed."""
@@ -138,16 +141,24 @@ class Projection:
             self._delivered |= changed
 
     def _decoded(
-        self, read: Mapping[TopicPartition, list[Any]], decode: Callable[[bytes], Any]
+        self, read: Mapping[TopicPartition, list[Any]], topic: str, decode: Callable[[bytes], Any]
     ) -> list[tuple[int, int, Any]]:
-        wanted = [(tp, r) for tp, records in read.items() if self._decoders[tp.topic] is decode for r in records]
-        return [(tp.partition, r.offset, record) for tp, r in wanted if (record := _read(tp, r, decode)) is not None]
+        """Partition, offset and content of each record of a topic that can be read."""
+        found = [
+            (tp.partition, r.offset, r.value) for tp, records in read.items() if tp.topic == topic for r in records
+        ]
+        return [
+            (partition, offset, content)
+            for partition, offset, value in found
+            if (content := self._content(topic, partition, offset, value, decode)) is not None
+        ]
 
-
-def _read(tp: TopicPartition, record: Any, decode: Callable[[bytes], Any]) -> Any:
-    try:
-        return decode(record.value or b"")
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        UNREADABLE.labels(tp.topic).inc()
-        log.error("record.unreadable", topic=tp.topic, partition=tp.partition, offset=record.offset, error=error)
-        return None
+    def _content(
+        self, topic: str, partition: int, offset: int, value: bytes | None, decode: Callable[[bytes], Any]
+    ) -> Any:
+        try:
+            return decode(value or b"")
+        except msgspec.MsgspecError as error:
+            metrics.PROJECTOR_UNREADABLE.labels(self._topics.short(topic)).inc()
+            log.error("record.unreadable", topic=topic, partition=partition, offset=offset, error=error)
+            return None

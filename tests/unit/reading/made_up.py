@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from msgspec import Raw
 
+from router.operate.topics import Topics
 from workflows import events as ev
 from workflows import outgoing
 from workflows.facts import Reason
@@ -16,7 +17,8 @@ MARKS = (
     ev.Mark(at=NINE + 50 * HOUR, what="escalate", level=1, who="superior", step="urge"),
 )
 SECRET = "13800001111 张三 住在幸福路"
-EVENTS, OUTBOX = "duokua.case.events", "duokua.case.outbox"
+TOPICS = Topics("duokua.", 4)
+EVENTS, OUTBOX = TOPICS.events, TOPICS.outbox
 
 
 @dataclass(frozen=True)

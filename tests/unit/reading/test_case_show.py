@@ -18,6 +18,7 @@ from tests.unit.reading.made_up import (
     EVENTS,
     OUTBOX,
     SECRET,
+    TOPICS,
     handed_out,
     read,
     read_outbox,
@@ -32,7 +33,7 @@ def projected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A read model of two cases; no broker, and a catalogue that is not there."""
     model = ReadModel(f"sqlite:///{tmp_path / 'readmodel.db'}")
     model.prepare("log-1")
-    projection = Projection(model, EVENTS, OUTBOX)
+    projection = Projection(model, TOPICS)
     projection.resume()
     other = [record("case-2", 1, registered("case-2", "370000-2", channel="wechat", ref="w:7"))]
     projection.write(

@@ -35,6 +35,7 @@ from tests.unit.reading.made_up import (
     NINE,
     OUTBOX,
     SECRET,
+    TOPICS,
     Read,
     handed_out,
     read,
@@ -53,7 +54,7 @@ OUT = TopicPartition(OUTBOX, 0)
 def opened(folder: Path) -> tuple[ReadModel, Projection]:
     model = ReadModel(f"sqlite:///{folder / 'readmodel.db'}")
     model.prepare("log-1")
-    projection = Projection(model, EVENTS, OUTBOX)
+    projection = Projection(model, TOPICS)
     projection.resume()
     return model, projection
 
@@ -166,7 +167,7 @@ def test_projecting_any_suffix_again_changes_nothing(
 def test_the_same_stretch_is_never_written_over_a_later_one(tmp_path: Path) -> None:
     """A projector that was overtaken is refused as a whole: neither its rows nor its offsets are written."""
     model, projection = opened(tmp_path)
-    late = Projection(model, EVENTS, OUTBOX)
+    late = Projection(model, TOPICS)
     late.resume()
     projection.write({SLOT: read(whole_life())})
     before = dump(model)
