@@ -16,8 +16,8 @@ from adapters.clock import BEIJING
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, body_of, state_value
 from router.operate import metrics
 from schemas.ids import event_id, shard_of
-from workflows import case as cases
 from workflows import commands, events, outgoing
+from workflows.case import Case, decode, encode
 from workflows.facts import Facts
 from workflows.handle import step
 
@@ -60,7 +60,7 @@ class Batch:
     partition: int
     touched: dict[bytes, None] = field(default_factory=dict)
     requests: dict[bytes, bytes] = field(default_factory=dict)
-    cases: dict[bytes, cases.Case] = field(default_factory=dict)
+    cases: dict[bytes, Case] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
 
@@ -116,14 +116,14 @@ class Batch:
             self.outbox.append((key, outgoing.encode(record)))
         metrics.COMMANDS.labels(kind, "changed" if result.record is not None else "unchanged").inc()
 
-    def _keep(self, key: bytes, case: cases.Case) -> None:
+    def _keep(self, key: bytes, case: Case) -> None:
         self.cases[key] = case
         self.touched[key] = None
 
-    def _case(self, key: bytes) -> cases.Case | None:
+    def _case(self, key: bytes) -> Case | None:
         held = self.cases.get(key)
         if held is None and (value := self.store.state(key)) is not None:
-            held = self.cases[key] = cases.decode(body_of(value))
+            held = self.cases[key] = decode(body_of(value))
         return held
 
     def _request(self, key: bytes) -> bytes | None:
@@ -159,7 +159,7 @@ class Batch:
     def changelog(self) -> list[tuple[bytes, bytes | None]]:
         """The records of `case.state`: each case that changed once, new requests, and `_shard` last."""
         records: list[tuple[bytes, bytes | None]] = [
-            (key, state_value(self.cases[key].next_due, cases.encode(self.cases[key]))) for key in self.touched
+            (key, state_value(self.cases[key].next_due, encode(self.cases[key]))) for key in self.touched
         ]
         records += [(key + REQUEST_SUFFIX, body) for key, body in self.requests.items()]
         return [*records, (SHARD_KEY, json.encode(self.shard))]
