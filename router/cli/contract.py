@@ -16,8 +16,10 @@ import typer
 import schemas
 from router.operate.settings import Settings
 from schemas.catalogue import CatalogueManifest
+from schemas.faults import InvalidMessage
 from schemas.fields import Model
 from schemas.inspection import Inspection, inspect
+from schemas.json_text import parse
 from schemas.registry import MODELS
 from schemas.validation import suggestion
 from workflows.events import EventRecord
@@ -128,12 +130,20 @@ def _read(file: Path) -> bytes:
 
 
 def messages(content: bytes, suffix: str = "") -> Iterator[tuple[int, bytes]]:
-    """The messages of a file with the lines they begin on: one, or one a line (by suffix, or as every line is an object)."""
+    """The messages of a file with the lines they begin on: one, or one a line (by suffix, or as the first line is whole)."""
     lines = [(number, line.strip()) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
-    if suffix in (".jsonl", ".ndjson") or (len(lines) > 1 and all(line.startswith(b"{") for _, line in lines[:100])):
+    if suffix in (".jsonl", ".ndjson") or (len(lines) > 1 and _is_whole(lines[0][1])):
         yield from lines
     else:
         yield 1, content
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        parse(line)
+    except InvalidMessage:
+        return False
+    return True
 
 
 def _type(kind: str, lang: Literal["zh", "en"]) -> str:
