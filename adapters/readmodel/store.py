@@ -61,13 +61,16 @@ class ReadModel:
         if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
             raise ReadModelMissing(place)
         model = cls(url)
-        try:
-            present = inspect(model._engine).has_table(t.ORIGIN.name) and model._origin() is not None
-        except SQLAlchemyError as error:
-            raise ReadModelMissing(place) from error
-        if not present:
+        if not model._is_prepared():
+            model.close()
             raise ReadModelMissing(place)
         return model
+
+    def _is_prepared(self) -> bool:
+        try:
+            return inspect(self._engine).has_table(t.ORIGIN.name) and self._origin() is not None
+        except SQLAlchemyError:
+            return False
 
     def prepare(self, log_id: str) -> bool:
         """Make the tables for this log. What another log or format left is dropped; returns whether that was so."""

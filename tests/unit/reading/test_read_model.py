@@ -321,7 +321,7 @@ async def run_until(log: MemoryLog, folder: Path, upto: int) -> None:
     task = asyncio.create_task(role.run(process))
     async with asyncio.timeout(10):
         while role_offset(folder) < upto:
-            await asyncio.sleep(0.01)
+            await asyncio.wait({task}, timeout=0.01)
             assert not task.done(), task
     process.stop.set()
     await task
