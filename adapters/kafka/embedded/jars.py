@@ -80,6 +80,11 @@ def jar_folder(env: Mapping[str, str]) -> Path:
     return cache_folder(env) / f"kafka-{KAFKA_VERSION}"
 
 
+def mirror_of(env: Mapping[str, str]) -> str:
+    """Where the jars come from: DUOKUA_MAVEN, else the public Maven Central."""
+    return env.get("DUOKUA_MAVEN") or MAVEN
+
+
 def missing(folder: Path, jars: tuple[Jar, ...]) -> tuple[Jar, ...]:
     """Those that are not there in full size."""
     return tuple(jar for jar in jars if _size(folder / jar.name) != jar.size)

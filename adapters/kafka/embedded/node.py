@@ -1,6 +1,7 @@
 """One KRaft node that is broker and controller at once: its settings, its folder, its log configuration."""
 
 import base64
+import re
 import shutil
 import socket
 import subprocess
@@ -36,9 +37,8 @@ FIXED = {
     "group.initial.rebalance.delay.ms": "0",
     # A transaction left open by a killed worker must not hold up read_committed readers for long after its time-out.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-    # After a crash the controller keeps the dead broker's place for this long (default 9 s) before it lets it in again.
-    "broker.session.timeout.ms": "6000",
-    "broker.heartbeat.interval.ms": "1000",
+    # There is no other broker to take over: being slow for a while must not cost this one its partitions.
+    "broker.session.timeout.ms": "60000",
     # The default takes 128 MB of a heap that is meant to stay small.
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
     "num.network.threads": "2",
@@ -49,6 +49,9 @@ JVM = (
     "-Xms256m", "-Xmx700m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true", "-Dsun.stdout.encoding=UTF-8", "-Dstdout.encoding=UTF-8",
 )  # fmt: skip
+
+#: For a JVM that does one thing and ends.
+SHORT_JVM = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 LOG4J = """\
 appender.out.type=Console
@@ -84,13 +87,45 @@ class Node:
         }
 
 
-def run_command(node: Node, java: Path, jars: Sequence[Path]) -> list[str]:
-    """Lays the node's files and gives the command that runs it; formats the data folder the first time."""
-    node.data.mkdir(parents=True, exist_ok=True)
+#: What the controller writes about a broker's place when it reads its metadata, and when it changes it.
+PLACE = re.compile(r"\bfenced=(true|false|1|-1)\b")
+
+
+def is_fenced(log: str) -> bool:
+    """Whether a controller that wrote this log is up and holds no place for a broker."""
+    places = PLACE.findall(log)
+    return "Kafka Server started" in log and (not places or places[-1] in ("true", "1"))
+
+
+def prepare(node: Node, java: Path, jars: Sequence[Path]) -> None:
+    """Lays the node's files; formats the data folder the first time."""
     (node.data / "log4j2.properties").write_text(LOG4J, "utf-8")
-    if not (node.data / "kafka" / "meta.properties").exists():
+    if not (node.data / "kafka").exists():
         _format(node, java, jars)
-    return [*_java(node, java, jars, *JVM), "kafka.Kafka", _write(node.data / "server.properties", node.settings())]
+
+
+def command(node: Node, java: Path, jars: Sequence[Path]) -> list[str]:
+    """What runs the node."""
+    config = _write(node.data / "server.properties", node.settings())
+    return [*_java(node, java, jars, *JVM), "kafka.Kafka", config]
+
+
+def has_crashed(node: Node) -> bool:
+    """Whether a broker ran on this data and did not end in order."""
+    log = node.data / "kafka"
+    return (log / "recovery-point-offset-checkpoint").exists() and not (log / ".kafka_cleanshutdown").exists()
+
+
+def controller_command(node: Node, java: Path, jars: Sequence[Path]) -> list[str]:
+    """The controller alone on the same metadata, impatient with brokers that do not report."""
+    settings = node.settings() | {
+        "process.roles": "controller",
+        "listeners": f"CONTROLLER://{HOST}:{node.controller_port}",
+        "advertised.listeners": f"CONTROLLER://{HOST}:{node.controller_port}",
+        "broker.session.timeout.ms": "500",
+        "broker.heartbeat.interval.ms": "100",
+    }
+    return [*_java(node, java, jars, *SHORT_JVM), "kafka.Kafka", _write(node.data / "controller.properties", settings)]
 
 
 def _format(node: Node, java: Path, jars: Sequence[Path]) -> None:
@@ -99,11 +134,11 @@ def _format(node: Node, java: Path, jars: Sequence[Path]) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     config = _write(node.data / "format.properties", node.settings(fresh))
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    quick = _java(node, java, jars, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-    command = [*quick, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config, "--standalone"]
+    storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={config}", "--standalone"]
     said = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=FORMAT_WITHIN
-    )
+        [*_java(node, java, jars, *SHORT_JVM), *storage],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=FORMAT_WITHIN,
+    )  # fmt: skip
     if said.returncode:
         raise NotReady(patience=FORMAT_WITHIN, log="StorageTool", tail=said.stdout + said.stderr)
     fresh.rename(node.data / "kafka")
