@@ -9,6 +9,7 @@ in `calendars/retained/`.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -74,11 +75,17 @@ def _stacks(table: Table[Layer], findings: Findings) -> dict[str, Layers]:
     return stacks
 
 
+@lru_cache(maxsize=256)
+def _tabled(name: str, layers: Layers) -> Calendar:
+    """The same layers are the same calendar in every version: its day tables are made once per process."""
+    return Calendar.merge(name, layers)
+
+
 def _merge(name: str, layers: Layers, at: At, findings: Findings) -> Calendar | None:
     if not any(layer.hours for layer in layers):
         return None  # a layer of days only: it is there to be laid under others
     try:
-        return Calendar.merge(name, layers)
+        return _tabled(name, layers)
     except ValueError as error:
         findings.add("bad_value", at, where=layers[-1].id, problem=error)
         return None
@@ -101,7 +108,7 @@ def _retained(
     try:
         merged = _decode(data)
         name = named(merged)
-        by_id.setdefault(name, Calendar.merge(name, merged))
+        by_id.setdefault(name, _tabled(name, merged))
         layers.setdefault(name, merged)
     except (msgspec.MsgspecError, ValueError, IndexError) as error:
         findings.add("bad_value", At(file), where=file, problem=type(error).__name__)
