@@ -54,6 +54,8 @@ class Gathering:
         self.outbox: list[outgoing.OutboxRecord] = []
         self.delivered: list[Delivered] = []
         self.per_topic: Counter[str] = Counter()
+        self.ends: dict[tuple[str, int], int] = {}
+        self._settled: set[str] = set()
 
     def _takers(self) -> dict[str, Callable[[str, Any], None]]:
         """For each topic what is done with its records."""
@@ -69,11 +71,20 @@ class Gathering:
         """Everything to read, given the partition counts of the cluster."""
         return [TopicPartition(topic, p) for topic in self._takes for p in range(counts.get(topic, 0))]
 
+    def answers_of(self, channel: str) -> str:
+        """The topic on which a channel is answered."""
+        return self._topics.answers(channel)
+
+    def replies_of(self, endpoint: str) -> str:
+        """The topic on which an endpoint replies."""
+        return self._topics.replies(endpoint)
+
     def take(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> int:
         """Note a batch; returns how many records it had."""
         for tp, records in batch.items():
             take = self._takes[tp.topic]
             self.per_topic[tp.topic] += len(records)
+            self.ends[tp.topic, tp.partition] = records[-1].offset + 1
             for record in records:
                 take(f"{tp.topic}/{tp.partition}/{record.offset}", record)
         return sum(map(len, batch.values()))
@@ -93,8 +104,7 @@ class Gathering:
     @property
     def waiting(self) -> int:
         """Inputs and replies that no decision and no dead letter answers yet."""
-        settled = {r.source for r in self.records} | self.dead
-        return len(self.inputs.keys() - settled) + len(self.replies - settled)
+        return len(self.inputs.keys() - self._settled) + len(self.replies - self._settled)
 
     # -- one taker per kind of topic -------------------------------------------------------------------
 
@@ -102,7 +112,9 @@ class Gathering:
         self.inputs[source] = _type_of(record)
 
     def _happened(self, _: str, record: Any) -> None:
-        self.records.append(ev.decode(record.value))
+        decided = ev.decode(record.value)
+        self.records.append(decided)
+        self._settled.add(decided.source)
 
     def _queued(self, _: str, record: Any) -> None:
         self.outbox.append(outgoing.decode(record.value))
@@ -119,6 +131,7 @@ class Gathering:
         named = {name: value.decode() for name, value in record.headers if name.startswith("x-original-")}
         origin = "/".join(named.get(f"x-original-{part}", "") for part in ("topic", "partition", "offset"))
         self.dead.add(origin)
+        self._settled.add(origin)
         if record.topic == self._topics.dead_letters("intake"):
             self._unreadable.add(origin)
         self._left(source, record)

@@ -31,7 +31,7 @@ COUNTED: Mapping[str, type[ev.Event] | tuple[type[ev.Event], ...]] = {
     "answered_at_once": ev.CaseAnsweredAtOnce,
     "dispatched": ev.LegDispatched,
     "triaged": ev.TriageAsked,
-    "refused": ev.CaseRefused,
+    "not_accepted": ev.CaseRefused,
 }
 
 
