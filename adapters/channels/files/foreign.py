@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.cloudevents import channel_source
 from schemas.identity import ref_fault
 from schemas.registry import REQUEST_SUBMITTED
 from schemas.request import ServiceRequest
@@ -67,7 +68,7 @@ def to_event(
     event = {
         "specversion": "1.0",
         "id": foreign.ref,
-        "source": f"/channels/{channel}",
+        "source": channel_source(channel),
         "type": REQUEST_SUBMITTED,
         "time": when,
     }
