@@ -38,6 +38,7 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._facts: dict[tuple[int, str], Facts] = {}
+        self._loading = asyncio.Lock()
         self.shards: dict[TopicPartition, Shard] = {}
         self.fatal: BaseException | None = None
 
@@ -88,11 +89,12 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             self.reader.pause(tp)
 
     async def _load(self, version: int, digest: str) -> Facts:
-        """The facts of a catalogue version, verified against its hash; several shards share them."""
-        if (version, digest) not in self._facts:
-            catalogue = await fetch_version(self._process.log, self._process.topics.catalog, version, digest)
-            self._facts = {**dict(list(self._facts.items())[-3:]), (version, digest): catalogue.facts()}
-        return self._facts[version, digest]
+        """The facts of a catalogue version, verified against its hash; read once for all shards, the last few kept."""
+        async with self._loading:
+            if (version, digest) not in self._facts:
+                catalogue = await fetch_version(self._process.log, self._process.topics.catalog, version, digest)
+                self._facts = {**dict(list(self._facts.items())[-3:]), (version, digest): catalogue.facts()}
+            return self._facts[version, digest]
 
     async def _genesis(self) -> tuple[int, str]:
         """For a shard that never had one: the catalogue in force now. Waits for the first publication."""
