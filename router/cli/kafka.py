@@ -1,4 +1,4 @@
-"""`duokua kafka fetch|start|stop|status|run`: the embedded broker from the command line."""
+"""`duokua kafka fetch|java|start|stop|status|run`: the embedded broker from the command line."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from adapters.kafka.embedded import EmbeddedKafka, KafkaFault, Running, running
 from adapters.kafka.embedded import stop as stop_broker
 from adapters.kafka.embedded.faults import Lang
 from adapters.kafka.embedded.jars import fetch, jar_folder, locked, mirror_of, missing
+from adapters.kafka.embedded.java import find_java, version_of
 from adapters.kafka.embedded.node import answers
 from router.operate.settings import Settings
 
@@ -40,6 +41,7 @@ Language = Annotated[str, typer.Option("--lang", help="zh | en")]
 TEXTS = {
     "fetched": ("Kafka 的 {count} 个 jar 已就绪：{folder}", "Kafka's {count} jars are ready: {folder}"),
     "fetching": ("下载 Kafka", "Fetching Kafka"),
+    "java": ("Java {version}：{java}", "Java {version}: {java}"),
     "started": (
         "Kafka 已启动：{bootstrap}（进程 {pid}，日志 {log}）\n  export DUOKUA_BOOTSTRAP={bootstrap}",
         "Kafka runs: {bootstrap} (pid {pid}, log {log})\n  export DUOKUA_BOOTSTRAP={bootstrap}",
@@ -110,6 +112,16 @@ def fetch_(as_json: AsJson = False, lang: Language = "") -> None:
         count = voice.bring(verify=True)
     voice.say("fetched", count=count, folder=jar_folder(os.environ))
     voice.result({"folder": str(jar_folder(os.environ)), "jars": count})
+
+
+@app.command()
+def java(as_json: AsJson = False, lang: Language = "") -> None:
+    """用哪个 Java 运行 Kafka / which Java runs the broker."""
+    voice = Voice(lang, as_json)
+    with voice.faults_told():
+        found = find_java(os.environ)
+    voice.say("java", java=found, version=version_of(found))
+    voice.result({"java": str(found), "version": version_of(found)})
 
 
 @app.command()

