@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.catalogue.rows import LEVELS, OneThing
-from router.rules.model import Bearer, Match
+from router.rules.model import Bearer, Match, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
 from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
@@ -56,25 +56,22 @@ class CatalogueFacts:
     def route(self, channel: str, request: RequestView, now: int) -> Route:
         """The first rule by number; the loader makes sure that one always holds."""
         index = self._catalogue.index
-        region = request.place.region if request.place else request.received_region
-        thing = request.one_thing.package if request.one_thing else ""
-        applicant = request.applicant.kind if request.applicant else ""
-        key = (
-            channel, request.appeal_kind, request.appeal_category, request.matter_code, region, request.origin,
-            applicant, request.urgency, thing, index.period(now),
-        )  # fmt: skip
+        key = (channel, index.period(now), *_asked(request))
         route = self._routes.get(key)
         if route is None:
-            view = (
-                _one(thing), self._matter_chain(request.matter_code or ""), self._category_chain(request.appeal_category or ""),
-                self.region_chain(region or ""), _one(channel), _one(request.appeal_kind), _one(request.origin), _one(applicant),
-                _one(request.urgency),
-            )  # fmt: skip
-            match = index.first(view, now)
+            match = index.first(self.view(channel, request), now)
             if match is None:
                 raise LookupError("no rule matches: the catalogue has no fallback")
             route = _keep(self._routes, key, self._route(match, channel, request))
         return route
+
+    def view(self, channel: str, request: RequestView) -> View:
+        """What the rules see of a request: column by column, trees with all that stands above."""
+        kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
+        return (
+            _one(thing), self._matter_chain(matter), self._category_chain(category), self.region_chain(region),
+            _one(channel), _one(kind), _one(origin), _one(applicant), _one(urgency),
+        )  # fmt: skip
 
     def resolve(
         self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
@@ -303,6 +300,16 @@ def _stages(package: OneThing) -> tuple[Stage, ...]:
         )
         for stage in package.stages
     )
+
+
+def _asked(request: RequestView) -> tuple[str, str, str, str, str, str, str, str]:
+    """All of a request that a rule can ask for, beside the channel: equal answers are routed equally."""
+    place, applicant, thing = request.place, request.applicant, request.one_thing
+    return (
+        request.appeal_kind, request.appeal_category or "", request.matter_code or "",
+        (place.region if place else request.received_region) or "", request.origin, applicant.kind if applicant else "",
+        request.urgency, thing.package if thing else "",
+    )  # fmt: skip
 
 
 def _role(text: str) -> Any:
