@@ -1,0 +1,58 @@
+"""Child processes of a bench: started, watched, their CPU time read, and stopped by pid. Nobody else's are touched."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+GRACE = 30.0
+
+
+class Died(Exception):
+    """A process ended that should have gone on; the text ends with its last lines."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Processes:
+    """By name. Each writes what it says to `<name>.log` in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+        with (self._folder / f"{name}.log").open("ab") as out:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, *arguments], cwd=CHECKOUT, env={**os.environ, **env}, stdout=out, stderr=out
+            )
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM, then SIGKILL to those that do not leave."""
+        leaving = {name: self._running.pop(name) for name in names or tuple(self._running)}
+        for process in leaving.values():
+            process.terminate()
+        for process in leaving.values():
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def check(self) -> None:
+        """Raises Died when one ended by itself."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                log = (self._folder / f"{name}.log").read_text("utf-8", "replace").splitlines()[-15:]
+                raise Died("\n".join([f"{name} ended with {process.returncode}", *log]))
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds of each so far."""
+        return {name: cpu_seconds(process.pid) for name, process in self._running.items()}
