@@ -7,6 +7,7 @@ import pytest
 
 from router.catalogue.findings import TEXTS, CatalogueFaulty, Finding
 from router.catalogue.load import from_files, inspect, load
+from router.operate.settings import CHECKOUT
 from tests.unit.catalogue.small import edited, small
 
 
@@ -187,3 +188,11 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert [finding.code for finding in inspect(tmp_path / "none")] == ["file_missing"]
     with pytest.raises(CatalogueFaulty):
         load(tmp_path)
+
+
+def test_every_finding_stands_in_the_documentation() -> None:
+    """docs/catalogue.md lists each code with its level and both texts."""
+    page = (CHECKOUT / "docs/catalogue.md").read_text()
+    for code, (level, zh, en) in TEXTS.items():
+        row = f"| `{code}` | {level} | {zh} | {en} |".replace("{", "‹").replace("}", "›")
+        assert row in page, row
