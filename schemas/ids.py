@@ -10,16 +10,16 @@ from hashlib import sha1
 from uuid import UUID
 
 NAMESPACE = UUID("7f7b2a52-6a3e-5c1d-9b40-d0a1c0de0001")
-_SPACE = NAMESPACE.bytes
+_BEGUN = sha1(NAMESPACE.bytes, usedforsecurity=False)
+_VARIANT = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
 
 
 def _uuid5(name: str) -> str:
-    """`str(uuid.uuid5(NAMESPACE, name))`, three times as fast: every record derives several ids."""
-    code = bytearray(sha1(_SPACE + name.encode(), usedforsecurity=False).digest()[:16])
-    code[6] = code[6] & 0x0F | 0x50
-    code[8] = code[8] & 0x3F | 0x80
-    text = code.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """`str(uuid.uuid5(NAMESPACE, name))`, many times as fast: every record derives several ids."""
+    digest = _BEGUN.copy()
+    digest.update(name.encode())
+    text = digest.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def case_id(channel: str, ref: str) -> str:

@@ -157,9 +157,10 @@ class Rules(Struct, frozen=True):
         return next(fits, ())
 
 
-class Calendar(Struct, frozen=True):
+class Calendar(Struct, frozen=True, eq=False):
     """
     A calendar version with day tables made ready: a due date is a table look-up (a few µs).
+    It is equal to itself only, so that it can cheaply be part of a key.
 
     `first` and `horizon` are the published days, `start` is the first day of the tables. Made by `build` or `merge`.
     """
@@ -268,13 +269,13 @@ class Calendar(Struct, frozen=True):
     def _days_on(self, at: int, count: int) -> int:
         """`count` working days on (or back), at the same part of the working day."""
         index = self._index(at)
-        passed, whole = self._passed(index, at), _length(self.hours[index])
+        passed, whole = self._passed(index, at), self._whole(index)
         place = self.before[index] + count
         if passed == 0 or passed == whole:  # between two working days: the end of the last one counted
             day = self._worked(place - 1 if passed == 0 else place)
-            return self._instant(day, _length(self.hours[day]))
+            return (self.start + day) * DAY - OFFSET + self.hours[day][-1][1]
         day = self._worked(place)
-        return self._instant(day, passed * _length(self.hours[day]) // whole)
+        return self._instant(day, passed * self._whole(day) // whole)
 
     def _open_on(self, at: int, time: int) -> int:
         """The first instant at which `time` more open milliseconds have passed."""
@@ -307,6 +308,10 @@ class Calendar(Struct, frozen=True):
                 break
             passed += min(time, until) - since
         return passed
+
+    def _whole(self, index: int) -> int:
+        """Open milliseconds of that day."""
+        return self.opened[index + 1] - self.opened[index]
 
     def _instant(self, index: int, passed: int) -> int:
         """The first instant of that day at which `passed` open milliseconds are over."""

@@ -7,9 +7,11 @@ its instant; a clock that started late (a backfilled request) fires what is past
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from workflows import events as ev
-from workflows.calendars import Calendar, budget
+from workflows.calendars import DAY, OFFSET, Calendar, budget, day_of
 from workflows.case import Clock, clock_key
 from workflows.decision import Decision
 from workflows.facts import Target, Unit
@@ -74,22 +76,46 @@ def _templates(d: Decision, of: str) -> Iterator[ClockTemplate]:
 
 
 def _start(d: Decision, template: ClockTemplate, of: str, start: int, latest: int | None = None) -> None:
-    due = d.calendar.add(start, template.budget, template.start, template.due)
-    at = due.at if latest is None else min(due.at, latest)
+    calendar = d.calendar
+    if template.start == "next_day" and latest is None:
+        timed = _timed_by_day(calendar, template, day_of(start))
+    else:
+        timed = _timed(calendar, template, start, latest)
     d.emit(
         ev.ClockStarted(
             kind=template.kind,
             of=of,
             policy=d.case.policy,
-            calendar=d.calendar.id,
+            calendar=calendar.id,
             budget=template.budget,
-            anchor=due.anchor,
-            due=at,
-            provisional=due.provisional,
+            anchor=timed.anchor,
+            due=timed.due,
+            provisional=timed.provisional,
             start=template.start,
-            marks=_marks(template, d.calendar, due.anchor, at),
+            marks=timed.marks,
         )
     )
+
+
+class _Timed(NamedTuple):
+    """All instants of a clock."""
+
+    anchor: int
+    due: int
+    provisional: bool
+    marks: tuple[ev.Mark, ...]
+
+
+@lru_cache(maxsize=4096)
+def _timed_by_day(calendar: Calendar, template: ClockTemplate, day: int) -> _Timed:
+    """次日起算: whatever came in on the same day is due at the same time, so a busy day computes it once."""
+    return _timed(calendar, template, day * DAY - OFFSET, None)
+
+
+def _timed(calendar: Calendar, template: ClockTemplate, start: int, latest: int | None) -> _Timed:
+    due = calendar.add(start, template.budget, template.start, template.due)
+    at = due.at if latest is None else min(due.at, latest)
+    return _Timed(due.anchor, at, due.provisional, _marks(template, calendar, due.anchor, at))
 
 
 def _marks(template: ClockTemplate, calendar: Calendar, anchor: int, due: int) -> tuple[ev.Mark, ...]:

@@ -5,8 +5,6 @@ Each event that is emitted is folded at once, so that the next question is asked
 then stands. What is decided depends on the case, the command, the facts and `now` alone.
 """
 
-from functools import cached_property
-
 from schemas.ids import task_id
 from workflows import events as ev
 from workflows.calendars import Calendar
@@ -26,6 +24,8 @@ class Decision:
         self.events: list[ev.AnyEvent] = []
         self._command = command
         self._tasks = 0
+        self._policy: Policy | None = None
+        self._calendar: Calendar | None = None
 
     def emit(self, event: ev.AnyEvent) -> None:
         """It has happened."""
@@ -37,24 +37,28 @@ class Decision:
         self._tasks += 1
         return task_id(self._command, self._tasks - 1)
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
         """The policy that the case was routed with."""
-        return self.facts.policy(self.case.policy)
+        if self._policy is None:
+            self._policy = self.facts.policy(self.case.policy)
+        return self._policy
 
-    @cached_property
+    @property
     def calendar(self) -> Calendar:
         """The calendar in force where the case is, for clocks that start now."""
-        return self.facts.calendar(self.case.region)
+        if self._calendar is None:
+            self._calendar = self.facts.calendar(self.case.region)
+        return self._calendar
 
-    @cached_property
+    @property
     def excluded(self) -> frozenset[str]:
         """Units complained about."""
         return frozenset(self.case.excluded)
 
     def is_recused(self, unit: Unit) -> bool:
         """Whether the unit, or one above it, is complained about."""
-        return bool(self.excluded) and not self.excluded.isdisjoint((unit.id, *unit.ancestors))
+        return not self.excluded.isdisjoint((unit.id, *unit.ancestors))
 
     def centre(self) -> Unit:
         """The unit that owns the case, as it was at registration."""

@@ -8,7 +8,7 @@ applicant keeps from a handling unit.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -150,13 +150,6 @@ class DeadLetterBody(Struct, kw_only=True):
     text: Said
 
 
-class _Titled(Struct):
-    title: str = ""
-
-
-_titled = msgspec.json.Decoder(_Titled).decode
-
-
 def refusal_text(code: str) -> Said:
     zh, en = REFUSALS[code]
     return Said(zh=zh, en=en)
@@ -165,8 +158,31 @@ def refusal_text(code: str) -> Said:
 # -- tasks --------------------------------------------------------------------------------------
 
 
+class Asked(NamedTuple):
+    """What the applicant asked, for as many tasks as a record has: the request as it came, as units see it, its title."""
+
+    request: Raw | None
+    shown: Raw | None
+    title: str
+
+
+class _Titled(Struct):
+    title: str = ""
+
+
+_titled = msgspec.json.Decoder(_Titled).decode
+
+
+def asked(case: Case, request: bytes | None) -> Asked:
+    """Read the request once."""
+    if request is None:
+        return Asked(None, None, "")
+    whole = Raw(request)
+    return Asked(whole, whole if case.disclosure == "open" else _without_names(request), _titled(request).title)
+
+
 def task_body(
-    d: Decision, task: Task, version: int, request: bytes | None, reply: Leg | None, reason: str = ""
+    d: Decision, task: Task, version: int, asked: Asked, reply: Leg | None = None, reason: str = ""
 ) -> TaskBody:
     """The task as it now stands. `reply`: the leg whose reply is to be looked at."""
     case = d.case
@@ -181,8 +197,8 @@ def task_body(
         unit=task.unit,
         unit_name=unit_name(d, task.unit),
         leg=task.leg,
-        title=_titled(request).title if request else "",
-        request=_shown(case, request) if handle else Raw(request) if request else None,
+        title=asked.title,
+        request=asked.shown if handle else asked.request,
         supplements=tuple(map(Raw, case.supplements)),
         reply_under_review=_reply_body(d, reply) if reply else None,
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
@@ -250,10 +266,8 @@ def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
     )
 
 
-def _shown(case: Case, request: bytes | None) -> Raw | None:
+def _without_names(request: bytes) -> Raw:
     """The request as a handling unit sees it: who asks for confidence or anonymity is not named to it."""
-    if request is None or case.disclosure == "open":
-        return Raw(request) if request else None
     body: dict[str, Any] = msgspec.json.decode(request)
     applicant = body.get("applicant") or {}
     body["applicant"] = {name: applicant[name] for name in ("kind", "disclosure") if name in applicant}

@@ -6,6 +6,7 @@ the same id replaces what its endpoint knew of it (a reply that rose, a suppleme
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -91,7 +92,7 @@ class Post:
     ) -> None:
         self._d = d
         self.command = command
-        self.request = request
+        self._request = request
         self.version = version
         self.messages: list[Message] = []
         self._sent = dict(sent)
@@ -105,6 +106,11 @@ class Post:
     def case(self) -> Case:
         """After the command."""
         return self.d.case
+
+    @cached_property
+    def asked(self) -> body.Asked:
+        """The request, read when the first task needs it."""
+        return body.asked(self.case, self._request)
 
     def add(self, to: str, key: str, kind: str, data: Struct) -> None:
         """One more message; of a case that exists it gets the next number of its destination."""
@@ -252,7 +258,7 @@ def _again(post: Post) -> Iterable[tuple[Task, Leg | None, str]]:
 
 
 def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "") -> None:
-    data = body.task_body(post.d, task, post.version, post.request, reply, reason)
+    data = body.task_body(post.d, task, post.version, post.asked, reply, reason)
     post.to_endpoint(task.endpoint, kind, data)
 
 

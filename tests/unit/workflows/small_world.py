@@ -48,6 +48,7 @@ UNITS = {
         _unit("370102002.town", "乙街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
     )
 }
+CHILDREN = {unit: tuple(u for u in UNITS.values() if u.ancestors[:1] == (unit,)) for unit in UNITS}
 HOLDERS = {
     ("urban", "handle"): ("370102.urban", "370100.urban", "370000.urban"),
     ("water", "handle"): ("370102.water", "370100.urban"),
@@ -171,7 +172,7 @@ class SmallWorld(Struct):
         return UNITS[known.ancestors[0]] if known and known.ancestors else None
 
     def children(self, unit: str) -> tuple[Unit, ...]:
-        return tuple(u for u in UNITS.values() if u.ancestors[:1] == (unit,))
+        return CHILDREN.get(unit, ())
 
     def centre(self, channel: str, region: str) -> Unit:
         return UNITS["370100.hotline"]
