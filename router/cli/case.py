@@ -227,15 +227,10 @@ def _legs(file: CaseFile, words: Words) -> Table:
 def _clocks(file: CaseFile, words: Words) -> Table:
     table = _table(words, "clock", "unit", "due", "state", "because")
     for clock in file.clocks:
-        unit = words.leg(clock.of, file) if clock.of else words.word("the case")
-        _row(
-            table,
-            words.label("kind", clock.kind),
-            unit,
-            words.moment(clock.due),
-            words.word(clock.state),
-            words.clock_reason(clock),
-        )
+        unit = words.holder(clock.of, file) if clock.of else words.word("the case")
+        state = words.word(clock.state) + (words.aside(words.word("level", level=clock.level)) if clock.level else "")
+        kind, due = words.label("kind", clock.kind), words.moment(clock.due)
+        _row(table, kind, unit, due, state, words.clock_reason(clock))
     return table
 
 

@@ -93,6 +93,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "met": ("按时", "in time"),
     "missed": ("未按时", "too late"),
     "overdue": ("已超期", "overdue"),
+    "level": ("升级至第 {level} 级", "escalated to level {level}"),
     "from": ("自 {anchor} 起", "from {anchor}"),
     "calendar": ("日历 {calendar}", "calendar {calendar}"),
     "policy": ("方案 {policy}", "policy {policy}"),

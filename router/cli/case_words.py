@@ -146,15 +146,21 @@ class Words:
         values.update({field: self._field(name, field, value, file) for field, value in detail.items()})
         return texts[self._side].format_map(values)
 
-    def leg(self, leg: str, file: CaseFile) -> str:
-        """The unit of a leg."""
-        return next((row.unit_name or row.unit for row in file.legs if row.leg == leg), leg)
+    def holder(self, of: str, file: CaseFile) -> str:
+        """Who must act on a leg or an officer's task: the leg's unit, the unit the task was given to, else the centre."""
+        for leg in file.legs:
+            if leg.leg == of:
+                return leg.unit_name or leg.unit
+        for detail in (json.loads(step.detail) for step in file.timeline):
+            if detail.get("task") == of:
+                return self.unit(detail.get("unit") or file.case.centre)
+        return of
 
     def _field(self, event: str, field: str, value: Any, file: CaseFile) -> str:
         if field in ("leg", "parent"):
-            return self.leg(value, file)
+            return self.holder(value, file)
         if field == "of":
-            return self.aside(self.leg(value, file))
+            return self.aside(self.holder(value, file))
         if event == "CaseClosed" and field == "reason":
             return self.label("close_reason", value)
         if event == "TriageAsked" and field == "reason":
