@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, TaskId, Text, UnitId, described, personal
-from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest
+from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest, Supplement
 from schemas.times import Instant
 from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
 
@@ -61,7 +61,11 @@ class ReplyUnderReview(Model):
 
 
 class Task(Model):
-    """任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back."""
+    """
+    任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back.
+
+    The same task may come again with a higher version: it replaces what was known of it.
+    """
 
     case_id: Annotated[CaseId, described("工单内部编号", "case id")]
     number: Annotated[str, described("工单编号", "public case number")]
@@ -75,6 +79,7 @@ class Task(Model):
     leg: Annotated[str, described("承办分支", "leg")] = ""
     title: Annotated[str, described("标题", "title"), personal("content", purpose=HANDLE)] = ""
     request: Annotated[ServiceRequest | None, described("诉求全文", "the whole request")] = None
+    supplements: Annotated[tuple[Supplement, ...], described("补充诉求", "what the applicant has added since")] = ()
     reply_under_review: Annotated[ReplyUnderReview | None, described("待审核结果", "reply to review")] = None
     rule: Annotated[RuleApplied | None, described("所依规则", "rule applied")] = None
     due: Annotated[tuple[Due, ...], described("时限", "due times")] = ()

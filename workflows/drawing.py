@@ -1,0 +1,192 @@
+"""
+docs/states.md, drawn from the tables: `python -m workflows.drawing > docs/states.md`. A test fails when it is stale.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from workflows.refusals import REFUSALS
+from workflows.states import LATER, TABLES, TASK_ACTIONS, Table
+
+TITLES: Mapping[str, tuple[str, str]] = {
+    "appeal": ("诉求（工单）", "appeal (case)"),
+    "leg": ("承办分支", "leg: one unit's part"),
+    "approval": ("一件事中的许可办理", "approval within a one-thing"),
+}
+
+STATES: Mapping[str, tuple[str, str]] = {
+    "registered": ("已登记", "registered"),
+    "answered_at_once": ("直接答复", "answered at once"),
+    "redirected": ("已转应急，待确认", "redirected, awaiting confirmation"),
+    "refusal_proposed": ("拟不予受理", "refusal proposed"),
+    "refused": ("不予受理 / 不予许可", "refused"),
+    "in_triage": ("待人工分派", "waiting for a dispatcher"),
+    "accepted": ("已受理", "accepted"),
+    "dispatched": ("已派单", "dispatched"),
+    "signed": ("已签收（含到时视为签收）", "signed, really or deemed"),
+    "sub_dispatched": ("已转派", "dispatched further"),
+    "replied": ("已提交办理结果", "replied"),
+    "sent_back": ("退回重办", "sent back"),
+    "review_passed": ("审核通过", "review passed"),
+    "called_back": ("已回访", "called back"),
+    "redo": ("重办", "to be done again"),
+    "concluded": ("已终结", "concluded"),
+    "hung": ("挂账", "hung"),
+    "merging": ("合并中", "merging"),
+    "merged": ("已合并", "merged"),
+    "withdrawn": ("已撤回", "withdrawn"),
+    "closed": ("已办结", "closed"),
+    "archived": ("已归档", "archived"),
+    "return_asked": ("申请退单", "return asked"),
+    "returned": ("已退单", "returned"),
+    "return_rejected": ("退单被驳回", "return rejected"),
+    "arbitration": ("待裁定", "in arbitration"),
+    "ruled": ("已裁定", "ruled"),
+    "received": ("收件", "received"),
+    "pre_checked": ("已预审", "pre-checked"),
+    "deemed_accepted": ("视为受理", "deemed accepted"),
+    "materials_asked": ("已告知补正", "materials asked"),
+    "not_accepted": ("不予受理", "not accepted"),
+    "examining": ("审查中", "examining"),
+    "excluded_procedure": ("不计时程序（公示、检测、听证等）", "procedure not counted"),
+    "granted": ("准予", "granted"),
+    "granted_on_promise": ("告知承诺准予", "granted on a promise"),
+    "certificate_made": ("已制证", "certificate made"),
+    "delivered": ("已送达", "delivered"),
+    "regulator_notified": ("已推送监管", "regulator notified"),
+}
+
+ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
+    "answer_at_once": ("直接答复", "answer at once", "话务员", "call agent"),
+    "redirect": ("转应急", "redirect an emergency", "受理环节", "intake, before any rule"),
+    "confirm_receipt": ("确认接收", "confirm receipt", "应急单位", "the emergency's receiver"),
+    "propose_refusal": ("拟不予受理", "propose a refusal", "规则", "a rule"),
+    "confirm_refusal": ("确认不予受理", "confirm the refusal", "受理人员", "intake officer"),
+    "reject_refusal": ("不同意不予受理", "reject the refusal", "受理人员", "intake officer"),
+    "ask_triage": ("转人工分派", "hand to a dispatcher", "规则、退单", "a rule, a return"),
+    "accept": ("受理", "accept", "规则、派单员", "a rule, a dispatcher"),
+    "dispatch": ("派单、改派", "dispatch", "规则、派单员", "a rule, a dispatcher"),
+    "sign": ("签收", "sign", "单位经办人", "unit clerk"),
+    "deem_signed": ("视为签收", "deem signed", "时钟", "the clock"),
+    "sub_dispatch": ("转派", "dispatch further", "一级单位", "first-level unit"),
+    "ask_return": ("申请退单", "ask to return", "单位负责人", "unit leader"),
+    "accept_return": ("同意退单", "accept the return", "派单员", "dispatcher"),
+    "reject_return": ("驳回退单", "reject the return", "派单员", "dispatcher"),
+    "arbitrate": ("提请裁定", "take to arbitration", "派单员", "dispatcher"),
+    "rule": ("裁定", "rule", "裁定机构", "arbitration body"),
+    "reply": ("提交办理结果", "submit the reply", "承办单位", "the unit"),
+    "pass": ("审核通过", "pass the review", "审核人员", "reviewer"),
+    "send_back": ("退回重办", "send back", "审核人员", "reviewer"),
+    "call_back": ("回访", "call back", "回访人员", "call-back desk"),
+    "redo": ("重办", "do again", "回访、督查", "call-back desk, supervisor"),
+    "conclude": ("终结", "conclude", "中心负责人", "head of the centre"),
+    "hang": ("挂账", "hang", "市县批准", "county or city approves"),
+    "release": ("销账", "release", "市县批准", "county or city approves"),
+    "ask_extension": ("申请延期", "ask for an extension", "单位负责人", "unit leader"),
+    "decide_extension": ("审批延期", "decide the extension", "派单员或上级", "dispatcher or above"),
+    "urge": ("催办", "urge", "诉求人、中心", "applicant, centre"),
+    "supervise": ("督办", "supervise", "督查", "supervisor"),
+    "instruct": ("批示", "instruct", "领导办公室", "leader's office"),
+    "merge": ("合并", "merge", "派单员", "dispatcher"),
+    "confirm_merge": ("确认合并", "confirm the merger", "主工单", "the head case"),
+    "refuse_merge": ("拒绝合并", "refuse the merger", "主工单", "the head case"),
+    "unmerge": ("解除合并", "unmerge", "派单员", "dispatcher"),
+    "split": ("拆分", "split", "派单员", "dispatcher"),
+    "supplement": ("补充诉求", "supplement", "诉求人", "applicant"),
+    "withdraw": ("撤回", "withdraw", "诉求人；随工单结束", "applicant; with the end of the case"),
+    "evaluate": ("评价", "evaluate", "诉求人", "applicant"),
+    "close": ("办结", "close", "系统", "the system"),
+    "archive": ("归档", "archive", "时钟", "the clock"),
+    "pre_check": ("预审", "pre-check", "窗口", "window"),
+    "deem_accepted": ("视为受理", "deem accepted", "时钟", "the clock"),
+    "ask_materials": ("一次性告知补正", "ask for materials, once", "审批部门", "the department"),
+    "supply_materials": ("补正", "supply materials", "申请人", "applicant"),
+    "lapse": ("逾期未补正", "lapse", "时钟", "the clock"),
+    "not_accept": ("不予受理", "not accept", "审批部门", "the department"),
+    "examine": ("审查", "examine", "审批部门", "the department"),
+    "begin_excluded": ("进入不计时程序", "begin a procedure not counted", "审批部门", "the department"),
+    "end_excluded": ("结束不计时程序", "end it", "审批部门", "the department"),
+    "grant": ("准予", "grant", "审批部门", "the department"),
+    "grant_on_promise": ("告知承诺准予", "grant on a promise", "审批部门", "the department"),
+    "break_promise": ("未履行承诺", "promise not kept", "监管部门", "the regulator"),
+    "refuse": ("不予许可（告知救济途径）", "refuse, with notice of remedies", "审批部门", "the department"),
+    "make_certificate": ("制证", "make the certificate", "审批部门", "the department"),
+    "deliver": ("送达", "deliver", "窗口", "window"),
+    "notify_regulator": ("审管联动推送", "notify the regulator", "审批部门", "the department"),
+}
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "handle": ("办理", "handle"),
+    "review": ("审核", "review"),
+    "decide_return": ("退单裁量", "decide a return"),
+    "triage": ("人工分派", "triage"),
+    "confirm_refusal": ("确认不予受理", "confirm a refusal"),
+    "confirm_receipt": ("确认接收", "confirm receipt"),
+}
+
+
+def page() -> str:
+    """The whole of docs/states.md."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield from (
+        "# 状态 / States",
+        "",
+        "本页由 `workflows/states.py` 的表生成，请勿手改：`python -m workflows.drawing > docs/states.md`。",
+        "表中没有的动作一律拒绝（`not_allowed`）；标“后续”的动作尚未开通（`not_available`）。",
+        "",
+        "Drawn from the tables of `workflows/states.py`; do not edit: `python -m workflows.drawing > docs/states.md`.",
+        "What a table does not name is refused (`not_allowed`); an action marked 后续/later is not available yet"
+        " (`not_available`).",
+    )
+    for name, table in TABLES.items():
+        yield from _section(name, table)
+    yield from _tasks()
+    yield from _refusals()
+
+
+def _section(name: str, table: Table) -> Iterator[str]:
+    zh, en = TITLES[name]
+    yield from ("", f"## {zh} / {en}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {next(iter(table))}")
+    for state, moves in table.items():
+        for action, to in moves.items():
+            if to != state:
+                yield f"    {state} --> {to}: {ACTIONS[action][0]} {action}"
+        if not moves:
+            yield f"    {state} --> [*]"
+    yield from ("```", "", "| 状态 state | 动作 action | 谁 who | 到 to |", "|---|---|---|---|")
+    for state, moves in table.items():
+        for action, to in moves.items():
+            yield _row(name, state, action, to)
+        if not moves:
+            yield f"| {_state(state)} | – | | |"
+
+
+def _row(name: str, state: str, action: str, to: str) -> str:
+    zh, en, who_zh, who_en = ACTIONS[action]
+    later = "（后续 later）" if name == "approval" or action in LATER else ""
+    return f"| {_state(state)} | {zh} {en} `{action}`{later} | {who_zh} {who_en} | {_state(to)} |"
+
+
+def _state(state: str) -> str:
+    zh, en = STATES[state]
+    return f"{zh} {en} `{state}`"
+
+
+def _tasks() -> Iterator[str]:
+    yield from ("", "## 任务 / Tasks", "", "| 任务 task | 可答 may be answered |", "|---|---|")
+    for kind, actions in TASK_ACTIONS.items():
+        yield f"| {KINDS[kind][0]} {KINDS[kind][1]} `{kind}` | {' · '.join(f'`{action}`' for action in actions)} |"
+
+
+def _refusals() -> Iterator[str]:
+    yield from ("", "## 拒绝代码 / Codes of refusal", "", "| code | 说明 | meaning |", "|---|---|---|")
+    for code, (zh, en) in REFUSALS.items():
+        yield f"| `{code}` | {zh} | {en} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdout.write(page())
