@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 
 AsJson = Annotated[bool, typer.Option("--json", help="一个 JSON 对象 / one JSON object")]
 Lang = Annotated[str, typer.Option("--lang", help="zh | en")]
-WIDE = 200
+WIDE = 260
 """Columns where no terminal says how wide it is."""
 
 
@@ -198,7 +198,7 @@ def _rule(file: CaseFile, words: Words) -> list[tuple[str, str]]:
 def _table(words: Words, *headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in headings:
-        table.add_column(words.heading(name), no_wrap=name in ("at", "number"))
+        table.add_column(words.heading(name), no_wrap=name in ("at", "number"), overflow="fold")
     return table
 
 
@@ -207,20 +207,14 @@ def _row(table: Table, *cells: str) -> None:
 
 
 def _legs(file: CaseFile, words: Words) -> Table:
-    table = _table(words, "unit", "part", "state", "dispatched", "signed", "replied", "task")
+    table = _table(words, "unit", "part", "state", "dispatched", "signed", "replied")
     for leg in file.legs:
         state = words.label("case_state", leg.state) + (
             words.aside(words.word("round", round=leg.round)) if leg.round else ""
         )
         times = (words.moment(at) for at in (leg.dispatched_at, leg.signed_at, leg.replied_at))
-        _row(
-            table,
-            ("└ " if leg.parent else "") + (leg.unit_name or leg.unit),
-            words.label("part", leg.part),
-            state,
-            *times,
-            leg.task,
-        )
+        unit = ("└ " if leg.parent else "") + (leg.unit_name or leg.unit)
+        _row(table, unit, words.label("part", leg.part), state, *times)
     return table
 
 
@@ -244,7 +238,7 @@ def _timeline(file: CaseFile, words: Words) -> Table:
 
 
 def _sent(file: CaseFile, words: Words) -> Table:
-    table = _table(words, "at", "to", "type", "state", "query")
+    table = _table(words, "at", "to", "type", "state", "id")
     for d in file.deliveries:
         state = words.word("delivered" if d.offset < file.delivered.get(d.partition, 0) else "handed")
         _row(table, words.moment(d.at), f"{d.destination} #{d.seq}", d.type.removeprefix("cn.duokua."), state, d.id)

@@ -65,7 +65,6 @@ HEADINGS: Mapping[str, tuple[str, str]] = {
     "unit": ("单位", "unit"),
     "part": ("角色", "part"),
     "state": ("状态", "state"),
-    "task": ("任务", "task"),
     "dispatched": ("派单", "dispatched"),
     "signed": ("签收", "signed"),
     "replied": ("回复", "replied"),
@@ -81,7 +80,7 @@ HEADINGS: Mapping[str, tuple[str, str]] = {
     "type": ("类型", "type"),
     "number": ("编号", "number"),
     "kind": ("类型", "kind"),
-    "query": ("id", "id"),
+    "id": ("编号", "id"),
 }
 
 WORDS: Mapping[str, tuple[str, str]] = {
