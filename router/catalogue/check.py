@@ -13,7 +13,7 @@ from router.catalogue.facts import CENTRE
 from router.catalogue.findings import At, Findings
 from router.catalogue.holding import Holding
 from router.catalogue.reading import Spot
-from router.catalogue.rows import ROLES
+from router.catalogue.rows import ROLES, MatterRow
 from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
@@ -37,6 +37,7 @@ class _Check:
     def all(self) -> None:
         self._references()
         self._words()
+        self._vocabularies()
         self._places()
         self._doors()
         self._header()
@@ -103,6 +104,18 @@ class _Check:
         for table in ("categories", "matters", "emergencies"):
             for spot, value in _values(getattr(self.tables, table), "role"):
                 self._role(value, spot.at())
+
+    def _vocabularies(self) -> None:
+        """What a vocabulary's words are mapped to is told by the end of its name; others are not checked."""
+        known: dict[str, Known | tuple[str, ...]] = {
+            "places": self.places, "media": WORDS["medium"], "kinds": WORDS["kind"], "columns": MatterRow.__struct_fields__,
+            **dict.fromkeys(("classes", "complaints", "categories"), self.tables.categories.rows),
+        }  # fmt: skip
+        for name, table in self.tables.vocabularies.items():
+            end = name.rpartition("-")[2]
+            for spot, code in _values(table, "code"):
+                if end in known and code not in known[end]:
+                    self.findings.add("bad_word", spot.at(), column=end, value=code)
 
     def _role(self, role: str, at: At) -> None:
         if role not in ROLES:

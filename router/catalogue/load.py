@@ -44,7 +44,7 @@ def from_files(files: Files, version: int = 0) -> Catalogue:
         categories=_rows(tables.categories), matters=_rows(tables.matters), duties=_rows(tables.duties), systems=_rows(tables.systems),
         data_items=_rows(tables.data_items), emergencies=_rows(tables.emergencies), rules=_rows(tables.rules),
         policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
-        calendar_of_place=calendars.of_place, one_things=_rows(tables.one_things), vocabularies=tables.vocabularies,
+        calendar_of_place=calendars.of_place, one_things=_rows(tables.one_things), vocabularies={name: {word: pair.code for word, pair in table.rows.items()} for name, table in tables.vocabularies.items()},
         files=MappingProxyType(dict(files)), findings=findings.all(),
     )  # fmt: skip
 

@@ -38,6 +38,12 @@ class Table(Generic[Row]):
         return ((key, self.spots[key], row) for key, row in self.rows.items())
 
 
+class Pair(Struct, frozen=True):
+    """Our code for a foreign word; empty: known, but nothing of ours."""
+
+    code: str
+
+
 @dataclass(frozen=True)
 class Tables:
     """What the files say, before anything is checked or expanded."""
@@ -61,7 +67,7 @@ class Tables:
     policies: Table[Policy]
     calendars: Table[Layer]
     one_things: Table[rows.OneThing]
-    vocabularies: Mapping[str, Mapping[str, str]]
+    vocabularies: Mapping[str, Table[Pair]]
 
 
 class _Reader:
@@ -84,7 +90,7 @@ class _Reader:
         found = [row for file in self._members(file) for _, row in self._yaml(file, kind)]
         return found[0] if found else None
 
-    def vocabularies(self) -> dict[str, dict[str, str]]:
+    def vocabularies(self) -> dict[str, Table[Pair]]:
         return {
             file.removeprefix("vocabularies/").removesuffix(".csv"): self._pairs(file)
             for file in self._members("vocabularies/")
@@ -104,15 +110,11 @@ class _Reader:
         document = reading.read_yaml(file, self._files[file], self._findings)
         return reading.items(document, kind, self._findings) if document else iter(())
 
-    def _pairs(self, file: str) -> dict[str, str]:
-        table: Table[_Pair] = Table()
+    def _pairs(self, file: str) -> Table[Pair]:
+        table: Table[Pair] = Table()
         for spot, value, code in reading.read_pairs(file, self._files[file], self._findings):
-            table.add(value, spot, _Pair(code), self._findings)
-        return {value: pair.code for value, pair in table.rows.items()}
-
-
-class _Pair(Struct, frozen=True):
-    code: str
+            table.add(value, spot, Pair(code), self._findings)
+        return table
 
 
 def _within(file: str, where: str) -> bool:

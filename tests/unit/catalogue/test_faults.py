@@ -93,6 +93,7 @@ FAULTS = [
     ("one_things/birth.yaml", "matter: M2", "matter: M9", "dangling", "one_things/birth.yaml", 7),
     ("one_things/birth.yaml", "{function: parks}", "{function: parks, role: review}", "nobody_holds", "one_things/birth.yaml", 10),
     ("one_things/birth.yaml", "limit: 5wd", "limit: soon", "bad_budget", "one_things/birth.yaml", 1),
+    ("vocabularies/kinds.csv", "HELP,help\n", "HELP,rescue\n", "bad_word", "vocabularies/kinds.csv", 2),
     ("vocabularies/kinds.csv", "HELP,help\n", "HELP,help\nHELP,consult\n", "duplicate_id", "vocabularies/kinds.csv", 3),
 ]  # fmt: skip
 
