@@ -25,8 +25,8 @@ __all__ = ["BEHAVIOURS", "Directory", "Planned", "behaviour", "plan", "reply_id"
 
 Anchor = Literal["assigned", "before_due", "after_due"]
 
-BEHAVIOURS = (("prompt", 48), ("slow", 18), ("silent", 10), ("returning", 11), ("sub_dispatching", 13))
-"""Behaviour of a unit towards one task, in percent."""
+BEHAVIOURS = (("prompt", 38), ("slow", 18), ("silent", 9), ("returning", 10), ("sub_dispatching", 25))
+"""Behaviour of a unit towards one task, in percent. Who has no unit of its own for it does it itself, promptly."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ object and nothing else. Exit codes: 0 the ledger balances, 1 it does not, 2 usa
 
 import asyncio
 import json
+import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,8 @@ def demo(
     lang: Annotated[str, typer.Option("--lang", help="zh | en")] = "",
 ) -> None:  # fmt: skip
     """演示：真实 Kafka 上的一天 / a day on a real Kafka."""
+    # the library's own warnings about topics that were made a moment ago say nothing to a spectator
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = _settings()
     screen = Screen(lang or settings.lang)
     bootstrap = os.environ.get("DUOKUA_BOOTSTRAP", "")
@@ -101,7 +104,7 @@ class Screen:
         self._view: View | None = None
         self._drawn = 0.0
 
-    def say(self, name: str, **facts: object) -> None:
+    def say(self, name: str, /, **facts: object) -> None:
         self._console.print(TEXTS[name][self.english].format(**facts), markup=False, soft_wrap=True)
 
     @contextmanager

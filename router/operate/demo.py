@@ -31,15 +31,14 @@ from router.operate.ledger import Ledger, balance
 from router.operate.settings import CHECKOUT, Settings
 from router.operate.tally import Tally
 from router.operate.topics import DAY, Topics
-from schemas.times import parse
 
 BEGIN = "2026-09-18T09:00:00+08:00"
 DAYS = 11.5
-"""Working days until the silent units have spoken: to the evening of Tuesday 2026-09-29."""
-SPEED = 25_000.0
-"""Business seconds in one real second: a day in 3.5 s."""
-LEAD = 7.0
-"""Seconds that the processes have to come up before the business clock reaches BEGIN."""
+"""Days from the first sample until the silent units have spoken: to the evening of Tuesday 2026-09-29."""
+SPEED = 28_000.0
+"""Business seconds in one real second: a day in 3.1 s."""
+LEAD = 10.0
+"""Seconds that the processes have to come up before the business clock reaches BEGIN; later ones begin later."""
 PUBLISHING = 8.0
 """Seconds over which the samples are published."""
 UP_WITHIN = 90.0
@@ -211,21 +210,18 @@ class _Run:
         self._plan, self._show, self._log, self._topics = plan, show, log, topics
         self._gathering, self._children = gathering, children
         self._published: set[str] = set()
-        self._folded = 0
+        self._folded = self._began = 0
         self._resting = False
 
     async def to_the_end(self) -> Found:
         partitions = self._gathering.partitions(await self._log.topics())
         async with self._log.reader(partitions=partitions) as reader, self._log.writer() as writer:
-            watching = asyncio.create_task(self._watch(reader))
-            try:
+            async with asyncio.TaskGroup() as together:
+                together.create_task(self._watch(reader))
                 await self._publish(writer)
                 await self._until_done()
                 await self._come_to_rest()
-            finally:
                 self._resting = True
-                await asyncio.gather(watching, return_exceptions=True)
-            watching.result()
             ledger = await self._balanced(reader)
         await self._until_projected()
         restarts = sum(child.starts - 1 for child in self._children.members)
@@ -251,6 +247,7 @@ class _Run:
     async def _publish(self, writer: Any) -> None:
         """The samples at their times; an engine dies in the middle, if it was asked for."""
         await asyncio.sleep(max(0.0, self._show.epoch - time.time()))
+        self._began = self._show.clock.now()
         begin, waiting = time.monotonic(), list(self._plan.samples)
         killed = not self._plan.kill_engine
         while waiting:
@@ -285,8 +282,7 @@ class _Run:
 
     async def _until_done(self) -> None:
         """Until every case has ended, or the days are over."""
-        horizon = (parse(BEGIN) or 0) + int(DAYS * DAY)
-        while self._show.clock.now() < horizon:
+        while self._show.clock.now() < self._began + int(DAYS * DAY):
             everything = len(self._gathering.inputs) >= self._show.total and not self._gathering.waiting
             if everything and not self._show.tally.open:
                 return

@@ -144,7 +144,7 @@ def _type_of(record: Any) -> str:
             return bytes(value).decode(errors="replace")
     try:
         return _event(record.value or b"").type
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return ""
 
 

@@ -63,6 +63,11 @@ class Departments:
         for when, planned in schedule(plan(task, self._desk, self._seed), task, at, calendar):
             heapq.heappush(self._heap, (when, next(self._order), endpoint, task.round, planned))
 
+    @property
+    def next_at(self) -> int:
+        """The instant of the earliest planned reply; far away where none is planned."""
+        return self._heap[0][0] if self._heap else 1 << 62
+
     def due(self, now: int) -> Iterable[tuple[str, str, int, Planned]]:
         """What is to be said by now: endpoint, event id, instant, reply. Each is given once."""
         while self._heap and self._heap[0][0] <= now:
@@ -86,11 +91,16 @@ async def run(process: Process) -> None:
     async with process.log.writer() as writer, process.log.reader(partitions=partitions) as reader:
         process.health.ready()
         while not process.stop.is_set():
-            for tp, records in (await reader.getmany(timeout_ms=POLL_MS)).items():
+            for tp, records in (await reader.getmany(timeout_ms=_patience(process, departments))).items():
                 for record in records:
                     _take(departments, endpoints[tp.topic], record)
             process.health.beat()
             await _speak(process, departments, writer)
+
+
+def _patience(process: Process, departments: Departments) -> int:
+    """Milliseconds to wait for tasks: not beyond the instant at which somebody wants to speak."""
+    return max(1, min(POLL_MS, int(1000 * process.clock.real_seconds(departments.next_at - process.clock.now()))))
 
 
 def _take(departments: Departments, endpoint: str, record: Any) -> None:
@@ -98,7 +108,9 @@ def _take(departments: Departments, endpoint: str, record: Any) -> None:
     try:
         departments.take(endpoint, _texts(record.headers), record.value)
     except ValidationError as error:
-        log.error("task.unreadable", topic=record.topic, offset=record.offset, error=error)
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = "/".join(map(str, fault["loc"]))
+        log.error("task.unreadable", topic=record.topic, offset=record.offset, code=fault["type"], pointer=where)
 
 
 async def _speak(process: Process, departments: Departments, writer: Any) -> None:
