@@ -218,6 +218,7 @@ _CHECKS = {
 
 def _subject_fault(subject: object, kind: object) -> str:
     """A follow-up's subject is the channel's id of its request; no subject from a channel is a person's number."""
+    kind = kind if isinstance(kind, str) else ""
     if subject is None:
         return "missing_field" if kind in FOLLOW_UPS else ""
     if not isinstance(subject, str) or len(subject) > 512:

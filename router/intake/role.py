@@ -10,11 +10,11 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from router.catalogue.publish import Following, follow
+from router.catalogue.publish import follow
 from router.intake.refuse import STAGE, refusal
 from router.intake.translate import Accepted, Directory, Known, Record, Rejected, rejected, translate
 from router.operate import metrics
@@ -33,11 +33,22 @@ class ShardsDiffer(Exception):
     """DUOKUA_SHARDS is not the partition count of `case.commands`: a case would be sent to another's shard."""
 
 
+class InForce(Protocol):
+    """Whatever knows the catalogue in force now."""
+
+    @property
+    def current(self) -> Directory: ...
+
+
 async def run(process: Process) -> None:
     """Until asked to stop. Raises ShardsDiffer, and whatever the log could not take."""
     following = await follow(process)
-    if process.stop.is_set():
-        return
+    if not process.stop.is_set():
+        await serve(process, following)
+
+
+async def serve(process: Process, following: InForce) -> None:
+    """Take what comes through the doors that `following` names, until asked to stop."""
     await _require_shards(process)
     async with process.log.writer() as writer:
         while not process.stop.is_set():
@@ -50,7 +61,7 @@ async def _require_shards(process: Process) -> None:
         raise ShardsDiffer(f"{process.settings.shards} set, {partitions} partitions")
 
 
-async def _read_while_unchanged(process: Process, following: Following, writer: Any) -> None:
+async def _read_while_unchanged(process: Process, following: InForce, writer: Any) -> None:
     """One subscription: until the process stops, or until the catalogue names other doors."""
     names = doors(following.current, process.topics)
     turn = replace(process, stop=asyncio.Event())
@@ -64,7 +75,7 @@ async def _read_while_unchanged(process: Process, following: Following, writer: 
             watching.cancel()
 
 
-async def _stop_when_changed(process: Process, following: Following, names: list[str], stop: asyncio.Event) -> None:
+async def _stop_when_changed(process: Process, following: InForce, names: list[str], stop: asyncio.Event) -> None:
     while not process.stop.is_set() and doors(following.current, process.topics) == names:
         with suppress(TimeoutError):
             await asyncio.wait_for(process.stop.wait(), 1)
@@ -90,7 +101,7 @@ def _initialise(directory: Directory) -> None:
 class Intake:
     """Takes batches: what each record became is written before `take` returns."""
 
-    def __init__(self, process: Process, following: Following, writer: Any) -> None:
+    def __init__(self, process: Process, following: InForce, writer: Any) -> None:
         self._process, self._following, self._writer = process, following, writer
         self._topics = process.topics
 
