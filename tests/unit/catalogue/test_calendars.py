@@ -8,8 +8,8 @@ import pytest
 
 from router.catalogue.calendars import named, retained
 from router.catalogue.findings import CatalogueFaulty
-from router.catalogue.load import from_files, read_folder
-from router.operate.settings import CHECKOUT
+from router.catalogue.load import from_files
+from tests.unit.catalogue.shandong import shandong
 from tests.unit.catalogue.small import edited, small
 from workflows.calendars import Calendar
 
@@ -19,9 +19,8 @@ EPOCH = datetime.date(1970, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def shandong() -> Calendar:
-    files = read_folder(CHECKOUT / "catalog")
-    return from_files(files).facts().calendar("370102")
+def office() -> Calendar:
+    return shandong().facts().calendar("370102")
 
 
 def works(calendar: Calendar, day: datetime.date) -> bool:
@@ -31,23 +30,23 @@ def works(calendar: Calendar, day: datetime.date) -> bool:
 
 
 @pytest.mark.parametrize("year", range(2020, 2027))
-def test_every_day_is_as_the_notices_say(shandong: Calendar, year: int) -> None:
+def test_every_day_is_as_the_notices_say(office: Calendar, year: int) -> None:
     """2020 to 2026, worked weekends and the prolonged spring festival of 2020 included."""
     first = datetime.date(year, 1, 1)
     days = [first + datetime.timedelta(n) for n in range((datetime.date(year + 1, 1, 1) - first).days)]
-    assert [d for d in days if works(shandong, d) != chinese_calendar.is_workday(d)] == []
+    assert [d for d in days if works(office, d) != chinese_calendar.is_workday(d)] == []
 
 
-def test_2026_has_248_working_days(shandong: Calendar) -> None:
+def test_2026_has_248_working_days(office: Calendar) -> None:
     first = datetime.date(2026, 1, 1)
-    assert sum(works(shandong, first + datetime.timedelta(n)) for n in range(365)) == 248
+    assert sum(works(office, first + datetime.timedelta(n)) for n in range(365)) == 248
 
 
-def test_the_horizon_is_the_last_published_day(shandong: Calendar) -> None:
+def test_the_horizon_is_the_last_published_day(office: Calendar) -> None:
     """A due date beyond it may still move."""
     last = (datetime.date(2026, 12, 24) - EPOCH).days * DAY + NOON - 8 * 3600 * 1000
-    assert not shandong.add(last, "5wd").provisional
-    assert shandong.add(last, "7wd").provisional
+    assert not office.add(last, "5wd").provisional
+    assert office.add(last, "7wd").provisional
 
 
 def carried(files: Mapping[str, bytes]) -> dict[str, bytes]:

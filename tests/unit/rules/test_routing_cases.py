@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.load import load
 from router.operate.settings import CHECKOUT
 from router.rules import naive
 from router.rules.model import Match
+from tests.unit.catalogue.shandong import shandong
 from tests.unit.rules.routed import NOW, routed
 from workflows.facts import RequestView
 
@@ -23,7 +23,7 @@ CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "tests/data/routing_cases.j
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return load(CHECKOUT / "catalog")
+    return shandong()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
