@@ -59,7 +59,7 @@ class Batch:
     shard: ShardRecord
     partition: int
     touched: dict[bytes, None] = field(default_factory=dict)
-    requests: dict[bytes, bytes] = field(default_factory=dict)
+    requests: dict[bytes, bytes | None] = field(default_factory=dict)
     cases: dict[bytes, Case] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -108,6 +108,8 @@ class Batch:
             self.events.append((key, events.encode(result.record)))
             if isinstance(command, commands.Submit) and before is None:
                 self.requests[key] = bytes(command.request)
+            elif result.case.state == "archived":
+                self.requests[key] = None  # of an archived case only the stub stays
         if result.messages:
             version = result.case.version if result.case else 0
             record = outgoing.OutboxRecord(
@@ -127,7 +129,7 @@ class Batch:
         return held
 
     def _request(self, key: bytes) -> bytes | None:
-        return self.requests.get(key) or self.store.request(key)
+        return self.requests[key] if key in self.requests else self.store.request(key)
 
     def _serial(self, now: int) -> str:
         """Shard and running number of the day: unique over the deployment without asking anybody."""

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
+from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version
 from router.engine.shard import ForeignLog, Shard
 from router.operate import metrics
@@ -69,7 +70,7 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                 await shard.take_over()
                 self._process.health.ready()
                 await shard.serve()
-            except ForeignLog as error:
+            except (ForeignLog, VersionUnusable) as error:
                 log.error("shard.refused", shard=tp.partition, error=error)
                 self.fatal = error
                 self._process.stop.set()

@@ -286,3 +286,16 @@ async def test_state_of_another_log_or_shard_count_is_refused(house: House) -> N
 def test_shard_of_spreads_and_stays() -> None:
     """The shard of a known case id never changes."""
     assert shard_of("f3a1b2c4-0000-0000-0000-000000000000", 4) == 0xF3A1B2C4 % 4
+
+
+async def test_of_an_archived_case_only_a_stub_stays(house: House) -> None:
+    """After the re-open window the request's body gets a tombstone, and its id is still known as a duplicate."""
+    case = house.submit("R1", direct_answer={"agent": "8", "text": "已解释"})
+    await house.run(house.done)
+    house.clock.time = START + 400 * DAY
+    await house.run(lambda: any(isinstance(e, events.CaseArchived) for r in house.events() for e in r.events))
+    house.submit("R1", direct_answer={"agent": "8", "text": "已解释"})
+    await house.run(house.done)
+
+    assert house.state()[case.encode() + b"/request"] == b""
+    assert [type(e).__name__ for e in house.events()[-1].events] == ["DuplicateReceived"]
