@@ -119,7 +119,7 @@ class House:
             await shard.take_over()
             serving = asyncio.create_task(shard.serve())
             while not until() and not serving.done():
-                await asyncio.sleep(0.001)
+                await asyncio.wait([serving], timeout=0.001)
             serving.cancel()
             await asyncio.wait([serving])
             if not serving.cancelled() and serving.exception() and not isinstance(serving.exception(), ACCEPTED):
