@@ -1,0 +1,112 @@
+"""A mark fires once, in the order of time, never before its time, and not after its clock stopped."""
+
+from tests.unit.workflows.calendar_2026 import ms, show
+from tests.unit.workflows.small_world import Told, told
+from workflows import commands as cmd
+from workflows import events as ev
+
+CLOCK_NEWS = ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.LegSigned
+
+
+def _news(t: Told) -> list[str]:
+    return [
+        f"{show(record.at)[5:16]} {type(event).__name__} {getattr(event, 'kind', '')}"
+        for record in t.records
+        for event in record.events
+        if isinstance(event, CLOCK_NEWS)
+    ]
+
+
+def test_an_unsigned_task_is_deemed_signed() -> None:
+    """Four office hours after dispatch; the case moves on as if it were signed, and the unit's time runs."""
+    t = told().submit("alone").wait_until("2026-09-18 14:29")
+    assert t.held.state == "dispatched"
+    t.wait_until("2026-09-18 14:30")
+    (deemed, stopped) = t.records[-1].events
+    assert deemed == ev.LegSigned(leg="1", deemed=True)
+    assert isinstance(stopped, ev.ClockStopped)
+    assert (stopped.kind, stopped.consumed, stopped.met) == ("sign", 4 * 3_600_000, True)
+    assert t.held.state == "signed"
+
+
+def test_a_deadline_pass_before_the_time_brings_about_nothing() -> None:
+    t = told().submit("alone")
+    t.now = t.held.next_due - 1
+    case = t.held
+    t.take(cmd.ReachDeadline(id="d", case=case.id, at=t.now))
+    assert (t.last.record, t.last.messages, t.held) == (None, (), case)
+
+
+def test_everything_that_is_late_fires_in_order_in_one_pass() -> None:
+    """After a standstill of weeks: each mark once, by time, and a deemed signature keeps the sign clock silent."""
+    t = told().submit("alone")
+    t.now = ms("2026-10-30 09:00")
+    t.take(cmd.ReachDeadline(id="d", case=t.held.id, at=t.now))
+    names = [(type(e).__name__, getattr(e, "of", "")) for e in t.records[-1].events]
+    assert names == [
+        ("LegSigned", ""),
+        ("ClockStopped", "1"),
+        ("ClockWarned", "1"),
+        ("ClockWarned", ""),
+        ("ClockOverdue", "1"),
+        ("CaseEscalated", "1"),
+        ("ClockOverdue", ""),
+        ("CaseEscalated", ""),
+        ("CaseEscalated", ""),
+    ]
+    assert t.held.next_due == 0
+
+
+def test_a_backfilled_request_may_be_overdue_at_birth() -> None:
+    """Written on paper two weeks ago: the citizen's clock counts from then and fires at once; the unit's counts from now."""
+    t = told().submit("alone", received_at_ms=ms("2026-09-04 15:00"), backfilled=True)
+    assert show(t.held.clocks["finish/"].due) == "2026-09-11 17:00:00"
+    assert show(t.held.clocks["finish/1"].due) == "2026-09-23 17:00:00"
+    t.wait_until("2026-09-18 09:00")
+    assert _news(t) == [
+        "09-18 09:00 ClockWarned finish",
+        "09-18 09:00 ClockOverdue finish",
+        "09-18 09:00 CaseEscalated finish",
+        "09-18 09:00 CaseEscalated finish",
+    ]
+
+
+def test_a_stopped_clock_is_silent() -> None:
+    """After the reply the unit's clock fires no more, the citizen's does until the case is closed."""
+    t = told().submit("alone").reply("handle", "reply", result="solved", text="x").wait_until("2026-09-24 17:00")
+    assert [news.split(" ", 2)[2] for news in _news(t)] == [
+        "LegSigned ", "ClockOverdue review", "ClockWarned finish", "ClockOverdue finish",
+    ]  # fmt: skip
+    t.reply("review", "pass")
+    assert t.held.next_due == t.held.archive_at
+
+
+def test_who_has_it_in_hand_is_told() -> None:
+    """While the centre reviews, it is the centre's delay and not the unit's."""
+    t = told().submit("alone").reply("handle", "reply", result="solved", text="x").wait_until("2026-09-24 17:00")
+    event = t.records[-1].events[-1]
+    assert isinstance(event, ev.ClockOverdue)
+    assert (event.of, event.unit, event.endpoint) == ("", "370100.hotline", "centre")
+
+
+def test_a_superior_that_must_stand_aside_is_passed_over() -> None:
+    t = told().submit("alone", subject_of_complaint=[{"kind": "unit", "unit": "370000.urban"}])
+    assert t.held.lead is None
+    t = (
+        told()
+        .submit("unclear")
+        .reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
+        .wait_until("2026-09-28 17:00")
+    )
+    assert t.data("case.escalated")["unit"] == "370100.urban"
+
+
+def test_the_citizens_clock_runs_through_a_return() -> None:
+    """Returned, in triage, dispatched anew: the same due, never stopped."""
+    t = told().submit("alone").reply("handle", "return", reason="不属本局")
+    t.wait_until("2026-09-21 10:00").reply("decide_return", "accept_return")
+    assert t.held.clocks["finish/"].running
+    t.wait_until("2026-09-21 12:00").reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
+    stopped = {(e.kind, e.of) for r in t.records for e in r.events if isinstance(e, ev.ClockStopped)}
+    assert ("finish", "") not in stopped
+    assert show(t.held.clocks["finish/2"].due) == "2026-09-28 17:00:00"

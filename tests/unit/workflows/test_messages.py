@@ -1,0 +1,96 @@
+"""What leaves: to whom, numbered how, and what it keeps to itself."""
+
+from msgspec import json
+
+from tests.unit.workflows.calendar_2026 import ms
+from tests.unit.workflows.small_world import told
+from workflows import commands as cmd
+
+NAMED = {
+    "applicant": {"kind": "person", "name": "张三", "phone": "13800000000", "disclosure": "confidential"},
+    "co_applicants": [{"kind": "person", "name": "李四"}],
+    "recording_ref": "rec-1",
+}
+
+
+def test_who_asks_for_confidence_is_not_named_to_the_unit() -> None:
+    """The handling unit sees the kind of applicant only; the centre, which must call back, sees the whole."""
+    t = told().submit("alone", **NAMED)
+    request = t.data("task.assigned")["request"]
+    assert request["applicant"] == {"kind": "person", "disclosure": "confidential"}  # type: ignore[index]
+    said = b"".join(bytes(m.data) for m in t.said).decode()
+    assert not [name for name in ("张三", "李四", "13800000000", "rec-1") if name in said]
+    t.reply("handle", "reply", result="solved", text="已办")
+    assert t.data("task.assigned")["request"]["applicant"]["name"] == "张三"  # type: ignore[index]
+
+
+def test_an_open_request_is_passed_on_as_it_came() -> None:
+    """Byte for byte."""
+    t = told().submit("alone")
+    assert t.request in bytes(t.said[1].data)
+
+
+def test_messages_are_numbered_per_destination_and_named_by_their_cause() -> None:
+    t = told().submit().follow_up(cmd.Supplement, text="x").follow_up(cmd.Withdraw)
+    for to in {m.to for m in t.said}:
+        assert [m.seq for m in t.said if m.to == to] == list(range(1, 1 + sum(m.to == to for m in t.said)))
+    assert len({m.id for m in t.said}) == len(t.said)
+    assert t.held.sent == {to: sum(m.to == to for m in t.said) for to in {m.to for m in t.said}}
+
+
+def test_keys_are_the_case_or_the_channels_own_id() -> None:
+    """A receiver finds what belongs together in one partition, in order."""
+    t = told().submit().wait_until("2026-10-20 09:00")
+    assert {(m.to.partition(".")[0], m.key == t.held.id, m.key == "w-1") for m in t.said} == {
+        ("tasks", True, False),
+        ("answers", False, True),
+        ("supervision", True, False),
+    }
+
+
+def test_a_task_names_one_due_per_kind_and_the_units_own_first() -> None:
+    """The citizen's finish is not what binds a unit that has a finish of its own."""
+    t = told().submit("alone")
+    assert t.data("task.assigned")["due"] == [
+        {"kind": "finish", "due": "2026-09-23T17:00:00+08:00"},
+        {"kind": "sign", "due": "2026-09-18T14:30:00+08:00"},
+    ]
+    assert t.data("receipt.issued")["promised_due"] == "2026-09-24T17:00:00+08:00"
+
+
+def test_a_proposed_refusal_is_not_told_to_the_applicant() -> None:
+    """It is nobody's decision yet."""
+    t = told().submit("refuse")
+    assert t.left == ["answers.website receipt.issued", "tasks.centre task.assigned"]
+
+
+def test_a_reply_is_reviewed_with_what_it_said() -> None:
+    files = [{"name": "现场.jpg", "uri": "oss://a/1.jpg"}]
+    t = told().submit("alone").reply("handle", "reply", result="solved", text="已办", basis="某规定", attachments=files)
+    task = t.data("task.assigned")
+    assert task["kind"] == "review"
+    assert task["reply_under_review"] == {
+        "result": "solved",
+        "text": "已办",
+        "unit": "370102.urban",
+        "unit_name": "区城管局",
+        "contacted": False,
+        "basis": "某规定",
+        "attachments": files,
+    }
+
+
+def test_supervisors_are_told_who_and_what() -> None:
+    t = told(ms("2026-09-18 09:00")).submit("alone").wait_until("2026-09-30 17:00")
+    told_ = [json.decode(m.data, type=dict[str, object]) for m in t.said if m.to == "supervision"]
+    assert [
+        (m["kind"], m.get("leg", ""), m.get("level", 0), m["what"], m["unit"], str(m["at"])[5:16]) for m in told_
+    ] == [
+        ("finish", "1", 0, "warn", "370102.urban", "09-23T10:18"),
+        ("finish", "", 0, "warn", "370102.urban", "09-23T17:00"),
+        ("finish", "1", 0, "overdue", "370102.urban", "09-23T17:00"),
+        ("finish", "1", 1, "urge", "370102.urban", "09-23T17:00"),
+        ("finish", "", 0, "overdue", "370102.urban", "09-24T17:00"),
+        ("finish", "", 1, "urge", "370100.urban", "09-28T17:00"),
+        ("finish", "", 2, "supervise", "370100.watch", "09-30T17:00"),
+    ]
