@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 
 from adapters.clock import Clock
@@ -230,4 +230,19 @@ async def test_a_giant_is_answered_and_the_next_is_taken(process: Process, doors
     (answer,) = await read(process, process.topics.answers("grid"))
     receipt = decode(answer.value, answer.headers).data
     assert (receipt["code"], receipt["reason"]) == ("rejected", "too_large")
+    assert len(await read(process, process.topics.commands, SHARDS)) == 1
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_any_compression_is_read(kafka: str, prefix: str, doors: Doors, codec: str) -> None:
+    """A channel's producer compresses as it likes: its requests become cases all the same."""
+    settings = Settings(prefix=prefix, shards=SHARDS)
+    process = Process(role="intake", settings=settings, clock=Clock(), log=KafkaLog(kafka))
+    await process.log.create_topics(process.topics.specs(doors.channels, doors.endpoints))
+    async with AIOKafkaProducer(bootstrap_servers=kafka, compression_type=codec) as producer:
+        await producer.send_and_wait(process.topics.intake("grid"), request("g-1", text="路灯不亮" * 500))
+    async with serving(process, InForce(doors)):
+        await settled(process, ["intake.grid"])
+
     assert len(await read(process, process.topics.commands, SHARDS)) == 1
