@@ -25,7 +25,7 @@ unit: setup ## 单元测试 / unit tests: no network, no broker
 	$(PYTEST) tests/unit
 
 test: setup ## 全部测试（真实 Kafka）/ all tests, on a real Kafka
-	$(PYTEST) -m "not debian"
+	$(PYTEST)
 
 check: setup ## 格式、类型、依赖方向 / format, lint, types, import contract, generated documents
 	$(BIN)/ruff format --check .
@@ -58,6 +58,7 @@ $(PEERS): bench/requirements-bench.lock
 
 lock: ## 重新生成锁文件（需要 uv）/ make the lock files anew (needs uv)
 	uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 -o requirements.lock
+	uv pip compile pyproject.toml -c requirements.lock --generate-hashes --universal --python-version 3.11 -o deploy/requirements-run.lock
 	uv pip compile requirements-jdk.in --generate-hashes --universal --python-version 3.11 --no-annotate -o requirements-jdk.lock
 	uv pip compile bench/requirements-bench.in --generate-hashes --universal --python-version 3.11 -o bench/requirements-bench.lock
 

@@ -15,7 +15,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ CHUNK = 1 << 16
 #: Seconds without a byte before a try is given up.
 SILENCE = 30
 #: Tries and seconds that one jar may take in all.
-TRIES, PATIENCE = 6, 300
+TRIES, PATIENCE = 5, 300
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 Progress = Callable[[int], None]
@@ -146,8 +146,11 @@ def _fetch_all(folder: Path, mirror: str, jars: tuple[Jar, ...], progress: Progr
         raise DiskFull(where=folder)
     given_up = threading.Event()
     with ThreadPoolExecutor(PARALLEL) as pool:
+        downloads = (_Download(jar, folder, mirror, progress, given_up) for jar in jars)
+        tasks = [pool.submit(download.run, tries) for download in downloads]
         try:
-            list(pool.map(lambda jar: _Download(jar, folder, mirror, progress, given_up).run(tries), jars))
+            for task in as_completed(tasks):
+                task.result()
         except BaseException:
             given_up.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -195,7 +198,7 @@ class _Download:
         retrying = Retrying(
             retry=retry_if_exception(_passing),
             stop=stop_after_attempt(tries) | stop_after_delay(PATIENCE),
-            wait=wait_exponential_jitter(initial=0.3, max=10),
+            wait=wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
             reraise=True,
         )
         try:
@@ -212,14 +215,20 @@ class _Download:
         if have >= self.jar.size:
             return
         request = urllib.request.Request(self.jar.url(self.mirror), headers={"Range": f"bytes={have}-"} if have else {})
-        with urllib.request.urlopen(request, timeout=SILENCE) as answer:
-            self._store(answer, "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb")
+        try:
+            with urllib.request.urlopen(request, timeout=SILENCE) as answer:
+                self._store(answer, "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb")
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise
         if _size(self.part) < self.jar.size:
             raise _Incomplete("the connection ended early")
 
     def _store(self, answer: http.client.HTTPResponse, mode: str) -> None:
         with self.part.open(mode) as part:
-            while (chunk := answer.read(CHUNK)) and not self.given_up.is_set():
+            while chunk := answer.read(CHUNK):
+                if self.given_up.is_set():
+                    raise CancelledError
                 part.write(chunk)
                 self.progress(len(chunk))
 
@@ -232,8 +241,9 @@ class _Download:
 
 
 def _why(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error)
+    if isinstance(error, urllib.error.HTTPError):
+        return str(error)
+    return str(getattr(error, "reason", None) or error)
 
 
 def _size(path: Path) -> int:
