@@ -13,6 +13,7 @@ not theirs (退单), some dispatch further to units of their own (转派).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Literal, Protocol
 from uuid import uuid5
 
@@ -27,6 +28,8 @@ Anchor = Literal["assigned", "before_due", "after_due"]
 
 BEHAVIOURS = (("prompt", 38), ("slow", 18), ("silent", 9), ("returning", 10), ("sub_dispatching", 25))
 """Behaviour of a unit towards one task, in percent. Who has no unit of its own for it does it itself, promptly."""
+IN_ONE_THINGS = (("at_once", 82), ("prompt", 10), ("slow", 5), ("silent", 3))
+"""The same for the legs of a one-thing, which are promised within hours."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,15 @@ class Directory(Protocol):
         """The unit whose business it seems to be, if anybody's."""
 
 
-def reply_id(reply: Reply, round_: int) -> str:
-    """The CloudEvents id: the same answer to the same round of the same task is the same event."""
-    return str(uuid5(NAMESPACE, f"{reply.task_id}|{reply.action}|{round_}"))
+def reply_id(reply: Reply, round_: int, attempt: int = 0) -> str:
+    """The CloudEvents id: the same attempt at the same round of the same task is the same event."""
+    return str(uuid5(NAMESPACE, f"{reply.task_id}|{reply.action}|{round_}|{attempt}"))
 
 
 def behaviour(task: Task, seed: str) -> str:
     """How the unit takes this task. What its state does not allow, or what it has no units for, it does not do."""
-    draw = _draw(seed, task, "behaviour")
-    for name, share in BEHAVIOURS:
-        draw -= share
-        if draw < 0:
-            return name
-    raise AssertionError("the shares of BEHAVIOURS are percent")
+    shares = IN_ONE_THINGS if task.request and task.request.one_thing else BEHAVIOURS
+    return _shared(shares, _draw(seed, task, "behaviour"))[0]
 
 
 def plan(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
@@ -83,6 +82,10 @@ def _prompt(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
     return _sign(task, seed, "1wh"), _planned(
         task, seed, "assigned", f"{hours}wh", ReplyAction.REPLY, **_answer(task, seed)
     )
+
+
+def _at_once(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    return _sign(task, seed, "30m"), _planned(task, seed, "assigned", "2wh", ReplyAction.REPLY, **_answer(task, seed))
 
 
 def _slow(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
@@ -128,6 +131,7 @@ def _sub_dispatching(task: Task, directory: Directory, seed: str) -> tuple[Plann
 
 
 _HANDLERS = {
+    "at_once": _at_once,
     "prompt": _prompt,
     "slow": _slow,
     "silent": _silent,
@@ -194,7 +198,8 @@ def _answer(task: Task, seed: str) -> dict[str, object]:
     anonymous = (
         task.request is not None and task.request.applicant is not None and task.request.applicant.kind == "anonymous"
     )
-    result, texts = _shared(phrases.ANSWERS, _draw(seed, task, "result"))
+    result = _shared(phrases.RESULTS, _draw(seed, task, "result"))[0]
+    texts = phrases.ANSWERS[result]
     text = _pick(texts, seed, task).format(unit=task.unit_name, title=task.title)
     told = not anonymous and _draw(seed, task, "told") < 90
     said: dict[str, object] = {
@@ -205,12 +210,9 @@ def _answer(task: Task, seed: str) -> dict[str, object]:
     return said | ({"contact_method": "电话"} if told else {})
 
 
-def _shared(table: Sequence[tuple[int, str, tuple[str, ...]]], draw: int) -> tuple[str, tuple[str, ...]]:
-    for share, result, texts in table:
-        draw -= share
-        if draw < 0:
-            return result, texts
-    raise AssertionError("the shares are percent")
+def _shared(shares: Sequence[tuple[str, int]], draw: int) -> tuple[str, int]:
+    """The row into which a draw of 0..99 falls; the shares are percent."""
+    return next(row for row, upto in zip(shares, accumulate(share for _, share in shares), strict=True) if draw < upto)
 
 
 def _pick(texts: Sequence[str], seed: str, task: Task) -> str:

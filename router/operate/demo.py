@@ -37,15 +37,13 @@ DAYS = 11.5
 """Days from the first sample until the silent units have spoken: to the evening of Tuesday 2026-09-29."""
 SPEED = 28_000.0
 """Business seconds in one real second: a day in 3.1 s."""
-LEAD = 10.0
-"""Seconds that the processes have to come up before the business clock reaches BEGIN; later ones begin later."""
 PUBLISHING = 8.0
 """Seconds over which the samples are published."""
 UP_WITHIN = 90.0
 REST_WITHIN = 30.0
 TICK = 0.1
 LOOK = 0.25
-LOGS = "logs"
+LOGS, EPOCH = "logs", "epoch"
 RUNS_KEPT = 5
 ROLES = (
     ("intake", "1"),
@@ -80,7 +78,6 @@ class Show:
     said: Callable[[str, Mapping[str, object]], None]
     drawn: Callable[["Show"], None]
     clock: Clock = field(default_factory=Clock)
-    epoch: float = 0.0
     catalogue: Catalogue | None = None
     gathering: Gathering | None = None
     tally: Tally = field(default_factory=Tally)
@@ -109,8 +106,6 @@ async def run(plan: Plan, show: Show) -> Found:
         await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
         await publish(log, topics, catalogue.files, by="demo")
         show.said("catalogue", {"rules": len(catalogue.rules), "units": len(catalogue.units)})
-        show.epoch = time.time() + LEAD
-        show.clock = Clock.from_text(_clock(show, plan))
         show.gathering = Gathering(topics, catalogue.channels, catalogue.endpoints)
         async with _roles(plan, show, log, topics) as children:
             return await _Run(plan, show, log, topics, show.gathering, children).to_the_end()
@@ -149,13 +144,15 @@ async def _delete_topics(log: KafkaLog, prefix: str) -> None:
 async def _roles(plan: Plan, show: Show, log: KafkaLog, topics: Topics) -> AsyncIterator[Children]:
     """All roles, ready; ended in any case."""
     folder = _new_folder(plan.settings)
+    clock = f"{BEGIN},@{folder / EPOCH},{plan.speed}"
+    show.clock = Clock.from_text(clock)
     env = {
         **os.environ,
         "DUOKUA_BOOTSTRAP": log.bootstrap,
         "DUOKUA_PREFIX": topics.prefix,
         "DUOKUA_SHARDS": str(topics.shards),
         "DUOKUA_ENVIRONMENT": "trial",
-        "DUOKUA_CLOCK": _clock(show, plan),
+        "DUOKUA_CLOCK": clock,
         "DUOKUA_STATE_DIR": str(folder),
         "DUOKUA_READMODEL": readmodel_url(plan.settings),
         "DUOKUA_LOG_FORMAT": "json",
@@ -169,17 +166,21 @@ async def _roles(plan: Plan, show: Show, log: KafkaLog, topics: Topics) -> Async
             await children.start(role, instance)
         await children.ready(NEEDED, UP_WITHIN)
         show.said("ready", {})
+        _begin(folder / EPOCH)
         yield children
     finally:
         await children.close()
         if not plan.keep:
             for stores in folder.iterdir():
-                if stores.name != LOGS:
+                if stores.is_dir() and stores.name != LOGS:
                     await asyncio.to_thread(shutil.rmtree, stores, ignore_errors=True)
 
 
-def _clock(show: Show, plan: Plan) -> str:
-    return f"{BEGIN},{show.epoch:.3f},{plan.speed}"
+def _begin(epoch: Path) -> None:
+    """The file that every process's clock waits for: from now on time passes."""
+    unfinished = epoch.with_suffix(".new")
+    unfinished.write_text(f"{time.time():.3f}")
+    unfinished.rename(epoch)
 
 
 def readmodel_url(settings: Settings) -> str:
@@ -246,7 +247,6 @@ class _Run:
 
     async def _publish(self, writer: Any) -> None:
         """The samples at their times; an engine dies in the middle, if it was asked for."""
-        await asyncio.sleep(max(0.0, self._show.epoch - time.time()))
         self._began = self._show.clock.now()
         begin, waiting = time.monotonic(), list(self._plan.samples)
         killed = not self._plan.kill_engine

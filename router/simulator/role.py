@@ -9,7 +9,7 @@ What stands on the reply topics already is not said twice.
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import TopicPartition
@@ -20,9 +20,10 @@ from router.catalogue.publish import follow
 from router.operate.process import Process
 from router.simulator.desk import Desk
 from router.simulator.schedule import schedule
-from schemas.registry import REPLY_SUBMITTED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
-from schemas.task import Task, TaskWithdrawn
+from schemas.registry import REPLY_REFUSED, REPLY_SUBMITTED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
+from schemas.task import ReplyRefused, Task, TaskWithdrawn
 from schemas.times import from_milliseconds, parse, to_text
+from schemas.vocabulary import ReplyAction
 from workflows.calendars import MINUTE
 from workflows.facts import Facts
 
@@ -31,8 +32,24 @@ log = structlog.get_logger()
 POLL_MS = 100
 WITHDRAWN = 1 << 30
 """In place of a round: nothing more is said about the task, whatever comes again."""
+FAR = 1 << 62
+TOO_EARLY = frozenset({"children_open", "stages_open", "not_allowed"})
+"""Refusals of a result that pass: others have to answer first, or a return is not decided yet."""
+AGAIN_AFTER = "3wh"
+ATTEMPTS = 20
 TALKED_BEFORE = 25 * MINUTE
 """How long before a reply the applicant was called."""
+
+
+class Wish(NamedTuple):
+    """Something that somebody wants to say at `at`. `order` keeps wishes of the same instant in their order."""
+
+    at: int
+    order: int
+    endpoint: str
+    round: int
+    attempt: int
+    planned: Planned
 
 
 class Departments:
@@ -41,17 +58,20 @@ class Departments:
     def __init__(self, desk: Desk, facts: Facts, seed: str) -> None:
         self._desk, self._facts, self._seed = desk, facts, seed
         self._rounds: dict[str, int] = {}
-        self._heap: list[tuple[int, int, str, int, Planned]] = []
+        self._replied: dict[str, Wish] = {}
+        self._heap: list[Wish] = []
         self._order = count()
         self.said: set[str] = set()
 
     def take(self, endpoint: str, headers: Mapping[str, str], value: bytes) -> None:
         """A record of a task topic."""
-        kind = headers.get("ce_type", "")
+        kind, at = headers.get("ce_type", ""), parse(headers.get("ce_time", "")) or 0
         if kind == TASK_WITHDRAWN:
             self._rounds[TaskWithdrawn.model_validate_json(value).task_id] = WITHDRAWN
+        elif kind == REPLY_REFUSED:
+            self._try_again(ReplyRefused.model_validate_json(value), at)
         elif kind in (TASK_ASSIGNED, TASK_SENT_BACK):
-            self._plan(endpoint, Task.model_validate_json(value), parse(headers.get("ce_time", "")) or 0)
+            self._plan(endpoint, Task.model_validate_json(value), at)
 
     def _plan(self, endpoint: str, task: Task, at: int) -> None:
         """Plan a round once; an older one, and what was planned for it, lapses."""
@@ -61,21 +81,33 @@ class Departments:
         unit = self._facts.unit(task.unit)
         calendar = self._facts.calendar(unit.place if unit else "")
         for when, planned in schedule(plan(task, self._desk, self._seed), task, at, calendar):
-            heapq.heappush(self._heap, (when, next(self._order), endpoint, task.round, planned))
+            self._wish(Wish(when, next(self._order), endpoint, task.round, 0, planned))
+
+    def _try_again(self, refused: ReplyRefused, at: int) -> None:
+        """A result that came before those of others is handed in again later."""
+        before = self._replied.get(refused.task_id or "")
+        if before and refused.action == ReplyAction.REPLY and refused.code in TOO_EARLY and before.attempt < ATTEMPTS:
+            later = self._facts.calendar("").add(at, AGAIN_AFTER).at
+            self._wish(before._replace(at=later, order=next(self._order), attempt=before.attempt + 1))
+
+    def _wish(self, wish: Wish) -> None:
+        if wish.planned.reply.action == ReplyAction.REPLY:
+            self._replied[wish.planned.reply.task_id] = wish
+        heapq.heappush(self._heap, wish)
 
     @property
     def next_at(self) -> int:
-        """The instant of the earliest planned reply; far away where none is planned."""
-        return self._heap[0][0] if self._heap else 1 << 62
+        """The instant of the earliest wish; far away where there is none."""
+        return self._heap[0].at if self._heap else FAR
 
-    def due(self, now: int) -> Iterable[tuple[str, str, int, Planned]]:
-        """What is to be said by now: endpoint, event id, instant, reply. Each is given once."""
-        while self._heap and self._heap[0][0] <= now:
-            at, _, endpoint, round_, planned = heapq.heappop(self._heap)
-            name = reply_id(planned.reply, round_)
-            if self._rounds[planned.reply.task_id] == round_ and name not in self.said:
+    def due(self, now: int) -> Iterable[tuple[str, Wish]]:
+        """What is to be said by now, with its event id. Each is given once."""
+        while self._heap and self._heap[0].at <= now:
+            wish = heapq.heappop(self._heap)
+            name = reply_id(wish.planned.reply, wish.round, wish.attempt)
+            if self._rounds[wish.planned.reply.task_id] == wish.round and name not in self.said:
                 self.said.add(name)
-                yield endpoint, name, at, planned
+                yield name, wish
 
 
 async def run(process: Process) -> None:
@@ -114,12 +146,13 @@ def _take(departments: Departments, endpoint: str, record: Any) -> None:
 
 
 async def _speak(process: Process, departments: Departments, writer: Any) -> None:
-    for endpoint, name, at, planned in departments.due(process.clock.now()):
-        reply = planned.reply
+    for name, wish in departments.due(process.clock.now()):
+        reply = wish.planned.reply
         if reply.contacted:
-            reply = reply.model_copy(update={"contacted_at": from_milliseconds(at - TALKED_BEFORE)})
+            reply = reply.model_copy(update={"contacted_at": from_milliseconds(wish.at - TALKED_BEFORE)})
         value = reply.model_dump_json(exclude_none=True).encode()
-        writer.add(process.topics.replies(endpoint), 0, reply.case_id.encode(), value, _headers(endpoint, name, at))
+        topic, headers = process.topics.replies(wish.endpoint), _headers(wish.endpoint, name, wish.at)
+        writer.add(topic, 0, reply.case_id.encode(), value, headers)
     await writer.flush()
 
 
