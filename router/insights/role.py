@@ -10,7 +10,9 @@ import asyncio
 import logging
 from typing import Any
 
+import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 
 from router.insights.app import make_app
 from router.insights.surge import Rule
@@ -58,29 +60,42 @@ async def run(process: Process) -> None:
         await app.stop()
 
 
-async def _watch(app: Any, process: Process) -> None:
-    """Start the worker, then see that it moves. Returns never; raises Crashed or Stalled."""
+async def _watch(app: faust.App, process: Process) -> None:
+    """Start the worker, then see that it moves. Returns never; raises Crashed, Stalled or TimeoutError."""
     await app.start()
     process.health.ready()
     moved, seen = process.clock.monotonic(), -1
     while True:
         if app.crashed:
             raise Crashed from app.crash_reason
-        read, waiting = _progress(app)
+        done, waiting = await asyncio.wait_for(progress(app), STALLED)
         now = process.clock.monotonic()
-        if read != seen or not waiting:
-            moved, seen = now, read
+        if done != seen or not waiting:
+            moved, seen = now, done
             process.health.beat()
         if now - moved > STALLED:
             raise Stalled
         await asyncio.sleep(LOOK)
 
 
-def _progress(app: Any) -> tuple[int, int]:
-    """How many offsets were read, and how many wait behind them."""
-    monitor = app.monitor
-    read = {tp: monitor.tp_read_offsets.get(tp, 0) for tp in monitor.tp_end_offsets}
-    return sum(read.values()), sum(end - 1 - read[tp] > 0 for tp, end in monitor.tp_end_offsets.items())
+async def progress(app: faust.App) -> tuple[int, bool]:
+    """
+    A number that grows while anything is read or finished, and whether anything waits.
+
+    The end is asked of the broker, so that a consumer which no longer fetches is seen too. What counts is the
+    consumer's position, not the last record seen: behind it lie the marks of transactions, which
+    are read and never shown, and after an abort whole records. The table's own changelog is read only to restore it.
+    """
+    consumer, monitor = app.consumer, app.monitor
+    inputs = [tp for tp in consumer.assignment() if tp.topic not in app.tables.changelog_topics]
+    try:
+        positions = {tp: await consumer.position(tp) or 0 for tp in inputs}
+        ends = await consumer.highwaters(*inputs)
+    except IllegalStateError:
+        return 0, False  # the partitions move to another worker just now
+    behind = any((ends[tp] or 0) > position for tp, position in positions.items())
+    finished = monitor.events_total - monitor.events_active
+    return finished + sum(positions.values()), behind or monitor.events_active > 0
 
 
 class _Bridge(logging.Handler):

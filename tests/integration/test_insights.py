@@ -104,6 +104,27 @@ async def test_aborted_records_are_not_counted(
     assert [surge["category"] for surge in surges] == announced
 
 
+async def test_a_worker_with_nothing_to_do_does_not_look_stalled(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marks of transactions and aborted records at the end of the log are read and never shown: nothing waits behind them."""
+    apps: list[Any] = []
+
+    def keep(*given: Any) -> Any:
+        apps.append(insights_app.make_app(*given))
+        return apps[0]
+
+    monkeypatch.setattr(role, "make_app", keep)
+    await publish(process, cases("0203", 0, FLOOR))
+    await publish(process, cases("0204", 0, FLOOR), commit=False)
+    async with working(process):
+        await surges_until(process, "0203")
+        async with asyncio.timeout(30):
+            while (await role.progress(apps[0]))[1]:
+                await asyncio.wait({asyncio.create_task(process.stop.wait())}, timeout=0.05)
+        assert (await role.progress(apps[0]))[0] > FLOOR
+
+
 async def test_a_surge_says_what_where_when_and_how_many(process: Process) -> None:
     """One record per surge, with its window in Beijing time and an id that a second telling would share."""
     async with working(process):
