@@ -16,6 +16,7 @@ from prometheus_client import Info
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog
 from router.operate import logs
+from router.operate.packages import check_packages
 from router.operate.process import Process, watched
 from router.operate.settings import Settings
 
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 def run_role(role: str, settings: Settings) -> int:
     """Run one role until SIGTERM or SIGINT. Returns the exit code: 0 ended as asked, 1 it failed."""
+    check_packages()
     logs.setup(role, instance=settings.instance, form=settings.log_format, level=settings.log_level)
     return uvloop.run(_serve(role, settings))
 
