@@ -263,7 +263,7 @@ class Calendar(Struct, frozen=True, eq=False):
         """The end of the day that `at` belongs to; an exact midnight belongs to the day it ends."""
         day = day_of(at - 1)
         if limit.working and (hours := self._hours(day)):
-            return day * DAY - OFFSET + hours[-1][1]
+            return max(at, day * DAY - OFFSET + hours[-1][1])
         return (day + 1) * DAY - OFFSET - SECOND
 
     def _days_on(self, at: int, count: int) -> int:
@@ -342,7 +342,7 @@ class Calendar(Struct, frozen=True, eq=False):
 
     def _around(self, *instants: int) -> "Calendar":
         """The same calendar with tables that reach farther, around these instants."""
-        reach = 4 * len(self.hours)
+        reach = len(self.hours)
         days = [day_of(at) for at in instants]
         return _tabled(self.id, self.first, self.horizon, self.rules, min(days) - reach, max(days) + reach)
 

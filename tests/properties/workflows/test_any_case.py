@@ -1,0 +1,262 @@
+"""
+Whatever is said to a case, in whatever order and at whatever time, these hold after each command:
+
+versions are 1..n; folding the records from the beginning gives the very bytes of the live case; the same inputs
+give the same bytes; a refused command changes nothing; a mark fires once and never early; the citizen's clock runs until
+the case is closed; who must act has a task, and when the case is over nobody has; only open tasks take replies;
+what leaves is numbered without gaps and fits the published models.
+"""
+
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import Raw, json
+from msgspec.structs import replace
+
+from schemas.ids import command_id
+from schemas.registry import MODELS
+from schemas.validation import read
+from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, Told, told
+from workflows import commands as cmd
+from workflows import events as ev
+from workflows import outgoing
+from workflows.calendars import DAY, HOUR
+from workflows.case import Case, decode, encode
+from workflows.evolve import fold
+from workflows.handle import step
+from workflows.states import ENDED, OPEN_LEG, TASK_ACTIONS
+
+ACTIONS = sorted({action for actions in TASK_ACTIONS.values() for action in actions})
+UNIT = st.sampled_from([*UNITS, "370102.none"])
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "result": st.sampled_from(["solved", "answered", "transferred"]),
+        "text": st.just("已办"),
+        "reason": st.just("不属本局职责"),
+        "proposed_unit": UNIT,
+        "units": st.lists(UNIT | st.sampled_from(["370102001.town", "370102002.town"]), max_size=2),
+        "targets": st.lists(
+            st.fixed_dictionaries({"unit": UNIT, "part": st.sampled_from(["lead", "assist", "copy"])}), max_size=3
+        ),
+        "contacted": st.booleans(),
+        "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
+    },
+)
+FULL = {"result": "solved", "text": "已办", "reason": "不属本局职责"}
+
+
+class AnyCase(RuleBasedStateMachine):
+    """One case of the small world."""
+
+    told: Told
+
+    @initialize(
+        category=st.sampled_from([*ROUTES, "street", "alone", "birth"]),
+        urgency=st.sampled_from(["normal", "normal", "normal", "emergency"]),
+        kind=st.sampled_from(["help", "complaint", "report"]),
+        late=st.sampled_from([0, 0, 3 * DAY, 30 * DAY]),
+        complained=st.none() | UNIT,
+        disclosure=st.sampled_from(["open", "anonymous"]),
+    )
+    def begin(self, category: str, urgency: str, kind: str, late: int, complained: str | None, disclosure: str) -> None:
+        self.told = told(NOW)
+        self.marks: Counter[tuple[str, str, int]] = Counter()
+        self.seq: Counter[str] = Counter()
+        self.ids: set[str] = set()
+        self.check(self._submission(category, urgency, kind, late, complained, disclosure))
+
+    def _submission(
+        self, category: str, urgency: str, kind: str, late: int, complained: str | None, disclosure: str
+    ) -> cmd.Submit:
+        subjects = [{"kind": "unit", "unit": complained}] if complained else []
+        body = {
+            "title": "路灯不亮", "appeal_kind": kind, "appeal_category": category, "urgency": urgency,
+            "place": {"region": "370102"}, "subject_of_complaint": subjects,
+            "applicant": {"kind": "person", "name": "张三", "disclosure": disclosure},
+        }  # fmt: skip
+        self.request = json.encode(body)
+        return cmd.Submit(
+            **self.told.base(), channel="website", ref="w-1", request=Raw(self.request), digest="d1",
+            received_at=NOW - late, query_code="012345", serial="0200042",
+        )  # fmt: skip
+
+    # -- what may come ----------------------------------------------------------------------------
+
+    @rule(hours=st.integers(1, 200))
+    def time_passes(self, hours: int) -> None:
+        self.told.now += hours * HOUR
+
+    @rule()
+    def a_deadline_pass(self) -> None:
+        case = self.told.held
+        self.check(cmd.ReachDeadline(id=command_id(case.id, f"due {case.version}"), case=case.id, at=self.told.now))
+
+    @precondition(lambda self: self.told.held.tasks)
+    @rule(data=st.data(), body=BODIES, whole=st.booleans(), at_home=st.sampled_from([True, True, True, False]))
+    def a_reply_to_an_open_task(self, data: st.DataObject, body: dict[str, object], whole: bool, at_home: bool) -> None:
+        """Mostly from the endpoint that has it, with an action that its kind takes."""
+        task = data.draw(st.sampled_from(list(self.told.held.tasks.values())))
+        action = data.draw(st.sampled_from(TASK_ACTIONS[task.kind] if at_home else ACTIONS))
+        said = json.encode((FULL | body) if whole else body)
+        endpoint = task.endpoint if at_home else "elsewhere"
+        self.check(cmd.Reply(**self.told.base(), endpoint=endpoint, task=task.id, action=action, body=Raw(said)))
+
+    @precondition(lambda self: self.told.held.legs)
+    @rule(data=st.data(), action=st.sampled_from(ACTIONS))
+    def a_reply_to_any_task_of_a_leg(self, data: st.DataObject, action: cmd.ReplyAction) -> None:
+        leg = data.draw(st.sampled_from(list(self.told.held.legs.values())))
+        self.check(
+            cmd.Reply(
+                **self.told.base(), endpoint=leg.endpoint, task=leg.task, action=action, body=Raw(json.encode(FULL))
+            )
+        )
+
+    @rule(digest=st.sampled_from(["d1", "d2"]))
+    def the_request_again(self, digest: str) -> None:
+        self.check(
+            cmd.Submit(
+                **self.told.base(),
+                channel="website",
+                ref="w-1",
+                request=Raw(self.request),
+                digest=digest,
+                received_at=NOW,
+            )
+        )
+
+    @rule(kind=st.sampled_from([cmd.Supplement, cmd.Supplement, cmd.Withdraw, cmd.Evaluate]))
+    def the_applicant_says_more(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Evaluate]) -> None:
+        base = {**self.told.base(), "channel": "website", "ref": "w-1", "body": Raw(b'{"text":"x"}')}
+        self.check(cmd.Evaluate(**base, grade=4) if kind is cmd.Evaluate else kind(**base))
+
+    # -- what must hold of each command -----------------------------------------------------------
+
+    def check(self, command: cmd.AnyCommand) -> None:
+        before = self.told.case
+        now = self.told.now
+        made = step(before, command, self.told.facts, now, self.request)
+        again = step(before and decode(encode(before)), command, self.told.facts, now, self.request)
+        assert self._bytes(made.record, made.case, made.messages) == self._bytes(
+            again.record, again.case, again.messages
+        )
+        self.told.case = made.case
+        if made.record is None:
+            assert made.case == before
+            assert not made.messages
+            return
+        self.told.records.append(made.record)
+        self._is_refused_or_allowed(before, command, made.record)
+        self._marks(made.record)
+        self._messages(made.messages, made.record)
+        self._same_command_again(command)
+
+    @staticmethod
+    def _bytes(record: ev.EventRecord | None, case: Case | None, messages: tuple[outgoing.Message, ...]) -> bytes:
+        out = outgoing.OutboxRecord(case="", version=0, at=0, messages=messages)
+        return b"".join(((record and ev.encode(record)) or b"", (case and encode(case)) or b"", outgoing.encode(out)))
+
+    def _is_refused_or_allowed(self, before: Case | None, command: cmd.AnyCommand, record: ev.EventRecord) -> None:
+        refused = [e for e in record.events if isinstance(e, ev.CommandRefused)]
+        if refused:
+            assert len(record.events) == 1
+            assert before is not None
+            case = self.told.held
+            assert replace(case, version=before.version, seen=before.seen, sent=before.sent) == before
+        elif isinstance(command, cmd.Reply):
+            assert before is not None
+            assert before.tasks[command.task].endpoint == command.endpoint
+
+    def _marks(self, record: ev.EventRecord) -> None:
+        """Each mark of a clock is taken from what its start announced; none is taken twice or early."""
+        running = {(c.kind, c.of) for c in self.told.held.clocks.values()}
+        for event in record.events:
+            if isinstance(event, ev.ClockStarted):
+                assert list(event.marks) == sorted(event.marks, key=lambda mark: mark.at)
+                self.marks.update((event.kind, event.of, mark.at) for mark in event.marks)
+            elif isinstance(event, ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated):
+                assert (event.kind, event.of) in running
+                at = min(at for (kind, of, at), n in self.marks.items() if n and (kind, of) == (event.kind, event.of))
+                assert at <= record.at
+                self.marks[event.kind, event.of, at] -= 1
+            elif isinstance(event, ev.LegSigned) and event.deemed:
+                assert ev.ClockStopped in map(type, record.events)
+
+    def _messages(self, messages: tuple[outgoing.Message, ...], record: ev.EventRecord) -> None:
+        assert record.sent == tuple(m.to for m in messages)
+        for message in messages:
+            self.seq[message.to] += 1
+            assert message.seq == self.seq[message.to]
+            assert message.id not in self.ids
+            self.ids.add(message.id)
+            if message.type in MODELS:
+                read(MODELS[message.type], json.decode(message.data), "")
+
+    def _same_command_again(self, command: cmd.AnyCommand) -> None:
+        made = step(self.told.case, command, self.told.facts, self.told.now, self.request)
+        assert (made.record, made.case, made.messages) == (None, self.told.case, ())
+
+    # -- what must hold of the case ---------------------------------------------------------------
+
+    @invariant()
+    def versions_are_contiguous_and_a_replay_gives_the_same_bytes(self) -> None:
+        records = self.told.records
+        assert [record.version for record in records] == list(range(1, len(records) + 1))
+        case = None
+        for record in records:
+            case = fold(case, ev.decode(ev.encode(record)))
+        assert case is not None
+        assert encode(case) == encode(self.told.held)
+        assert case.version == len(records)
+
+    @invariant()
+    def who_must_act_has_a_task_and_in_the_end_nobody_has(self) -> None:
+        case = self.told.held
+        for leg in case.legs.values():
+            assert (leg.task in case.tasks) == leg.open
+            assert leg.open <= (leg.state in OPEN_LEG)
+        if case.state in ENDED:
+            assert not case.tasks
+            assert not any(leg.open for leg in case.legs.values())
+        else:
+            assert case.tasks, "an open case waits for somebody"
+
+    @invariant()
+    def the_citizens_clock_runs_until_the_end(self) -> None:
+        case = self.told.held
+        if case.rule and case.state not in ENDED:
+            assert case.clocks["finish/"].running
+        assert bool(case.clocks) <= (case.state not in ENDED)
+
+    @invariant()
+    def nothing_due_is_forgotten(self) -> None:
+        """After a deadline pass the next due lies ahead; before one it is what the clocks say."""
+        case = self.told.held
+        ahead = [mark.at for c in case.clocks.values() if c.running for mark in c.marks]
+        assert case.next_due == min([*ahead, *([case.archive_at] if case.archive_at else [])], default=0)
+
+    @invariant()
+    def at_most_one_leads_and_none_that_must_stand_aside(self) -> None:
+        case = self.told.held
+        leads = [leg for leg in case.legs.values() if leg.part == "lead" and leg.state not in ("returned", "withdrawn")]
+        assert len(leads) <= 1
+        for leg in case.legs.values():
+            unit = UNITS[leg.unit]
+            assert set(case.excluded).isdisjoint((unit.id, *unit.ancestors)) or leg.unit == case.centre
+
+    @invariant()
+    def inner_dues_leave_the_outer_unit_its_reserve(self) -> None:
+        clocks = self.told.held.clocks
+        for leg in self.told.held.legs.values():
+            outer = clocks.get(f"finish/{leg.parent}") if leg.parent else None
+            if outer is not None:
+                calendar = self.told.facts.calendar("")
+                assert clocks[f"finish/{leg.id}"].due <= calendar.subtract(outer.due, "1wd")
+
+
+AnyCase.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestAnyCase = AnyCase.TestCase
