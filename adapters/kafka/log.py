@@ -20,6 +20,8 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.producer.sender import EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from adapters.kafka.forgiving import forgive_header_names
+
 Header = tuple[str, bytes]
 BATCH_BYTES = 900 << 10
 MAX_RECORD_BYTES = 12 << 20
@@ -191,6 +193,7 @@ class KafkaLog:
     def __init__(self, bootstrap: str) -> None:
         if "_crecords" not in DefaultRecordBatchBuilder.__module__:
             raise RuntimeError("aiokafka runs without its C extension (100 x slower): install a wheel")
+        forgive_header_names()
         self.bootstrap = bootstrap
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.record.util import calc_crc32c
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 
 from adapters.clock import Clock
@@ -246,3 +247,36 @@ async def test_any_compression_is_read(kafka: str, prefix: str, doors: Doors, co
         await settled(process, ["intake.grid"])
 
     assert len(await read(process, process.topics.commands, SHARDS)) == 1
+
+
+@pytest.mark.kafka
+async def test_a_header_name_that_is_not_utf8_stops_nobody(kafka: str, prefix: str, doors: Doors) -> None:
+    """Such a record comes through the broker; it and the next request become cases."""
+    settings = Settings(prefix=prefix, shards=SHARDS)
+    process = Process(role="intake", settings=settings, clock=Clock(), log=KafkaLog(kafka))
+    await process.log.create_topics(process.topics.specs(doors.channels, doors.endpoints))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        odd = producer.create_batch()
+        odd.append(key=None, value=request("g-1"), timestamp=None, headers=[("broken", b"x")])
+        odd._builder = Broken(odd._builder)
+        await (await producer.send_batch(odd, process.topics.intake("grid"), partition=0))
+    await publish(process, {"intake.grid": [request("g-2")]})
+    async with serving(process, InForce(doors)):
+        await settled(process, ["intake.grid"])
+
+    assert len(await read(process, process.topics.commands, SHARDS)) == 2
+
+
+class Broken:
+    """A record builder that spoils a header name and mends the checksum."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._builder, name)
+
+    def build(self) -> bytearray:
+        raw = bytearray(bytes(self._builder.build()).replace(b"broken", b"\xff\xfe\xfd\xfc\xfb\xfa"))
+        raw[17:21] = calc_crc32c(raw[21:]).to_bytes(4)
+        return raw
