@@ -46,7 +46,9 @@ def diff(as_json: bool = AS_JSON) -> None:
     settings = Settings()
     present, specs = _present(settings), declared(settings)
     missing = [s.name for s in specs if s.name not in present]
-    differ = {s.name: [s.partitions, present[s.name]] for s in specs if s.name in present and present[s.name] != s.partitions}
+    differ = {
+        s.name: [s.partitions, present[s.name]] for s in specs if s.name in present and present[s.name] != s.partitions
+    }
     if as_json:
         typer.echo(json.dumps({"missing": missing, "partitions_differ": differ}))
     else:

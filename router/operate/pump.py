@@ -11,7 +11,9 @@ from router.operate.process import Process
 Batch = dict[TopicPartition, list[Any]]
 
 
-async def pump(process: Process, reader: Any, handle: Callable[[Batch], Awaitable[None]], *, max_records: int = 2000) -> None:
+async def pump(
+    process: Process, reader: Any, handle: Callable[[Batch], Awaitable[None]], *, max_records: int = 2000
+) -> None:
     """
     Until the process is asked to stop: `handle` a batch, then commit it.
 
@@ -30,5 +32,3 @@ async def pump(process: Process, reader: Any, handle: Callable[[Batch], Awaitabl
         except (CommitFailedError, RebalanceInProgressError, IllegalStateError):
             # the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
             continue
-
-
