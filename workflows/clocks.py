@@ -42,9 +42,11 @@ def start_case_clocks(d: Decision) -> None:
 
 
 def start_leg_clocks(d: Decision, leg: str) -> None:
-    """The clocks of a unit, from its dispatch."""
+    """The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must."""
+    whole = bool(d.case.plan) and d.case.legs[leg].part == "lead"
     for template in _templates(d, "leg"):
-        _start(d, template, leg, d.now)
+        if not (whole and template.kind == "finish"):
+            _start(d, template, leg, d.now)
 
 
 def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:

@@ -336,6 +336,13 @@ def test_the_stages_of_a_one_thing_follow_each_other() -> None:
     assert t.held.legs["3"].state == "withdrawn"
 
 
+def test_who_answers_for_a_one_thing_is_bound_by_the_whole() -> None:
+    """The lead has no time limit of a single leg: it waits for the stages."""
+    t = told().submit("birth")
+    assert "finish/1" not in t.held.clocks
+    assert {"finish/", "sign/1", "finish/2"} <= set(t.held.clocks)
+
+
 def test_a_returned_stage_leg_blocks_until_somebody_else_replied() -> None:
     t = (
         told()
