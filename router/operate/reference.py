@@ -6,7 +6,7 @@ A test fails when a page is stale. What a page says beyond the lists stands here
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -95,16 +95,9 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _declared() -> Iterator[tuple[str, MetricWrapperBase]]:
-    return (
-        (name, metric)
-        for name, metric in sorted(vars(metrics).items(), key=_order)
-        if isinstance(metric, tuple(SUFFIX))
-    )
-
-
-def _order(item: tuple[str, object]) -> str:
-    return str(getattr(item[1], "_name", ""))
+def _declared() -> list[tuple[str, MetricWrapperBase]]:
+    found = [(name, metric) for name, metric in vars(metrics).items() if isinstance(metric, MetricWrapperBase)]
+    return sorted(found, key=lambda named: named[1]._name)
 
 
 def _metric_row(constant: str, metric: MetricWrapperBase) -> str:
