@@ -1,7 +1,7 @@
 """
 CloudEvents 1.0 over Kafka: structured and binary mode in, binary mode (and structured text) out.
 
-A codec of our own on the hot path, checked in the tests against the `cloudevents` library (docs/adr).
+A codec of our own on the hot path, checked in the tests against the `cloudevents` library (docs/adr/0011).
 JSON is read by jiter: it refuses duplicate keys, lone surrogates, NaN and nesting beyond 200, and
 no parser that recurses in Python stands on the way.
 """
