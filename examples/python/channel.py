@@ -46,7 +46,7 @@ async def listen(consumer: AIOKafkaConsumer, waiting: set[str], last: str) -> No
         kind, answer = dict(record.headers)["ce_type"].decode(), json.loads(record.value)
         if answer["ref"] not in mine:
             continue
-        print(kind.split(".")[-2], json.dumps(answer, ensure_ascii=False), flush=True)
+        print(kind.removeprefix("cn.duokua.").removesuffix(".v1"), json.dumps(answer, ensure_ascii=False), flush=True)
         if kind == last or answer.get("code") not in (None, "accepted"):
             waiting.discard(answer["ref"])
         if not waiting:

@@ -1,17 +1,15 @@
 """
 A department's system in one file: reads its tasks, signs and answers them, and does nothing twice.
 
-    python examples/python/department.py ENDPOINT [--tasks N]
+    python examples/python/department.py ENDPOINT [--tasks N] [--store FILE]
 
-Needs nothing of Duokua, only aiokafka. DUOKUA_BOOTSTRAP and DUOKUA_PREFIX say where; `ENDPOINT.db` in the current
-folder (--store) remembers what was done. Tasks come at least once: after a crash the same one may come again, so
+Needs nothing of Duokua, only aiokafka. DUOKUA_BOOTSTRAP and DUOKUA_PREFIX say where. Messages come at least once:
+after a crash the same one may come again, and a supplement brings the task again with a higher version. So the store
+remembers the last round of each task that was answered, and the order is: the broker has our reply, the store has the
+round, the offset is committed. A crash in between sends the same reply again, under the same id; Duokua lets it take
+effect once and refuses the second.
 
-1. what `seen` holds is passed over;
-2. a reply is acknowledged by the broker, then noted in `seen`, and only then the offset is committed;
-3. the id of a reply follows from the task, its round and the action.
-
-A crash between 1 and 2 sends a reply again. That is harmless: Duokua lets each one take effect once and refuses the
-second. `answers` is the part to replace by your own system.
+`answers` is the part to replace by your own system.
 """
 
 import argparse
@@ -21,13 +19,13 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 BOOTSTRAP = os.environ.get("DUOKUA_BOOTSTRAP", "127.0.0.1:9092")
 PREFIX = os.environ.get("DUOKUA_PREFIX", "duokua.")
+TASKS = ("cn.duokua.task.assigned.v1", "cn.duokua.task.sent_back.v1")
 BEIJING = timezone(timedelta(hours=8))
 
 
@@ -62,26 +60,37 @@ def envelope(endpoint: str, task: dict[str, Any], action: str) -> list[tuple[str
     ]
 
 
-async def handle(endpoint: str, kind: str, body: dict[str, Any], producer: AIOKafkaProducer) -> bool:
-    """Do what one message asks for; True when it was a task."""
-    if kind not in ("cn.duokua.task.assigned.v1", "cn.duokua.task.sent_back.v1"):
-        print(f"{kind.split('.')[-2]}：{json.dumps(body, ensure_ascii=False)}", flush=True)
-        return False
-    due = next((clock["due"] for clock in body["due"] if clock["kind"] == "finish"), "")
-    print(f"收到任务 {body['number']} {body['kind']} {body['unit_name']}「{body['title']}」 {due}", flush=True)
-    for answer in answers(body):
-        reply = {"case_id": body["case_id"], "task_id": body["task_id"], **answer}
-        value, headers = json.dumps(reply, ensure_ascii=False).encode(), envelope(endpoint, body, answer["action"])
+async def answer(endpoint: str, task: dict[str, Any], producer: AIOKafkaProducer) -> None:
+    """Sends what we say about a task; returns when the broker has it."""
+    due = next((clock["due"] for clock in task.get("due", ()) if clock["kind"] == "finish"), "")
+    print(f"收到任务 {task['number']} {task['kind']} {task['unit_name']}「{task['title']}」 {due}", flush=True)
+    for said in answers(task):
+        reply = {"case_id": task["case_id"], "task_id": task["task_id"], **said}
+        value, headers = json.dumps(reply, ensure_ascii=False).encode(), envelope(endpoint, task, said["action"])
         await producer.send_and_wait(
-            f"{PREFIX}replies.{endpoint}", value, key=body["case_id"].encode(), headers=headers
+            f"{PREFIX}replies.{endpoint}", value, key=task["case_id"].encode(), headers=headers
         )
-        print(f"已回复 {body['number']} {answer['action']}", flush=True)
-    return True
+        print(f"已回复 {task['number']} {said['action']}", flush=True)
 
 
-async def run(endpoint: str, tasks: int, store: sqlite3.Connection) -> None:
+class Store:
+    """The last round of each task that was answered."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("CREATE TABLE IF NOT EXISTS done (task_id TEXT PRIMARY KEY, round INTEGER)")
+
+    def has(self, task: dict[str, Any]) -> bool:
+        found = self._connection.execute("SELECT round FROM done WHERE task_id = ?", (task["task_id"],)).fetchone()
+        return found is not None and task.get("round", 0) <= found[0]
+
+    def note(self, task: dict[str, Any]) -> None:
+        row = (task["task_id"], task.get("round", 0))
+        self._connection.execute("INSERT OR REPLACE INTO done VALUES (?, ?)", row)
+
+
+async def run(endpoint: str, tasks: int, store: Store) -> None:
     """Until `tasks` tasks were handled; for ever with 0."""
-    store.execute("CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY)")
     consumer = AIOKafkaConsumer(
         f"{PREFIX}tasks.{endpoint}",
         bootstrap_servers=BOOTSTRAP,
@@ -92,11 +101,13 @@ async def run(endpoint: str, tasks: int, store: sqlite3.Connection) -> None:
     handled = 0
     async with consumer, AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", enable_idempotence=True) as producer:
         async for record in consumer:
-            headers = {name: value.decode() for name, value in record.headers}
-            if store.execute("SELECT 1 FROM seen WHERE id = ?", (headers["ce_id"],)).fetchone() is None:
-                handled += await handle(endpoint, headers["ce_type"], json.loads(record.value), producer)
-                with store:
-                    store.execute("INSERT INTO seen VALUES (?)", (headers["ce_id"],))
+            kind, body = dict(record.headers)["ce_type"].decode(), json.loads(record.value)
+            if kind not in TASKS:
+                print(kind, json.dumps(body, ensure_ascii=False), flush=True)
+            elif not store.has(body):
+                await answer(endpoint, body, producer)
+                store.note(body)
+                handled += 1
             await consumer.commit()
             if tasks and handled >= tasks:
                 return
@@ -106,7 +117,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("endpoint")
     parser.add_argument("--tasks", type=int, default=0, help="end after so many tasks")
-    parser.add_argument("--store", type=Path)
+    parser.add_argument("--store", help="by default ENDPOINT.db in the current folder")
     given = parser.parse_args()
-    with sqlite3.connect(given.store or f"{given.endpoint}.db") as connection:
-        asyncio.run(run(given.endpoint, given.tasks, connection))
+    asyncio.run(run(given.endpoint, given.tasks, Store(given.store or f"{given.endpoint}.db")))
