@@ -10,7 +10,6 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
-from workflows.events import Mark
 from workflows.facts import Reason, Stage
 from workflows.states import OPEN_LEG
 
@@ -21,7 +20,7 @@ SUPPLEMENTS = 64 * 1024
 """Bytes of supplements from which on a case takes no more of them: its state is rewritten with each change."""
 
 
-class Leg(Struct, frozen=True, array_like=True):
+class Leg(Struct, frozen=True, array_like=True, gc=False):
     """One unit's part. `id` is its number in the case (`1`, `2`), a second-level unit's below its parent's (`1.1`)."""
 
     id: str
@@ -51,7 +50,17 @@ class Leg(Struct, frozen=True, array_like=True):
         return self.state in OPEN_LEG and not (self.part == "copy" and self.state == "signed")
 
 
-class Clock(Struct, frozen=True, array_like=True):
+class Pending(Struct, frozen=True, array_like=True, gc=False):
+    """A mark (workflows.events.Mark) that has not fired."""
+
+    at: int
+    what: str
+    level: int
+    who: str
+    step: str
+
+
+class Clock(Struct, frozen=True, array_like=True, gc=False):
     """A time limit that runs, or has run; `marks` are those that have not fired, in the order of their times."""
 
     kind: str
@@ -61,11 +70,11 @@ class Clock(Struct, frozen=True, array_like=True):
     anchor: int
     due: int
     provisional: bool
-    marks: tuple[Mark, ...]
+    marks: tuple[Pending, ...]
     running: bool = True
 
 
-class Task(Struct, frozen=True, array_like=True):
+class Task(Struct, frozen=True, array_like=True, gc=False):
     """Something a person was asked to do and has not done: only it takes a reply, and only through `endpoint`."""
 
     id: str
@@ -76,7 +85,7 @@ class Task(Struct, frozen=True, array_like=True):
     reason: str = ""
 
 
-class Refusal(Struct, frozen=True, array_like=True):
+class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """What a rule proposed, or an officer confirmed, about not taking the case."""
 
     ground: str
@@ -84,7 +93,7 @@ class Refusal(Struct, frozen=True, array_like=True):
     where_to_turn: str
 
 
-class Case(Struct, frozen=True, array_like=True):
+class Case(Struct, frozen=True, array_like=True, gc=False):
     """One appeal or application. `version` counts its event records; times are business milliseconds."""
 
     id: str

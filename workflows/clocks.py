@@ -6,13 +6,13 @@ start needs a calendar. A mark fires once, in the order of time, at the first de
 its instant; a clock that started late (a backfilled request) fires what is past at the next pass.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from workflows import events as ev
 from workflows.calendars import DAY, OFFSET, Calendar, budget, day_of
-from workflows.case import Clock, clock_key
+from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
 from workflows.facts import Target, Unit
 from workflows.policies import ClockTemplate
@@ -53,7 +53,7 @@ def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
     """The same for a second-level unit: it must be done `reserve` before the first-level unit must."""
     outer = finish_of(d, parent)
     latest = d.calendar.subtract(outer.due, d.policy.reserve) if outer else None
-    templates = list(_templates(d, "leg"))
+    templates = _templates(d, "leg")
     if not any(template.kind == "finish" for template in templates):
         templates += [template for template in _templates(d, "case") if template.kind == "finish"]
     for template in templates:
@@ -73,8 +73,8 @@ def finish_of(d: Decision, leg: str) -> Clock | None:
     return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
 
 
-def _templates(d: Decision, of: str) -> Iterator[ClockTemplate]:
-    return (template for template in d.policy.clocks if template.of == of)
+def _templates(d: Decision, of: str) -> list[ClockTemplate]:
+    return [template for template in d.policy.clocks if template.of == of]
 
 
 def _start(d: Decision, template: ClockTemplate, of: str, start: int, latest: int | None = None) -> None:
@@ -180,22 +180,22 @@ def _earliest(d: Decision) -> Clock | None:
     return min(due, key=lambda clock: clock.marks[0].at, default=None)
 
 
-def _warn(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+def _warn(d: Decision, clock: Clock, mark: Pending) -> None:
     unit, endpoint = _holder(d, clock)
     d.emit(ev.ClockWarned(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
 
 
-def _overdue(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+def _overdue(d: Decision, clock: Clock, mark: Pending) -> None:
     unit, endpoint = _holder(d, clock)
     d.emit(ev.ClockOverdue(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
 
 
-def _deem_signed(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+def _deem_signed(d: Decision, clock: Clock, mark: Pending) -> None:
     d.emit(ev.LegSigned(leg=clock.of, deemed=True))
     _stop(d, clock)
 
 
-def _escalate(d: Decision, clock: Clock, mark: ev.Mark) -> None:
+def _escalate(d: Decision, clock: Clock, mark: Pending) -> None:
     unit, endpoint = _told(d, clock, mark.who)
     d.emit(
         ev.CaseEscalated(
@@ -204,7 +204,7 @@ def _escalate(d: Decision, clock: Clock, mark: ev.Mark) -> None:
     )  # fmt: skip
 
 
-_FIRE: Mapping[str, Callable[[Decision, Clock, ev.Mark], None]] = {
+_FIRE: Mapping[str, Callable[[Decision, Clock, Pending], None]] = {
     "warn": _warn,
     "due": _overdue,
     "deem_signed": _deem_signed,

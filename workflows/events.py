@@ -13,8 +13,10 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from workflows.facts import Reason, Stage
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=lambda name: name + ".v1"):
-    """Base of all events; the tag on the wire is `<Name>.v1`."""
+class Event(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type", tag=lambda name: name + ".v1"
+):
+    """Base of all events; the tag on the wire is `<Name>.v1`. (No event can be part of a cycle: nothing for the collector.)"""
 
 
 # -- the case ---------------------------------------------------------------------------------
@@ -246,7 +248,7 @@ class LegWithdrawn(Event, frozen=True):
 # -- the clocks -------------------------------------------------------------------------------
 
 
-class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """
     Something a clock brings about at `at`.
 
@@ -346,7 +348,7 @@ AnyEvent = (
 )  # fmt: skip
 
 
-class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One record of `case.events`: all that one command brought about. `version` counts 1, 2, 3 … per case."""
 
     case: str

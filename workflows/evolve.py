@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Clock, Leg, Refusal, Task, clock_key, remembering, stub, unborn
+from workflows.case import Case, Clock, Leg, Pending, Refusal, Task, clock_key, remembering, stub, unborn
 from workflows.states import APPEAL, LEAD_MOVES, LEG
 
 
@@ -194,7 +194,8 @@ def _leg_withdrawn(case: Case, e: ev.LegWithdrawn, at: int) -> Case:
 
 
 def _clock_started(case: Case, e: ev.ClockStarted, at: int) -> Case:
-    clock = Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, e.marks)
+    marks = tuple([Pending(m.at, m.what, m.level, m.who, m.step) for m in e.marks])
+    clock = Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, marks)
     return replace(case, clocks={**case.clocks, clock_key(e.kind, e.of): clock})
 
 

@@ -26,25 +26,29 @@ encode = msgspec.json.Encoder().encode
 instant = lru_cache(maxsize=8192)(to_text)
 
 
-class Said(Struct, kw_only=True):
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of the bodies."""
+
+
+class Said(Body, frozen=True, kw_only=True):
     zh: str
     en: str
 
 
-class DueBody(Struct, kw_only=True, omit_defaults=True):
+class DueBody(Body, frozen=True, kw_only=True):
     kind: str
     due: str
     provisional: bool = False
 
 
-class RuleBody(Struct, kw_only=True):
+class RuleBody(Body, frozen=True, kw_only=True):
     id: str
     number: int
     catalogue: int
     why: tuple[Reason, ...]
 
 
-class ReplyUnderReviewBody(Struct, kw_only=True, omit_defaults=True):
+class ReplyUnderReviewBody(Body, frozen=True, kw_only=True):
     result: str
     text: str
     unit: str
@@ -54,7 +58,7 @@ class ReplyUnderReviewBody(Struct, kw_only=True, omit_defaults=True):
     attachments: Raw | None = None
 
 
-class TaskBody(Struct, kw_only=True, omit_defaults=True):
+class TaskBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
     task_id: str
@@ -76,7 +80,7 @@ class TaskBody(Struct, kw_only=True, omit_defaults=True):
     version: int
 
 
-class TaskWithdrawnBody(Struct, kw_only=True, omit_defaults=True):
+class TaskWithdrawnBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
     task_id: str
@@ -85,7 +89,7 @@ class TaskWithdrawnBody(Struct, kw_only=True, omit_defaults=True):
     version: int
 
 
-class ReplyRefusedBody(Struct, kw_only=True, omit_defaults=True):
+class ReplyRefusedBody(Body, frozen=True, kw_only=True):
     case_id: str
     task_id: str
     action: str
@@ -95,7 +99,7 @@ class ReplyRefusedBody(Struct, kw_only=True, omit_defaults=True):
     source: str | None = None
 
 
-class ReceiptBody(Struct, kw_only=True, omit_defaults=True):
+class ReceiptBody(Body, frozen=True, kw_only=True):
     ref: str
     code: str
     reason: str | None = None
@@ -106,7 +110,7 @@ class ReceiptBody(Struct, kw_only=True, omit_defaults=True):
     promised_due: str | None = None
 
 
-class StatusBody(Struct, kw_only=True, omit_defaults=True):
+class StatusBody(Body, frozen=True, kw_only=True):
     ref: str
     case_id: str
     number: str
@@ -116,7 +120,7 @@ class StatusBody(Struct, kw_only=True, omit_defaults=True):
     promised_due: str | None = None
 
 
-class OutcomeBody(Struct, kw_only=True, omit_defaults=True):
+class OutcomeBody(Body, frozen=True, kw_only=True):
     ref: str
     case_id: str
     number: str
@@ -127,7 +131,7 @@ class OutcomeBody(Struct, kw_only=True, omit_defaults=True):
     legal_basis: str | None = None
 
 
-class SupervisionBody(Struct, kw_only=True, omit_defaults=True):
+class SupervisionBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
     kind: str
@@ -141,7 +145,7 @@ class SupervisionBody(Struct, kw_only=True, omit_defaults=True):
     version: int
 
 
-class DeadLetterBody(Struct, kw_only=True):
+class DeadLetterBody(Body, frozen=True, kw_only=True):
     stage: str
     code: str
     source: str

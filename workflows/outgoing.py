@@ -20,7 +20,7 @@ from workflows.case import Case, Leg, Task
 from workflows.decision import Decision
 
 
-class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message for one destination.
 
     to: `tasks.<endpoint>` | `answers.<channel>` | `supervision` | `dead-letters.engine` | `case:<case id>`.
@@ -37,7 +37,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: Raw
 
 
-class OutboxRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OutboxRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One record of `case.outbox` per command."""
 
     case: str
@@ -85,27 +85,23 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
 
 
 class Post:
-    """The messages of one record while they are being written."""
+    """The messages of one record while they are being written. `d` and `case` (after the command) are of a case that exists."""
+
+    d: Decision
+    case: Case
 
     def __init__(
         self, d: Decision | None, command: cmd.AnyCommand, request: bytes | None, version: int, sent: Mapping[str, int]
     ) -> None:
-        self._d = d
+        if d is not None:
+            self.d = d
+            self.case = d.case
         self.command = command
         self._request = request
         self.version = version
         self.messages: list[Message] = []
+        self._numbered = d is not None
         self._sent = dict(sent)
-
-    @property
-    def d(self) -> Decision:
-        assert self._d is not None
-        return self._d
-
-    @property
-    def case(self) -> Case:
-        """After the command."""
-        return self.d.case
 
     @cached_property
     def asked(self) -> body.Asked:
@@ -115,7 +111,7 @@ class Post:
     def add(self, to: str, key: str, kind: str, data: Struct) -> None:
         """One more message; of a case that exists it gets the next number of its destination."""
         seq = 0
-        if self._d is not None:
+        if self._numbered:
             seq = self._sent[to] = self._sent.get(to, 0) + 1
         number = len(self.messages)
         self.messages.append(

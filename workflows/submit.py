@@ -5,11 +5,13 @@ The order is the law's: what the call agent has answered is over; an emergency i
 rule; a rule may dispatch, start a one-thing, hand over to a dispatcher, or *propose* a refusal.
 """
 
+from functools import lru_cache
+
 import msgspec
 from stdnum.iso7064 import mod_11_10
 
 from workflows import events as ev
-from workflows.calendars import date_of
+from workflows.calendars import DAY, date_of, day_of
 from workflows.clocks import start_case_clocks, start_task_clock
 from workflows.commands import Submit
 from workflows.decision import Decision
@@ -36,8 +38,13 @@ def submit(d: Decision, command: Submit) -> None:
 
 def case_number(place: str, at: int, serial: str) -> str:
     """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
-    digits = f"{place[:6]:0<6}", date_of(at).strftime("%y%m%d"), f"{serial:0>7}"
-    return "-".join((*digits, mod_11_10.calc_check_digit("".join(digits))))
+    where, when, which = f"{place[:6]:0<6}", _short_date(day_of(at)), f"{serial:0>7}"
+    return f"{where}-{when}-{which}-{mod_11_10.calc_check_digit(where + when + which)}"
+
+
+@lru_cache(maxsize=64)
+def _short_date(day: int) -> str:
+    return date_of(day * DAY).strftime("%y%m%d")
 
 
 def _register(d: Decision, command: Submit, view: RequestView) -> None:
