@@ -5,12 +5,12 @@
 
 BIN    := .venv/bin
 LOCKS  := requirements.lock requirements-jdk.lock adapters/kafka/embedded/jars.lock pyproject.toml deploy/setup.sh
-KEY    := $(shell { cat $(LOCKS); echo "$$DUOKUA_JAVA"; pwd; } | cksum | tr ' ' '-')
-STAMP  := .venv/.set-up-$(KEY)
+KEY    := $(shell { cat $(LOCKS); pwd; } | cksum | tr ' ' '-')
+STAMP  := .venv/.set-up-$(KEY)-$(shell echo "$$DUOKUA_JAVA" | cksum | tr ' ' '-')
 PEERS  := .venv-bench/.set-up-$(shell cksum < bench/requirements-bench.lock | tr ' ' '-')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup unit test check format demo run bench verify lock clean
+.PHONY: help setup unit test check format docs demo run bench verify lock clean
 
 help: ## these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ setup: $(STAMP) ## 安装一切 / environment, Java where there is none, Kafka's
 
 $(STAMP):
 	@sh deploy/setup.sh
-	@rm -f .venv/.set-up-* && touch $@
+	@find .venv -maxdepth 1 -name '.set-up-*' ! -name '.set-up-$(KEY)-*' -delete && touch $@
 
 unit: setup ## 单元测试 / unit tests: no network, no broker
 	$(PYTEST) tests/unit
@@ -32,10 +32,19 @@ check: setup ## 格式、类型、依赖方向 / format, lint, types, import con
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m workflows.drawing | diff -q docs/states.md -  # stale? make docs
+	$(BIN)/python -m router.operate.reference topics | diff -q docs/topics.md -
+	$(BIN)/python -m router.operate.reference metrics | diff -q docs/metrics.md -
+	$(BIN)/duokua catalog check
 
 format: setup ## 整理格式 / format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## 重新生成文档 / draw the generated pages anew
+	$(BIN)/python -m workflows.drawing > docs/states.md
+	$(BIN)/python -m router.operate.reference topics > docs/topics.md
+	$(BIN)/python -m router.operate.reference metrics > docs/metrics.md
 
 demo: setup ## 演示 / a day on a real Kafka, and its ledger
 	$(BIN)/duokua demo

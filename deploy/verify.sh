@@ -1,0 +1,31 @@
+#!/bin/sh
+# `make verify`: what takes long or needs the network, by hand. Ends at the first failure.
+set -eu
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+step() { printf '\n=== %s\n' "$*"; }
+
+step "pip reads every lock file"
+for lock in requirements.lock requirements-jdk.lock deploy/requirements-run.lock bench/requirements-bench.lock; do
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
+        --require-hashes --only-binary :all: -r "$lock"
+    echo "$lock"
+done
+
+step "what the image installs, without a container: runs and finds its catalogue"
+.venv/bin/python -m venv "$scratch/image"
+"$scratch/image/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    -r deploy/requirements-run.lock
+.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+    --wheel-dir "$scratch" .
+"$scratch/image/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index "$scratch"/duokua-*.whl
+(cd / && DUOKUA_CATALOG="$OLDPWD/catalog" "$scratch/image/bin/duokua" catalog check)
+
+step "a set-up from nothing, with the bundled Java and an empty cache, and the demo on it"
+git clone --quiet . "$scratch/clone"
+(cd "$scratch/clone" && XDG_CACHE_HOME="$scratch/cache" DUOKUA_JAVA=bundled make demo)
+
+step "figures"
+.venv/bin/python -m bench
