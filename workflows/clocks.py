@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from workflows import events as ev
-from workflows.calendars import DAY, OFFSET, Calendar, budget, day_of
+from workflows.calendars import OFFSET, Calendar, budget, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
 from workflows.facts import Target, Unit
 from workflows.policies import ClockTemplate
+from workflows.workdays import DAY
 
 TASK_CLOCK: Mapping[str, str] = {
     "review": "review",

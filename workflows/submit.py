@@ -11,12 +11,13 @@ import msgspec
 from stdnum.iso7064 import mod_11_10
 
 from workflows import events as ev
-from workflows.calendars import DAY, date_of, day_of
+from workflows.calendars import date_of, day_of
 from workflows.clocks import start_case_clocks, start_task_clock
 from workflows.commands import Submit
 from workflows.decision import Decision
 from workflows.facts import RequestView, Route, Unit
 from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
+from workflows.workdays import DAY
 
 _view = msgspec.json.Decoder(RequestView).decode
 

@@ -16,7 +16,8 @@ import msgspec
 from router.catalogue.expand import circles
 from router.catalogue.findings import At, Findings
 from router.catalogue.tables import RETAINED, Files, Table, Tables
-from workflows.calendars import Calendar, Layer
+from workflows.calendars import Calendar
+from workflows.workdays import Layer
 
 Layers = tuple[Layer, ...]
 _encode = msgspec.json.Encoder(order="deterministic").encode

@@ -27,8 +27,9 @@ from router.catalogue.rows import (
 )
 from router.rules.index import Index
 from router.rules.model import Rule
-from workflows.calendars import Calendar, Layer
+from workflows.calendars import Calendar
 from workflows.policies import Policy
+from workflows.workdays import Layer
 
 NOWHERE = At("", 0)
 

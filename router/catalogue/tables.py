@@ -10,8 +10,8 @@ from router.catalogue import reading, rows
 from router.catalogue.findings import At, Findings
 from router.catalogue.reading import Spot
 from router.rules.model import Rule
-from workflows.calendars import Layer
 from workflows.policies import Policy
+from workflows.workdays import Layer
 
 Row = TypeVar("Row", bound=Struct)
 Files = Mapping[str, bytes]

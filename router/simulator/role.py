@@ -24,8 +24,8 @@ from schemas.registry import REPLY_REFUSED, REPLY_SUBMITTED, TASK_ASSIGNED, TASK
 from schemas.task import ReplyRefused, Task, TaskWithdrawn
 from schemas.times import from_milliseconds, parse, to_text
 from schemas.vocabulary import ReplyAction
-from workflows.calendars import MINUTE
 from workflows.facts import Facts
+from workflows.workdays import MINUTE
 
 log = structlog.get_logger()
 

@@ -6,7 +6,8 @@ from adapters.departments.simulated import Planned
 from schemas.task import Task
 from schemas.times import milliseconds
 from schemas.vocabulary import ClockKind
-from workflows.calendars import MINUTE, Calendar
+from workflows.calendars import Calendar
+from workflows.workdays import MINUTE
 
 UNTOLD = "4wd"
 """The due that people assume where a task names none."""

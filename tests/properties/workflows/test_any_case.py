@@ -22,11 +22,11 @@ from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import outgoing
-from workflows.calendars import DAY, HOUR
 from workflows.case import Case, decode, encode
 from workflows.evolve import fold
 from workflows.handle import step
 from workflows.states import ENDED, OPEN_LEG, TASK_ACTIONS
+from workflows.workdays import DAY, HOUR
 
 ACTIONS = sorted({action for actions in TASK_ACTIONS.values() for action in actions})
 UNIT = st.sampled_from([*UNITS, "370102.none"])

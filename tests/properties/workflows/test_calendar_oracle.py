@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.workflows.calendar_2026 import CHINA
-from workflows.calendars import DAY, HOUR, MINUTE, OFFSET, Calendar, Hours, Rest, Year, day_of
+from workflows.calendars import OFFSET, Calendar, day_of
+from workflows.workdays import DAY, HOUR, MINUTE, Hours, Rest, Year
 
 FIRST = date(2026, 1, 1)
 MIDNIGHT = day_of(0) * DAY + (FIRST - date(1970, 1, 1)).days * DAY - OFFSET

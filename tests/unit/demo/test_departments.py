@@ -17,7 +17,8 @@ from schemas.request import OneThing, ServiceRequest
 from schemas.task import Due, Task
 from schemas.times import from_milliseconds, parse
 from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
-from workflows.calendars import Calendar, Hours
+from workflows.calendars import Calendar
+from workflows.workdays import Hours
 
 CALENDAR = Calendar.build("office", hours=[Hours(open=("09:00-12:00", "13:00-17:00"))], horizon=date(2026, 12, 31))
 ASSIGNED = parse("2026-09-21T10:00:00+08:00") or 0

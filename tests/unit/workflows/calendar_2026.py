@@ -2,7 +2,8 @@
 
 from datetime import date, datetime
 
-from workflows.calendars import Calendar, Hours, Rest, Year
+from workflows.calendars import Calendar
+from workflows.workdays import Hours, Rest, Year
 
 OFF = (
     ("01-01", "01-03"), ("02-15", "02-23"), ("04-04", "04-06"), ("05-01", "05-05"),

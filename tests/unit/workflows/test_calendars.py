@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from tests.unit.workflows.calendar_2026 import CHINA, OFFICE, YEAR, ms, show
-from workflows.calendars import Budget, Calendar, Hours, Layer, Rest, Year, budget, date_of, day_of
+from workflows.calendars import Budget, Calendar, budget, date_of, day_of
+from workflows.workdays import Hours, Layer, Rest, Year
 
 GOLDEN = [
     ("2026-02-13", 1, "2026-02-14"),
