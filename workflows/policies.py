@@ -35,7 +35,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     One clock of a policy.
 
     kind and of: `case` clocks (finish, contact) run from the receipt of the request until the case is closed;
-    `leg` clocks from dispatch: sign until signed, contact and finish until the unit replied;
+    `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
+    it signs) or replied, finish until it replied;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
     return_decision, triage, confirm (a proposed refusal, the receipt of an emergency).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.

@@ -98,8 +98,9 @@ def _may_sign(d: Decision, leg: Leg, said: ReplyView) -> str:
 
 
 def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
+    """签收. Who has called the applicant by then may say so: the first contact is made."""
     d.emit(ev.LegSigned(leg=leg.id))
-    stop_clocks(d, leg.id, "sign")
+    stop_clocks(d, leg.id, "sign", *(("contact",) if said.contacted else ()))
 
 
 def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:

@@ -132,6 +132,7 @@ ROUTES = {
         where_to_turn="人民法院",
     ),
     "ruled": Route(rule="r-ruled", number=40, outcome="dispatch", policy="ruled", targets=(Target(function="urban"),)),
+    "call": Route(rule="r-call", number=45, outcome="dispatch", policy="called", targets=(Target(function="urban"),)),
     "birth": Route(
         rule="r-birth",
         number=50,
@@ -142,7 +143,12 @@ ROUTES = {
     ),
     "unclear": Route(rule="r-last", number=999, outcome="triage", policy="city"),
 }
-POLICIES = {"city": POLICY, "ruled": replace(POLICY, id="ruled", returns=False)}
+CALLED = ClockTemplate(kind="contact", of="leg", budget="2wh")
+POLICIES = {
+    "city": POLICY,
+    "ruled": replace(POLICY, id="ruled", returns=False),
+    "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
+}
 
 
 class SmallWorld(Struct):

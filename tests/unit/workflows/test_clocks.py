@@ -110,3 +110,13 @@ def test_the_citizens_clock_runs_through_a_return() -> None:
     stopped = {(e.kind, e.of) for r in t.records for e in r.events if isinstance(e, ev.ClockStopped)}
     assert ("finish", "") not in stopped
     assert show(t.held.clocks["finish/2"].due) == "2026-09-28 17:00:00"
+
+
+def test_the_first_contact_is_made_when_the_unit_says_so() -> None:
+    """With its signature, or with its reply; a signature alone is no call."""
+    called = told().submit("call").reply("handle", "sign", contacted=True)
+    assert {c.kind for c in called.held.clocks.values() if not c.running} == {"sign", "contact"}
+    t = told().submit("call").reply("handle", "sign")
+    assert t.held.clocks["contact/1"].running
+    t.reply("handle", "reply", result="solved", text="x")
+    assert not t.held.clocks["contact/1"].running
