@@ -196,7 +196,7 @@ def _await(holds: Callable[[], bool], patience: float, child: Running, begin: in
     deadline = time.monotonic() + patience
     while not holds():
         if not held(Path(child.data)) or time.monotonic() > deadline:
-            raise _diagnose(child, begin, patience)
+            raise diagnose(child, begin, patience)
         time.sleep(0.05)
 
 
@@ -208,7 +208,8 @@ SIGNS: tuple[tuple[str, Callable[[Running], KafkaFault]], ...] = (
 )
 
 
-def _diagnose(child: Running, begin: int, patience: float) -> KafkaFault:
+def diagnose(child: Running, begin: int, patience: float) -> KafkaFault:
+    """Why it did not come up, by what it wrote to its log since byte `begin`."""
     text = child.written(begin)
     tail = "\n".join(text.splitlines()[-TAIL:])
     return next(
