@@ -30,8 +30,10 @@ from adapters.kafka.embedded import EmbeddedKafka, KafkaFault
 from adapters.kafka.embedded.jars import KAFKA_VERSION
 from adapters.kafka.log import KafkaLog
 from bench import report
+from bench.latency import Latency, latencies
 from bench.processes import CHECKOUT, Died
-from bench.turns import Bench, Latency, Stuck, Throughput, Wrong, chain_throughput, faust_throughput, latencies
+from bench.stage import Bench, Stuck
+from bench.throughput import Throughput, Wrong, chain_throughput, faust_throughput
 from router.catalogue.load import load
 
 RATES = (50, 1000)
@@ -94,6 +96,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "figures": report.summary(rounds, waits),
         "cpu_us": report.cpu(rounds),
         "bytes": {name: rounds[0][name].size for name in ("duokua", "bare")},
+        "hops_ms": report.hops(waits),
         "rounds": msgspec.to_builtins(rounds),
         "latencies": msgspec.to_builtins(waits),
     }

@@ -54,7 +54,7 @@ class Ground:
 
     async def commands(self) -> int:
         """Commands that intake has written, and those of the publication."""
-        return sum((await self._ends.end_offsets(self._of(self.topics.commands))).values())
+        return sum((await self._ends.end_offsets(self.of(self.topics.commands))).values())
 
     async def settled(self) -> bool:
         """
@@ -62,7 +62,7 @@ class Ground:
 
         The last offset of an outbox partition is the marker of the transaction that wrote there: it is never delivered.
         """
-        commands, outbox = self._of(self.topics.commands), self._of(self.topics.outbox)
+        commands, outbox = self.of(self.topics.commands), self.of(self.topics.outbox)
         ends = await self._ends.end_offsets([*commands, *outbox])
         done = await self._committed("engine") | await self._committed("delivery")
         return all(done.get(tp, 0) >= ends[tp] for tp in commands) and all(
@@ -73,8 +73,9 @@ class Ground:
         found = await self._admin.list_consumer_group_offsets(self.topics.group(role))
         return {tp: at.offset for tp, at in found.items()}
 
-    def _of(self, topic: str) -> list[TopicPartition]:
-        return [tp for tp in self.partitions if tp.topic == topic]
+    def of(self, name: str) -> list[TopicPartition]:
+        """The partitions of a topic, or of all whose names begin so."""
+        return [tp for tp in self.partitions if tp.topic.startswith(name)]
 
     async def read_all(self, take: Callable[[str, Any], None]) -> "Counter[str]":
         """Hand every record of every topic to `take` with its family; returns bytes (key, value, headers) by family."""

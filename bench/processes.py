@@ -50,8 +50,13 @@ class Processes:
         """Raises Died when one ended by itself."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                log = (self._folder / f"{name}.log").read_text("utf-8", "replace").splitlines()[-15:]
-                raise Died("\n".join([f"{name} ended with {process.returncode}", *log]))
+                raise Died(f"{name} ended with {process.returncode}\n{self.said(name)}")
+
+    def said(self, *names: str) -> str:
+        """The last lines of the logs."""
+        logs = {name: self._folder / f"{name}.log" for name in names or self._running}
+        tails = {name: log.read_text("utf-8", "replace").splitlines()[-15:] for name, log in logs.items()}
+        return "\n".join(f"  {name}: {line}" for name, lines in tails.items() for line in lines)
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds of each so far."""

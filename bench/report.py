@@ -4,11 +4,13 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.latency import Latency
 from bench.processes import CHECKOUT
-from bench.turns import Latency, Throughput
+from bench.throughput import Throughput
 
 #: figure → (what it must reach first, what then); design figures for 2 cores with broker and generator on them.
 TARGETS = {
@@ -77,6 +79,15 @@ def cpu(rounds: list[dict[str, Throughput]]) -> dict[str, dict[str, int]]:
     }
 
 
+def hops(latencies: list[list[Latency]]) -> dict[str, dict[str, float]]:
+    """Pace → stretch of the way → median milliseconds."""
+    by_rate = {f"{found[0].rate}/s": found for found in zip(*latencies, strict=True)}
+    return {
+        rate: {hop: round(statistics.median(one.hops[hop] for one in found), 1) for hop in found[0].hops}
+        for rate, found in by_rate.items()
+    }
+
+
 def markdown(result: dict[str, Any]) -> str:
     """The tables, for people."""
     where = result["machine"]
@@ -94,20 +105,22 @@ def markdown(result: dict[str, Any]) -> str:
             for name, (m, low, high) in result["figures"].items()
         ),
         "",
-        *_table("CPU, µs a request", result["cpu_us"], "sum"),
+        *_table("CPU, µs a request", result["cpu_us"]),
         "",
-        *_table("bytes written a request", result["bytes"], "sum"),
+        *_table("bytes written a request", result["bytes"]),
+        "",
+        *_table("ms from the station before, median", result["hops_ms"]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _table(title: str, rows: dict[str, dict[str, int]], total: str) -> list[str]:
+def _table(title: str, rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     columns = list(dict.fromkeys(c for row in rows.values() for c in row))
     return [
-        f"| {title} | {' | '.join(columns)} | {total} |",
+        f"| {title} | {' | '.join(columns)} | sum |",
         f"|---|{'---|' * (len(columns) + 1)}",
         *(
-            f"| {name} | {' | '.join(str(row.get(c, '')) for c in columns)} | {sum(row.values())} |"
+            f"| {name} | {' | '.join(str(row.get(c, '')) for c in columns)} | {round(sum(row.values()), 1)} |"
             for name, row in rows.items()
         ),
     ]
