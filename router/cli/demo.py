@@ -33,6 +33,7 @@ from router.operate.demo_view import View
 from router.operate.settings import CHECKOUT, Settings
 
 SAMPLES = CHECKOUT / "examples" / "requests"
+WRONG_SHOWN = 30
 LINE_EVERY = 5.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -159,7 +160,7 @@ class Screen:
         console = console if console.is_terminal else Console(highlight=False, width=case.WIDE)
         if self._view:
             console.print(self._view.closing(found.ledger))
-        for wrong in (*found.ledger.lost, *found.ledger.double):
+        for wrong in (*found.ledger.lost, *found.ledger.double)[:WRONG_SHOWN]:
             console.print(f"! {wrong}", markup=False)
         console.print(TEXTS["balanced" if found.ledger.balanced else "unbalanced"][self.english])
         if telling := found.tally.most_telling():

@@ -43,7 +43,7 @@ UP_WITHIN = 90.0
 REST_WITHIN = 30.0
 TICK = 0.1
 LOOK = 0.25
-LOGS, EPOCH = "logs", "epoch"
+LOGS, EPOCH, KAFKA = "logs", "epoch", "kafka"
 RUNS_KEPT = 5
 ROLES = (
     ("intake", "1"),
@@ -125,7 +125,7 @@ async def _broker(plan: Plan, show: Show) -> AsyncIterator[tuple[KafkaLog, Topic
             if not plan.keep:
                 await _delete_topics(log, prefix)
         return
-    kafka = EmbeddedKafka(_new_folder(settings) / "kafka" if plan.keep else None)
+    kafka = EmbeddedKafka(_new_folder(settings) / KAFKA if plan.keep else None)
     await asyncio.to_thread(kafka.start)
     show.said("broker", {"bootstrap": kafka.bootstrap, "pid": kafka.pid})
     try:
@@ -189,12 +189,13 @@ def readmodel_url(settings: Settings) -> str:
 
 
 def _new_folder(settings: Settings) -> Path:
-    """A folder for this run's stores and logs; the oldest runs' folders go."""
+    """A folder for this run's stores and logs; the oldest runs' folders go, but for those with data that were to be kept."""
     runs = settings.state_dir / "demo"
     folder = runs / f"{int(time.time() * 1000):x}"
     (folder / LOGS).mkdir(parents=True)
     for old in sorted(runs.iterdir())[:-RUNS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        if not (old / KAFKA).exists():
+            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
@@ -217,12 +218,15 @@ class _Run:
     async def to_the_end(self) -> Found:
         partitions = self._gathering.partitions(await self._log.topics())
         async with self._log.reader(partitions=partitions) as reader, self._log.writer() as writer:
-            async with asyncio.TaskGroup() as together:
-                together.create_task(self._watch(reader))
-                await self._publish(writer)
-                await self._until_done()
-                await self._come_to_rest()
-                self._resting = True
+            try:
+                async with asyncio.TaskGroup() as together:
+                    together.create_task(self._watch(reader))
+                    await self._publish(writer)
+                    await self._until_done()
+                    await self._come_to_rest()
+                    self._resting = True
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
             ledger = await self._balanced(reader)
         await self._until_projected()
         restarts = sum(child.starts - 1 for child in self._children.members)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,18 @@ def env(kafka: str, tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "DUOKUA_BOOTSTRAP": kafka, "DUOKUA_STATE_DIR": str(tmp_path)}
 
 
-def start(env: dict[str, str], *options: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def start(env: dict[str, str], *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """A demo; if the test fails on the way, it is asked to end, and so ends all of its own."""
+    demo = subprocess.Popen(
         [sys.executable, "-m", "router.cli.main", "demo", "--json", "--lang", "en", *options],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    with demo:
+        try:
+            yield demo
+        finally:
+            demo.terminate()
 
 
 def ended(demo: "subprocess.Popen[str]") -> dict[str, int]:
@@ -66,7 +74,8 @@ def ended(demo: "subprocess.Popen[str]") -> dict[str, int]:
 def test_the_demo_balances_shows_everything_and_can_be_read_afterwards(env: dict[str, str]) -> None:
     """With an embedded broker of its own, as `make demo` runs it."""
     del env["DUOKUA_BOOTSTRAP"]
-    ledger = ended(start(env, *QUICK))
+    with start(env, *QUICK) as demo:
+        ledger = ended(demo)
     assert ledger["submitted"] >= 300 and ledger["channels_with_outcome"] == 15
     assert all(ledger[name] >= 1 for name in SHOWN), ledger
     listed = read(env, "list")["cases"]
@@ -83,23 +92,30 @@ def read(env: dict[str, str], *words: str) -> Any:
 
 
 def test_it_balances_when_an_engine_is_killed_in_the_middle(env: dict[str, str]) -> None:
-    demo = start(env, *QUICK)
+    with start(env, *QUICK) as demo:
+        pids = read_until(demo, "published [1-9]")
+        os.kill(pids["engine"], signal.SIGKILL)
+        ledger = ended(demo)
+    assert ledger["restarts"] >= 1 and ledger["submitted"] >= 300
+
+
+def read_until(demo: "subprocess.Popen[str]", sign: str) -> dict[str, int]:
+    """Read what the demo says until a line shows `sign`; the pids of its roles."""
     assert demo.stderr is not None
     pids: dict[str, int] = {}
     for line in iter(demo.stderr.readline, ""):
         pids |= {name: int(pid) for name, pid in STARTED.findall(line)}
-        if "published" in line and "published 0/" not in line:
+        if re.search(sign, line):
             break
-    os.kill(pids["engine"], signal.SIGKILL)
-    ledger = ended(demo)
-    assert ledger["restarts"] >= 1 and ledger["submitted"] >= 300
+    return pids
 
 
 def test_each_line_of_a_file_is_accounted_for(env: dict[str, str], tmp_path: Path) -> None:
     """Good lines, a duplicate, an id used again, a withdrawal, and lines that no channel of ours can have written."""
     lines = tmp_path / "lines.jsonl"
     lines.write_text("\n".join(inputs()) + "\n\n", encoding="utf-8")
-    ledger = ended(start(env, *QUICK, "--input", str(lines)))
+    with start(env, "--speed", "100000", "--input", str(lines)) as demo:
+        ledger = ended(demo)
     assert ledger["submitted"] == 8 and ledger["followups"] == 1 and ledger["published"] == 9
     assert ledger["duplicates"] == 1 and ledger["dead_letters"] == 4
     assert ledger["open"] + ledger["finished"] == 3
@@ -123,15 +139,11 @@ def inputs() -> Iterator[str]:
 
 
 def test_ctrl_c_ends_every_process(env: dict[str, str]) -> None:
-    demo = start(env)
-    assert demo.stderr is not None
-    children: list[psutil.Process] = []
-    for line in iter(demo.stderr.readline, ""):
-        children += [psutil.Process(int(pid)) for _, pid in STARTED.findall(line)]
-        if "publishing begins" in line:
-            break
-    demo.send_signal(signal.SIGINT)
-    assert demo.wait(timeout=60) == 130
+    with start(env) as demo:
+        children = [psutil.Process(pid) for pid in read_until(demo, "publishing begins").values()]
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=60)
+        assert demo.returncode == 130, err
     deadline = time.monotonic() + 10
     while any(child.is_running() for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -140,12 +152,12 @@ def test_ctrl_c_ends_every_process(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("options", [("--speed", "quick"), ("--input", "nowhere.jsonl"), ("--speed", "0"), ("--what",)])
 def test_wrong_arguments_are_usage_errors(env: dict[str, str], options: tuple[str, ...]) -> None:
-    demo = start(env, *options)
-    out, _ = demo.communicate(timeout=60)
+    with start(env, *options) as demo:
+        out, _ = demo.communicate(timeout=60)
     assert demo.returncode == 2 and not out
 
 
 def test_a_cluster_that_is_not_there_is_told_at_once(env: dict[str, str]) -> None:
-    demo = start({**env, "DUOKUA_BOOTSTRAP": "127.0.0.1:1"})
-    _, err = demo.communicate(timeout=60)
+    with start({**env, "DUOKUA_BOOTSTRAP": "127.0.0.1:1"}) as demo:
+        _, err = demo.communicate(timeout=60)
     assert demo.returncode == 3 and "127.0.0.1:1" in err
