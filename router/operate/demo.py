@@ -102,17 +102,18 @@ async def run(plan: Plan, show: Show) -> Found:
     """Run the demo to its end. Raises KafkaFault, RoleFailed, CatalogueFaulty; ends its children and broker always."""
     catalogue = show.catalogue = load(plan.settings.catalog)
     show.total = len(plan.samples)
-    async with _broker(plan, show) as (log, topics):
+    folder = _new_folder(plan.settings)
+    async with _broker(plan, show, folder) as (log, topics):
         await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
         await publish(log, topics, catalogue.files, by="demo")
         show.said("catalogue", {"rules": len(catalogue.rules), "units": len(catalogue.units)})
         show.gathering = Gathering(topics, catalogue.channels, catalogue.endpoints)
-        async with _roles(plan, show, log, topics) as children:
+        async with _roles(plan, show, log, topics, folder) as children:
             return await _Run(plan, show, log, topics, show.gathering, children).to_the_end()
 
 
 @asynccontextmanager
-async def _broker(plan: Plan, show: Show) -> AsyncIterator[tuple[KafkaLog, Topics]]:
+async def _broker(plan: Plan, show: Show, folder: Path) -> AsyncIterator[tuple[KafkaLog, Topics]]:
     """The cluster that was named, under a prefix of our own that goes again; else an embedded broker."""
     settings = plan.settings
     if plan.bootstrap:
@@ -125,7 +126,7 @@ async def _broker(plan: Plan, show: Show) -> AsyncIterator[tuple[KafkaLog, Topic
             if not plan.keep:
                 await _delete_topics(log, prefix)
         return
-    kafka = EmbeddedKafka(_new_folder(settings) / KAFKA if plan.keep else None)
+    kafka = EmbeddedKafka(folder / KAFKA if plan.keep else None)
     await asyncio.to_thread(kafka.start)
     show.said("broker", {"bootstrap": kafka.bootstrap, "pid": kafka.pid})
     try:
@@ -141,9 +142,8 @@ async def _delete_topics(log: KafkaLog, prefix: str) -> None:
 
 
 @asynccontextmanager
-async def _roles(plan: Plan, show: Show, log: KafkaLog, topics: Topics) -> AsyncIterator[Children]:
+async def _roles(plan: Plan, show: Show, log: KafkaLog, topics: Topics, folder: Path) -> AsyncIterator[Children]:
     """All roles, ready; ended in any case."""
-    folder = _new_folder(plan.settings)
     clock = f"{BEGIN},@{folder / EPOCH},{plan.speed}"
     show.clock = Clock.from_text(clock)
     env = {
