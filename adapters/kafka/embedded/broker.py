@@ -25,7 +25,7 @@ from adapters.kafka.embedded.java import find_java
 from adapters.kafka.embedded.node import Node
 
 #: Seconds until a broker that was started must answer, and its controller have seen its predecessor off.
-READY_WITHIN, FENCED_WITHIN = 60.0, 15.0
+READY_WITHIN, FENCED_WITHIN = 90.0, 45.0
 PORT_TRIES = 3
 KEPT_LOGS = 10
 #: Lines of the log that an error shows.
@@ -83,13 +83,13 @@ class EmbeddedKafka:
         """Starts the broker and returns when it answers."""
         java = find_java(self._env)
         jars = fetch(jar_folder(self._env), mirror_of(self._env))
-        self._data = self._data or self._folder()
+        self._data = data = self._data or self._folder()
         try:
             self._launch(java, jars)
         except BaseException as error:
             self._throw_away(self._given is None)
             if isinstance(error, OSError) and error.errno in DiskFull.ERRNOS:
-                raise DiskFull(where=self._data) from error
+                raise DiskFull(where=data) from error
             raise
         return self
 

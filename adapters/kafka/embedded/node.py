@@ -91,10 +91,14 @@ class Node:
 PLACE = re.compile(r"\bfenced=(true|false|1|-1)\b")
 
 
+#: What it writes when it has read all its metadata and takes charge; the server may say earlier that it has started.
+IN_CHARGE = "Becoming the active controller"
+
+
 def is_fenced(log: str) -> bool:
-    """Whether a controller that wrote this log is up and holds no place for a broker."""
+    """Whether a controller that wrote this log is in charge and holds no place for a broker."""
     places = PLACE.findall(log)
-    return "Kafka Server started" in log and (not places or places[-1] in ("true", "1"))
+    return IN_CHARGE in log and (not places or places[-1] in ("true", "1"))
 
 
 def prepare(node: Node, java: Path, jars: Sequence[Path]) -> None:

@@ -43,18 +43,22 @@ def test_what_an_earlier_run_wrote_does_not_count(tmp_path: Path) -> None:
 
 
 STARTED = "KafkaRaftServer [KafkaRaftServer nodeId=1] Kafka Server started\n"
+IN_CHARGE = (
+    "QuorumController [QuorumController id=1] Becoming the active controller at epoch 2, next write offset 34.\n"
+)
 
 
 @pytest.mark.parametrize(
     ("log", "fenced"),
     [
         ("", False),
-        (STARTED, True),
-        (f"RegisterBrokerRecord(brokerId=1, fenced=true, inControlledShutdown=false)\n{STARTED}", True),
-        (f"RegisterBrokerRecord(fenced=true)\nBrokerRegistrationChangeRecord(brokerId=1, fenced=-1)\n{STARTED}", False),
-        (f"BrokerRegistrationChangeRecord(fenced=-1)\n{STARTED}BrokerRegistrationChangeRecord(fenced=1)\n", True),
-        ("BrokerRegistrationChangeRecord(fenced=1)\n", False),
-        (f"BrokerRegistrationChangeRecord(fenced=1)\nBrokerRegistrationChangeRecord(fenced=0)\n{STARTED}", True),
+        (STARTED, False),
+        (IN_CHARGE, True),
+        (f"RegisterBrokerRecord(brokerId=1, fenced=true, inControlledShutdown=false)\n{IN_CHARGE}", True),
+        (f"RegisterBrokerRecord(fenced=true)\nBrokerRegistrationChangeRecord(fenced=-1)\n{IN_CHARGE}{STARTED}", False),
+        (f"BrokerRegistrationChangeRecord(fenced=-1)\n{IN_CHARGE}BrokerRegistrationChangeRecord(fenced=1)\n", True),
+        (f"{STARTED}BrokerRegistrationChangeRecord(fenced=1)\n", False),
+        (f"BrokerRegistrationChangeRecord(fenced=1)\nBrokerRegistrationChangeRecord(fenced=0)\n{IN_CHARGE}", True),
     ],
 )
 def test_a_dead_broker_is_seen_off_before_the_next(log: str, fenced: bool) -> None:
