@@ -18,8 +18,8 @@ from pathlib import Path
 
 import aiohttp
 
-GRACE = 25.0
-"""Seconds that a child has to end after SIGTERM."""
+GRACE, LAST_GRACE = 25.0, 8.0
+"""Seconds that a child has to end after SIGTERM: while its work counts, and when all is said."""
 RESTARTS = 5
 """A role that keeps dying is not started for ever."""
 PR_SET_PDEATHSIG = 1
@@ -107,26 +107,26 @@ class Children:
                 late = [child for child in wanted if not await _is_ready(session, child)] or wanted
                 raise RoleFailed("; ".join(f"{child.name}: {child.log}" for child in late)) from None
 
-    async def stop(self, *roles: str) -> None:
+    async def stop(self, *roles: str, grace: float = GRACE) -> None:
         """SIGTERM, then SIGKILL after the grace; all roles where none is named."""
         leaving = [child for child in self.members if not roles or child.role in roles]
         for child in leaving:
             child.ends = True
             if child.alive:
                 child.process.terminate()
-        await asyncio.gather(*(_gone(child) for child in leaving))
+        await asyncio.gather(*(_gone(child, grace) for child in leaving))
 
     async def close(self) -> None:
         """End everything and the watching too."""
-        await self.stop()
+        await self.stop(grace=LAST_GRACE)
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
 
-async def _gone(child: Child) -> None:
+async def _gone(child: Child, grace: float) -> None:
     try:
-        await asyncio.wait_for(child.process.wait(), GRACE)
+        await asyncio.wait_for(child.process.wait(), grace)
     except TimeoutError:
         child.process.kill()
         await child.process.wait()

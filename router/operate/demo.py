@@ -171,9 +171,13 @@ async def _roles(plan: Plan, show: Show, log: KafkaLog, topics: Topics, folder: 
     finally:
         await children.close()
         if not plan.keep:
-            for stores in folder.iterdir():
-                if stores.is_dir() and stores.name != LOGS:
-                    await asyncio.to_thread(shutil.rmtree, stores, ignore_errors=True)
+            await asyncio.to_thread(_drop_stores, folder)
+
+
+def _drop_stores(folder: Path) -> None:
+    for stores in folder.iterdir():
+        if stores.is_dir() and stores.name != LOGS:
+            shutil.rmtree(stores, ignore_errors=True)
 
 
 def _begin(epoch: Path) -> None:
@@ -297,7 +301,7 @@ class _Run:
         self._show.said("resting", {})
         await self._children.stop("simulator")
         await _within(REST_WITHIN, lambda: not self._gathering.waiting)
-        await self._children.stop("engine", "insights")
+        await self._children.stop("engine")
 
     async def _balanced(self, reader: Any) -> Ledger:
         """The ledger, once delivery has copied what the engines left; after a while as it is."""
