@@ -115,6 +115,8 @@ class Facts(Protocol):
     """Everything a decision may ask the catalogue."""
 
     version: int
+    emergency_policy: str
+    """The clocks of an emergency's receipt: minutes, whatever the rules would give its category."""
 
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes an emergency (110/119/120/utility), asked before any rule; None for no emergency."""

@@ -86,13 +86,12 @@ def _centre(d: Decision, channel: str, region: str, excluded: frozenset[str]) ->
 
 
 def _redirect(d: Decision, channel: str, view: RequestView) -> bool:
-    """110/119/120/a utility at once. The clock for its receipt is that of the policy the rules would choose."""
+    """110/119/120/a utility at once, before any rule; the clock for the receipt is the emergency's own."""
     target = d.facts.emergency(channel, view)
     if target is None:
         return False
     receiver = resolve(d, target, d.case.matter) or d.centre()
-    policy = d.facts.route(channel, view, d.now).policy
-    task = d.new_task()
+    task, policy = d.new_task(), d.facts.emergency_policy
     d.emit(ev.EmergencyRedirected(task=task, unit=receiver.id, endpoint=receiver.endpoint, policy=policy))
     start_task_clock(d, task, "confirm_receipt")
     return True

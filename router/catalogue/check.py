@@ -159,8 +159,8 @@ class _Check:
         root = self.places.get(header.province)
         if root is None or root.level != "province":
             self.findings.add("no_root", at, code=header.province)
-        if header.default_policy not in self.tables.policies.rows:
-            self.findings.add("no_policy_default", at, id=header.default_policy)
+        for policy in {header.default_policy, header.emergency_policy} - self.tables.policies.rows.keys():
+            self.findings.add("no_policy_default", at, id=policy)
         if header.default_calendar not in self.tables.calendars.rows:
             self.findings.add("dangling", at, kind="日历层", kind_en="calendar", id=header.default_calendar)
         if not self.holding.at(header.province, *CENTRE):

@@ -34,6 +34,7 @@ class CatalogueFacts:
     def __init__(self, catalogue: "Catalogue") -> None:
         self._catalogue = catalogue
         self.version = catalogue.version
+        self.emergency_policy = catalogue.header.emergency_policy
         self._parents = {code: place.parent for code, place in catalogue.divisions.items()}
         self._matter_parents = {code: row.parent for code, row in catalogue.matters.items()}
         self._category_parents = {code: row.parent for code, row in catalogue.categories.items()}

@@ -20,6 +20,8 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     province: str
     default_policy: str
+    emergency_policy: str
+    """how soon who takes an emergency has to confirm it"""
     default_calendar: str
     notes: str = ""
 

@@ -5,6 +5,7 @@ FILES = {
 name: 小省
 province: 370000
 default_policy: plain
+emergency_policy: plain
 default_calendar: office
 """,
     "places/divisions.csv": """

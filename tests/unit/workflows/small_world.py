@@ -144,10 +144,14 @@ ROUTES = {
     "unclear": Route(rule="r-last", number=999, outcome="triage", policy="city"),
 }
 CALLED = ClockTemplate(kind="contact", of="leg", budget="2wh")
+URGENT = ClockTemplate(
+    kind="confirm", of="task", budget="10m", ladder=(Rung(level=1, after="5m", who="centre", what="urge"),)
+)
 POLICIES = {
     "city": POLICY,
     "ruled": replace(POLICY, id="ruled", returns=False),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
+    "urgent": replace(POLICY, id="urgent", clocks=(URGENT,)),
 }
 
 
@@ -155,6 +159,7 @@ class SmallWorld(Struct):
     """workflows.facts.Facts over the tables above."""
 
     version: int = 7
+    emergency_policy: str = "urgent"
 
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         return Target(function="police") if request.urgency == "emergency" else None

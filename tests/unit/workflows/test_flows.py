@@ -60,13 +60,15 @@ def test_the_call_agent_answers_at_once() -> None:
 
 
 def test_an_emergency_comes_before_any_rule() -> None:
-    """Redirected at once though a rule would refuse it; open until the receiver confirms."""
+    """Redirected at once though a rule would refuse it; its own ten minutes run; open until the receiver confirms."""
     t = told().submit("refuse", urgency="emergency")
     assert t.happened == ["CaseRegistered", "EmergencyRedirected", "ClockStarted"]
     assert t.held.state == "redirected"
     assert t.follow_up(cmd.Supplement, text="在三楼").happened == ["CaseSupplemented"]
-    t.wait_until("2026-09-18 09:30")
-    assert t.happened == ["ClockOverdue", "CaseEscalated"]
+    t.wait_until("2026-09-18 09:10")
+    assert t.happened == ["ClockOverdue"]
+    t.wait_until("2026-09-18 09:15")
+    assert t.happened == ["CaseEscalated"]
     assert t.data("case.escalated")["unit"] == "370100.hotline"
     t.reply("confirm_receipt", "confirm_receipt", receipt_no="JQ-1")
     assert t.happened == ["RedirectConfirmed", "ClockStopped", "CaseClosed"]
