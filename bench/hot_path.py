@@ -1,0 +1,144 @@
+"""
+Where the CPU of one request goes, part by part, on the catalogue of the checkout, without a broker.
+
+    python -m bench.hot_path
+
+Prints microseconds a request: the lower quartile over rounds of ROUND requests, so that a busy machine and the
+garbage collector weigh little. What the log's client and the broker take comes on top (python -m bench).
+"""
+
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from msgspec.structs import replace
+
+from adapters.clock import Clock
+from adapters.kafka.log import BATCH_BYTES
+from bench.cluster import SHARDS
+from bench.processes import CHECKOUT
+from bench.sample import Sample
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.load import load
+from router.delivery.fanout import fan_out
+from router.engine.batch import Batch, ShardRecord
+from router.engine.shard import COMMANDS_PER_BATCH
+from router.engine.store import Store, state_value
+from router.intake.translate import Accepted, Known, translate
+from router.operate.topics import Topics
+from workflows import case as cases
+from workflows import commands, events, outgoing
+from workflows.decide import decision
+from workflows.evolve import settle
+from workflows.handle import step
+
+REQUESTS, ROUND = 16_000, 100
+PREFIX = "bench."
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def part(name: str, call: Callable[[Item], Made], items: Sequence[Item], each: int = ROUND, of: int = 1) -> list[Made]:
+    """Call it for every item, which stands for `of` requests, and print what one cost; gives what it made."""
+    made, costs = [], []
+    for begin in range(0, len(items) - each + 1, each):
+        before = time.process_time()
+        made += [call(item) for item in items[begin : begin + each]]
+        costs.append((time.process_time() - before) / each / of * 1e6)
+    print(f"{sorted(costs)[len(costs) // 4]:8.1f}  {name}", flush=True)
+    return made
+
+
+def intake(catalogue: Catalogue, now: int) -> list[Accepted]:
+    known = Known(directory=catalogue, prefix=PREFIX, shards=SHARDS, secret=b"bench")
+    records: list[Any] = [
+        SimpleNamespace(
+            topic=f"{PREFIX}intake.{r.channel}", partition=0, offset=n, key=r.ref.encode(), value=r.value, headers=[]
+        )
+        for n, r in enumerate(Sample(catalogue, now).take(REQUESTS))
+    ]
+    found = part("intake: check, translate", lambda record: translate(record, known, now), records)
+    return [one for one in found if isinstance(one, Accepted) and one.partition == 0]
+
+
+def core(catalogue: Catalogue, accepted: list[Accepted], now: int) -> None:
+    """The parts of a step, one after the other."""
+    facts = catalogue.facts()
+    taken = part("engine: command decoded", lambda one: commands.decode(one.command), accepted)
+    submits = [replace(c, serial=f"00{n:05d}") for n, c in enumerate(taken) if isinstance(c, commands.Submit)]
+    made = part("engine: decided (routed, clocks computed, events folded)", lambda c: decision(None, c, facts, now), submits)  # fmt: skip
+    part(
+        "engine: messages made",
+        lambda both: outgoing.outgoing(None, both[0], both[1], bytes(both[1].request)),
+        list(zip(made, submits, strict=False)),
+    )
+    steps = [step(None, c, facts, now, None) for c in submits]
+    part("engine: settled", lambda s: settle(s.case, s.record) if s.case and s.record else None, steps)
+    part("engine: events, state and outbox encoded", _encoded, steps)
+
+
+def _encoded(made: Any) -> int:
+    out = outgoing.OutboxRecord(case=made.case.id, version=1, at=0, messages=made.messages)
+    state = state_value(made.case.next_due, cases.encode(made.case))
+    return len(events.encode(made.record)) + len(outgoing.encode(out)) + len(state)
+
+
+def batches(catalogue: Catalogue, accepted: list[Accepted], now: int, folder: Path) -> list[Batch]:
+    """The batches of a shard as it makes them: decide, build the records, apply to the store."""
+    store, shard, facts = Store(folder / "store", "bench"), ShardRecord(log="bench", shards=SHARDS), catalogue.facts()
+    commits = 0
+
+    def decide(ones: Sequence[Accepted]) -> Batch:
+        batch = Batch(store, shard, 0)
+        for one in ones:
+            batch.decide(one.case.encode(), one.command, "", facts, now)
+        return batch
+
+    def apply(batch: Batch) -> None:
+        nonlocal commits
+        commits += 1
+        store.apply(batch.changelog(), commits)
+
+    size = COMMANDS_PER_BATCH
+    groups = [accepted[n : n + size] for n in range(0, len(accepted) - size + 1, size)]
+    made = part("engine: all of that, as a batch does it", decide, groups, 1, size)
+    part("engine: changelog made and applied to the store", apply, made, 1, size)
+    part("engine: records built (changelog once more)", _built, made, 1, size)
+    store.close()
+    return made
+
+
+def _built(batch: Batch) -> None:
+    """Into record batches, as the writer does."""
+    builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, -1, BATCH_BYTES)
+    for n, (key, value) in enumerate([*batch.events, *batch.changelog(), *batch.outbox]):
+        if builder.append(n, None, key, value, []) is None:
+            builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, -1, BATCH_BYTES)
+            builder.append(n, None, key, value, [])
+    builder.build()
+
+
+def delivery(made: list[Batch]) -> None:
+    topics = Topics(PREFIX, SHARDS)
+    values = [value for batch in made for _, value in batch.outbox]
+    part("delivery: outbox decoded, fanned out", lambda value: fan_out(outgoing.decode(value), topics), values)
+
+
+def main() -> None:
+    catalogue, now = load(CHECKOUT / "catalog"), Clock().now()
+    catalogue.facts()
+    gc.freeze()
+    accepted = intake(catalogue, now)
+    core(catalogue, accepted, now)
+    with tempfile.TemporaryDirectory(prefix="duokua-bench-") as folder:
+        made = batches(catalogue, accepted, now, Path(folder))
+    delivery(made)
+
+
+if __name__ == "__main__":
+    main()
