@@ -1,8 +1,8 @@
 """
 Roles as child processes: started, watched, started anew when one dies, ended in order.
 
-Each child has its own free port for `/readyz` and its own log file. On Linux a child is told when its parent
-is gone, however that ended, so that nothing outlives a demo.
+Each child has its own free port for `/readyz` and its own log file. On Linux a child dies with its parent,
+however that ended, so that nothing outlives a demo (a role may be killed at any point: nothing is lost).
 """
 
 import asyncio
@@ -154,8 +154,8 @@ def _free_port() -> int:
 
 
 def _end_with(parent: int) -> None:
-    """In the child, before it becomes the role: ask the kernel for a SIGTERM when the parent dies (Linux only)."""
+    """In the child, before it becomes the role: ask the kernel for a SIGKILL when the parent dies (Linux only)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
