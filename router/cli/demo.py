@@ -53,6 +53,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "story": ("其中一个工单的经过：", "The story of one case:"),
     "next": ("接着试试：", "Try next:"),
     "logs": ("各进程日志：{logs}", "logs of the processes: {logs}"),
+    "kept": ("数据保留在 {folder}", "the data are kept in {folder}"),
     "failed": ("进程没有就绪：{what}", "a process did not get ready: {what}"),
     "unreachable": ("连不上 Kafka：{bootstrap}", "Kafka is not reachable: {bootstrap}"),
     "empty": ("文件里没有任何一行：{file}", "the file holds no line: {file}"),
@@ -167,7 +168,9 @@ class Screen:
             console.print(f"\n{TEXTS['story'][self.english]}")
             self._tell(telling.number, plan.settings)
             console.print(f"\n{TEXTS['next'][self.english]}  duokua case show {telling.number}  ·  duokua case list")
-        console.print(TEXTS["logs"][self.english].format(logs=found.logs), markup=False)
+        console.print(TEXTS["logs"][self.english].format(logs=found.logs), markup=False, soft_wrap=True)
+        if plan.keep:
+            console.print(TEXTS["kept"][self.english].format(folder=found.logs.parent), markup=False, soft_wrap=True)
 
     def _tell(self, number: str, settings: Settings) -> None:
         """As `duokua case show` tells it, from the read model of this run."""
