@@ -158,7 +158,8 @@ class View:
         outcomes = self._tally.outcomes()
         for channel, name in self._names.items():
             if reasons := outcomes.get(channel):
-                text = "、".join(f"{self._reason(reason)} {count}" for reason, count in reasons.most_common())
+                comma = ", " if self._column else "、"
+                text = comma.join(f"{self._reason(reason)} {count}" for reason, count in reasons.most_common())
                 table.add_row(name, str(reasons.total()), text)
         return table
 

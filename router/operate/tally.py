@@ -58,7 +58,7 @@ class CaseNote:
     @property
     def worth(self) -> int:
         points = sum(WORTH.get(kind, 0) for kind in self.kinds) + (6 if self.sub_dispatched else 0)
-        return points + (3 if self.state in ENDED else 0)
+        return points + (10 if self.state in ENDED else 0)
 
 
 class Tally:
