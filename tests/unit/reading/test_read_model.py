@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect, text
 
 from adapters.clock import Clock
@@ -143,25 +141,6 @@ def test_a_case_is_found_by_number_id_and_by_the_channels_own_id(tmp_path: Path)
     assert model.find("370000-3") == [] == model.find_ref("wechat", "r-2")
     assert [c.case_id for c in model.latest("", 1)] == ["case-2"]
     assert model.latest("open", 9) == []
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 25), st.integers(0, 25), st.integers(1, 7))
-def test_projecting_any_suffix_again_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, once: int, twice: int, size: int
-) -> None:
-    """Invariant: after the log's end is reached, replaying any suffix any number of times leaves the same tables."""
-    log = read([r for pair in zip(whole_life(), whole_life("case-2", "370000-2", "r-2"), strict=True) for r in pair])
-    model, projection = opened(tmp_path_factory.mktemp("readmodel"))
-    projection.write({SLOT: log})
-    before = dump(model)
-    for first in (once, twice):
-        model.rewind((EVENTS, 0), first)
-        projection.resume()
-        for start in range(first, len(log), size):
-            projection.write({SLOT: log[start : start + size]})
-        assert dump(model) == before
-    model.close()
 
 
 def test_the_same_stretch_is_never_written_over_a_later_one(tmp_path: Path) -> None:
