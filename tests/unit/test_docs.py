@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.channels.simulated import read_samples
+from adapters.kafka.embedded.jars import locked
 from router.operate.reference import PAGES
 from router.operate.settings import Settings
 from tests.documents import HOWTO, README, README_ZH, ROOT, anchor, headings, links, pages, steps
@@ -71,3 +73,13 @@ def test_every_target_of_make_exists() -> None:
     rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {name for page in pages() for name in re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))}
     assert named - rules == set()
+
+
+def test_the_readme_counts_what_there_is() -> None:
+    """How many samples the demo sends through how many channels, and how much Kafka's jars weigh."""
+    samples = read_samples(ROOT / "examples" / "requests")
+    counts = [str(len(samples)), str(len({sample.channel for sample in samples}))]
+    megabytes = f"{sum(jar.size for jar in locked()) / 1e6:.0f} MB"
+    for page in (README, README_ZH):
+        paragraph = next(text for text in page.read_text(encoding="utf-8").split("\n\n") if megabytes in text)
+        assert set(counts) <= set(re.findall(r"\d+", paragraph))
