@@ -31,7 +31,7 @@ from adapters.kafka.embedded.jars import KAFKA_VERSION
 from adapters.kafka.log import KafkaLog
 from bench import report
 from bench.latency import Latency, latencies
-from bench.processes import CHECKOUT, Died
+from bench.processes import CHECKOUT, Died, Others
 from bench.stage import Bench, Stuck
 from bench.throughput import Throughput, Wrong, chain_throughput, faust_throughput
 from router.catalogue.load import load
@@ -83,11 +83,13 @@ async def measure(bench: Bench, options: argparse.Namespace) -> tuple[list[dict[
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     say("starting Kafka")
+    others = Others()
     catalogue, now = load(CHECKOUT / "catalog"), Clock().now()
     with broker() as (bootstrap, pid, kafka), tempfile.TemporaryDirectory(prefix="duokua-bench-") as scratch:
         machine = report.machine(kafka)
         bench = Bench(KafkaLog(bootstrap), catalogue, Path(scratch), pid, now)
         rounds, waits = uvloop.run(measure(bench, options))
+    machine["used_by_others"] = round(others.share(), 3)
     return {
         "at": to_text(now // 1000 * 1000),
         "machine": machine,
@@ -132,7 +134,8 @@ def main() -> int:
     path = save(result, CHECKOUT / "bench/results")
     print(path.read_text("utf-8"))
     flat = {name: found[0] for name, found in result["figures"].items()}
-    print(json.dumps({**flat, "requests": result["requests"], "repeats": result["repeats"], "commit": result["machine"]["commit"]}))  # fmt: skip
+    about = {name: result["machine"][name] for name in ("commit", "cores", "used_by_others")}
+    print(json.dumps({**flat, "requests": result["requests"], "repeats": result["repeats"], **about}))
     return 0
 
 

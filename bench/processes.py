@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,26 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Others:
+    """How much of the machine others use, from now on until asked."""
+
+    def __init__(self) -> None:
+        self._begin = self._look()
+
+    @staticmethod
+    def _look() -> tuple[float, float]:
+        """Wall time, and CPU seconds of the machine less those of this process and of all its children that ended."""
+        busy = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]))
+        own = os.times()
+        used = (sum(busy) - busy[3] - busy[4]) / TICKS
+        return time.monotonic(), used - own.user - own.system - own.children_user - own.children_system
+
+    def share(self) -> float:
+        """Of all cores, 0 to 1."""
+        (began, before), (now, after) = self._begin, self._look()
+        return max(0.0, (after - before) / (now - began) / len(os.sched_getaffinity(0)))
 
 
 class Processes:

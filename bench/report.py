@@ -22,10 +22,12 @@ TARGETS = {
     "p50_ms_1000": ("≤ 200", "≤ 100"),
     "p99_ms_1000": ("≤ 500", "≤ 300"),
 }
+#: Share of the machine that others may use before figures in wall time are called doubtful.
+QUIET = 0.05
 
 
 def machine(kafka: str) -> dict[str, Any]:
-    """Where this ran, and how busy it was before it began."""
+    """Where this ran."""
     cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
     return {
@@ -34,7 +36,6 @@ def machine(kafka: str) -> dict[str, Any]:
         "memory_gb": round(memory / 2**20, 1),
         "python": platform.python_version(),
         "kafka": kafka,
-        "load_before": [round(x, 2) for x in os.getloadavg()],
         "commit": _git("rev-parse", "--short=12", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
     }
 
@@ -59,6 +60,8 @@ def summary(rounds: list[dict[str, Throughput]], latencies: list[list[Latency]])
         "ours_over_bare_chain_whole": [r["duokua"].whole / r["bare"].whole for r in rounds],
         "ours_over_faust": [r["duokua"].per_second / r["faust"].per_second for r in rounds],
     }
+    for name, contender in (("ours", "duokua"), ("bare_chain", "bare"), ("faust", "faust")):
+        figures[f"cpu_us_{name}"] = [sum(r[contender].cpu_us.values()) for r in rounds]
     for found in latencies:
         for one in found:
             for name in ("p50", "p90", "p99"):
@@ -95,8 +98,10 @@ def markdown(result: dict[str, Any]) -> str:
         f"# Bench, {result['at']}, commit {where['commit']}",
         "",
         f"{where['cores']} cores ({where['cpu']}), {where['memory_gb']} GB, Python {where['python']}, Kafka {where['kafka']}, "
-        f"load average before: {where['load_before'][0]}. {result['requests']} requests a turn, {result['repeats']} repeats. "
-        "Broker, generator and all processes on this machine. Medians, in brackets least – most.",
+        f"{result['requests']} requests a turn, {result['repeats']} repeats. Broker, generator and all processes on this "
+        "machine. Medians, in brackets least – most.",
+        f"Others used {where['used_by_others']:.0%} of the machine meanwhile"
+        + (": too much for figures in wall time to mean much." if where["used_by_others"] > QUIET else "."),
         "",
         "| figure | measured | first | then |",
         "|---|---|---|---|",
