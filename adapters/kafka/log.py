@@ -8,7 +8,7 @@ in silence; batches are built by the C record builder, without a future per reco
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,6 +29,9 @@ SESSION_MS = 10_000
 # a long restore must not cost the membership; a shard that stands still is the watchdog's business
 MAX_POLL_MS = 600_000
 TRANSACTION_MS = 15_000
+LEAVE_SECONDS = 10.0
+"""How long a client may take to leave: a broker that does not answer must not keep a process from ending."""
+LOG_APPEND_TIME = 1
 NO_HEADERS: list[Header] = []  # the C builder takes a list and only reads it
 
 __all__ = [
@@ -98,6 +101,8 @@ class Writer:
         self._producer = producer
         self._open: dict[tuple[str, int], Any] = {}
         self._full: list[tuple[tuple[str, int], Any]] = []
+        self.appended_ms: int | None = None
+        """The broker's time of the last flush, where a topic touched has LogAppendTime."""
 
     def add(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: list[Header] = NO_HEADERS
@@ -119,14 +124,31 @@ class Writer:
         Raises RecordRefused when one was not taken.
         """
         batches, self._full = [*self._full, *self._open.items()], []
-        self._open = {}
+        self._open, self.appended_ms = {}, None
+        await self._know({slot for slot, _ in batches})
         sent = [await self._send(slot, batch) for slot, batch in batches]
         ends: dict[TopicPartition, int] = {}
         for (slot, batch), answer in zip(batches, await asyncio.gather(*sent, return_exceptions=True), strict=True):
             if isinstance(answer, BaseException):
                 raise RecordRefused(type(answer).__name__) from answer
             ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
+            if answer.timestamp_type == LOG_APPEND_TIME:
+                self.appended_ms = answer.timestamp
         return ends
+
+    async def _know(self, slots: set[tuple[str, int]]) -> None:
+        """
+        Every partition exists, or nothing is sent.
+
+        Else whoever tries again after a missing topic would send all others their records again with each try.
+        """
+        for topic, partition in slots:
+            try:
+                partitions = await self._producer.partitions_for(topic)
+            except KafkaError as error:
+                raise RecordRefused(type(error).__name__) from error
+            if partition not in partitions:
+                raise RecordRefused("UnknownTopicOrPartitionError")
 
     async def _send(self, slot: tuple[str, int], batch: Any) -> "asyncio.Future[Any]":
         batch.close()
@@ -187,6 +209,25 @@ class _Sender(Sender):  # type: ignore[misc]
         await _EndTxn(self, commit_result).do(node)
 
 
+async def _left(stop: Callable[[], Awaitable[None]], client: Any, seconds: float = LEAVE_SECONDS) -> None:
+    """Stop a consumer or producer in bounded time, whatever state it is in; never raises. What it had to say is said."""
+    with suppress(Exception, asyncio.TimeoutError):
+        await asyncio.wait_for(stop(), seconds)
+    with suppress(Exception, asyncio.TimeoutError):
+        await asyncio.wait_for(client.close(), 1)
+
+
+def _end_tasks(consumer: AIOKafkaConsumer) -> None:
+    """What a consumer that could not leave in time still does: heartbeats above all, that would keep its partitions."""
+    names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    for task in (
+        *(getattr(consumer._coordinator, n, None) for n in names),
+        getattr(consumer._fetcher, "_fetch_task", None),
+    ):
+        if task is not None and not task.done():
+            task.cancel()
+
+
 class KafkaLog:
     """A cluster. Makes readers, writers and transactions; knows and creates topics."""
 
@@ -224,15 +265,16 @@ class KafkaLog:
             metadata_max_age_ms=30_000,
             partition_assignment_strategy=(StickyPartitionAssignor,),
         )
-        await consumer.start()
         try:
+            await consumer.start()
             if partitions:
                 consumer.assign(list(partitions))
             elif topics:
                 consumer.subscribe(list(topics), listener=listener)
             yield consumer
         finally:
-            await consumer.stop()
+            await _left(consumer.stop, consumer._client)
+            _end_tasks(consumer)
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[Writer]:
@@ -244,11 +286,11 @@ class KafkaLog:
             max_batch_size=BATCH_BYTES,
             max_request_size=MAX_RECORD_BYTES,
         )
-        await producer.start()
         try:
+            await producer.start()
             yield Writer(producer)
         finally:
-            await producer.stop()
+            await _left(producer.stop, producer.client)
 
     async def transactions(self, transactional_id: str, group: str) -> Transactions:
         """Fence every earlier holder of the id (InitProducerId) and become its holder. Close with `close`."""
@@ -270,16 +312,23 @@ class KafkaLog:
             retry_backoff_ms=100,
             request_timeout_ms=sender._request_timeout_ms,
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            # else what was begun goes on by itself: connections, and their asking for metadata, with every try
+            await _left(producer.stop, producer.client)
+            raise
         return Transactions(producer, group)
 
     async def close(self, transactions: Transactions) -> None:
         """Leave a transactional id, whatever state it is in; never raises and never waits long."""
         producer = transactions._producer
-        with suppress(Exception, asyncio.TimeoutError):
-            await asyncio.wait_for(producer.stop(), 5)
-        with suppress(Exception):
-            await producer.client.close()
+        await _left(producer.stop, producer.client, 5)
+        sender = producer._sender.sender_task
+        if sender is not None and not sender.done():
+            # it would go on to send for an id that is no longer ours
+            sender.cancel()
+            await asyncio.wait([sender], timeout=1)
         # what a dead transaction still holds has been told to its owner already
         left = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
         for future in (producer._txn_manager._transaction_waiter, *left):

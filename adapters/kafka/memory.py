@@ -19,6 +19,10 @@ from aiokafka.errors import ProducerFenced
 
 from adapters.kafka.log import Header, RecordRefused, TopicSpec
 
+Added = Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]
+DEFAULT_BYTES = 1 << 20
+"""What a record may hold where its topic does not say."""
+
 
 @dataclass(frozen=True)
 class MemoryRecord:
@@ -96,6 +100,7 @@ class MemoryWriter:
 
     def __init__(self, log: "MemoryLog") -> None:
         self._log = log
+        self.appended_ms: int | None = None
         self._added: list[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]] = []
 
     def add(
@@ -107,12 +112,18 @@ class MemoryWriter:
         added, self._added = self._added, []
         self._check(added)
         await asyncio.sleep(0)
+        return self._append(added)
+
+    def _append(self, added: Added) -> dict[TopicPartition, int]:
+        self.appended_ms = int(time.time() * 1000)
         return self._log.append(added)
 
-    def _check(self, added: Sequence[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]) -> None:
-        for tp, *_ in added:
+    def _check(self, added: Added) -> None:
+        for tp, _, value, _ in added:
             if not 0 <= tp.partition < self._log.names.get(tp.topic, 0):
                 raise RecordRefused("UnknownTopicOrPartitionError")
+            if len(value or b"") > self._log.largest.get(tp.topic, DEFAULT_BYTES):
+                raise RecordRefused("MessageSizeTooLargeError")
 
     def forget(self) -> None:
         self._added = []
@@ -130,7 +141,7 @@ class MemoryTransactions(MemoryWriter):
         added, self._added = self._added, []
         self._check(added)
         self._log.committed.update({(self._group, tp): offset for tp, offset in offsets.items()})
-        return self._log.append(added)
+        return self._append(added)
 
 
 class MemoryLog:
@@ -138,14 +149,13 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
+        self.largest: dict[str, int] = {}
         self.records: dict[TopicPartition, list[MemoryRecord]] = defaultdict(list)
         self.committed: dict[tuple[str | None, TopicPartition], int] = {}
         self.epochs: dict[str, int] = defaultdict(int)
         self._arrived = asyncio.Event()
 
-    def append(
-        self, added: Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]
-    ) -> dict[TopicPartition, int]:
+    def append(self, added: Added) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = {}
         for tp, key, value, headers in added:
             records = self.records[tp]
@@ -196,6 +206,9 @@ class MemoryLog:
     async def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
         created = [s for s in specs if s.name not in self.names]
         self.names.update({s.name: s.partitions for s in created})
+        self.largest.update(
+            {s.name: int(s.config["max.message.bytes"]) for s in created if "max.message.bytes" in s.config}
+        )
         return [s.name for s in created]
 
     async def cluster_id(self) -> str:

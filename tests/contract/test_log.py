@@ -1,5 +1,7 @@
 """What every log must do: one suite, run on the log in memory and on a real Apache Kafka."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -128,3 +130,49 @@ async def test_a_transaction_with_a_refused_record_commits_nothing(kafka: str) -
     assert await read_all(log, TopicPartition(name, 0)) == []
     async with log.reader(group=f"g-{name}", partitions=[TopicPartition(name, 0)]) as reader:
         assert await reader.committed(TopicPartition(name, 0)) is None
+
+
+async def test_where_one_topic_is_missing_nothing_is_sent(
+    log: Any, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who tries again after the refusal must not have sent all others their records already, each time anew."""
+    async with log.writer() as writer:
+        writer.add(topic, 0, b"k", b"v")
+        writer.add(f"{topic}-missing", 0, b"k", b"v")
+        if isinstance(log, KafkaLog):
+            writer._producer.client._request_timeout_ms = 500  # how long it looks for the topic
+        with pytest.raises(RecordRefused):
+            await writer.flush()
+
+    assert await read_all(log, TopicPartition(topic, 0)) == []
+
+
+async def test_the_broker_tells_when_it_appended(log: Any, topic: str) -> None:
+    """Of a topic with LogAppendTime the time of the last flush is known: the clock guard compares it."""
+    name = f"{topic}-timed"
+    await log.create_topics([TopicSpec(name, 1, config={"message.timestamp.type": "LogAppendTime"})])
+    transactions = await log.transactions(f"id-{topic}", f"g-{topic}")
+    transactions.add(name, 0, b"k", b"v")
+    transactions.add(topic, 0, b"k", b"v")
+    await transactions.commit({TopicPartition(topic, 0): 1})
+    appended = transactions.appended_ms
+    await log.close(transactions)
+
+    assert appended is not None and abs(appended / 1000 - time.time()) < 30
+
+
+@pytest.mark.kafka
+async def test_a_take_over_that_is_given_up_leaves_nothing_running(kafka: str) -> None:
+    """Cancelled while the id is being taken, as a rebalance does it: no task and no connection goes on by itself."""
+    log = KafkaLog(kafka)
+    before = asyncio.all_tasks()
+    for wait in (0.001, 0.01, 0.03):
+        taking = asyncio.create_task(log.transactions(f"id-{uuid4()}", "g"))
+        await asyncio.sleep(wait)
+        taking.cancel()
+        await asyncio.wait([taking])
+        if not taking.cancelled():
+            await log.close(taking.result())
+    await asyncio.sleep(0.2)
+
+    assert asyncio.all_tasks() == before
