@@ -32,6 +32,10 @@ class NewerFormat(Exception):
     """The state was written by a newer release: this one must not touch it."""
 
 
+class StoreInUse(Exception):
+    """Another engine has this folder open: two of them share a state directory and DUOKUA_INSTANCE, or one still leaves."""
+
+
 @dataclass
 class Meta:
     """What the store knows of itself: which log it follows, up to where (next offset), and when it last did."""
@@ -57,7 +61,9 @@ def due_of(value: bytes) -> int:
 
 
 class Store:
-    """One shard's folder. Opened at take-over, closed when the shard leaves. `origin` says what was found there."""
+    """One shard's folder. Opened at take-over, closed when the shard leaves. `origin` says what was found there.
+
+    Raises StoreInUse."""
 
     def __init__(self, folder: Path, log_id: str) -> None:
         self._folder, self._log_id = folder, log_id
@@ -68,19 +74,33 @@ class Store:
     def _open(self) -> tuple[Rdict, Meta]:
         """The store as it stands, or an empty one where it is missing, foreign, unreadable or too old."""
         if self._folder.exists():
+            db = None
             try:
                 db = self._connect()
                 meta = json.decode(db.get(b"mmeta") or b"null", type=Meta | None)
                 self.origin = self._judge(meta)
                 if meta is not None and self.origin == "kept":
                     return db, meta
-                db.close()
+            except StoreInUse:
+                raise
             except Exception as error:
                 # a damaged store is not worth saving: the changelog has everything
                 self.origin = f"unreadable ({type(error).__name__})"
+            if db is not None:
+                db.close()
             shutil.rmtree(self._folder, ignore_errors=True)
+        return self._empty()
+
+    def _empty(self) -> tuple[Rdict, Meta]:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         return self._connect(), Meta(log=self._log_id)
+
+    def begin_anew(self, why: str) -> None:
+        """Throw everything away: the changelog has it all."""
+        self._db.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._db, self.meta = self._empty()
+        self.origin, self._cursor = why, 0
 
     def _judge(self, meta: Meta | None) -> str:
         if meta is None:
@@ -93,7 +113,13 @@ class Store:
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_keep_log_file_num(2)
-        return Rdict(str(self._folder), options)
+        try:
+            return Rdict(str(self._folder), options)
+        except Exception as error:
+            # RocksDB tells it by the text alone. Whoever holds the lock writes there: nothing may be deleted under it
+            if "/LOCK: " in str(error):
+                raise StoreInUse from error
+            raise
 
     def close(self) -> None:
         self._db.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.engine.store import SHARD_KEY, NewerFormat, Store, body_of, due_of, state_value
+from router.engine.store import SHARD_KEY, NewerFormat, Store, StoreInUse, body_of, due_of, state_value
 
 
 def case(n: int) -> bytes:
@@ -93,3 +93,30 @@ def test_a_store_that_cannot_be_trusted_begins_anew(folder: Path, harm: str) -> 
     assert again.origin not in ("kept", "new")
     assert (again.state(case(1)), again.meta.changelog) == (None, 0)
     again.close()
+
+
+def test_a_store_that_somebody_has_open_is_left_alone(folder: Path) -> None:
+    """Two engines with one state directory, or one that still leaves: nothing is deleted under the other's hands."""
+    first = Store(folder, "log-1")
+    first.apply([(case(1), state_value(5, b"a"))], 9)
+    with pytest.raises(StoreInUse):
+        Store(folder, "log-1")
+    first.apply([(case(2), state_value(6, b"b"))], 10)
+    first.close()
+    again = Store(folder, "log-1")
+
+    assert (again.origin, again.meta.changelog, again.state(case(2))) == ("kept", 10, state_value(6, b"b"))
+    again.close()
+
+
+def test_a_store_can_begin_anew(folder: Path) -> None:
+    """Nothing is left of what it had, its due index and cursor included."""
+    store = Store(folder, "log-1")
+    store.apply([(case(1), state_value(1000, b"a")), (SHARD_KEY, b"s")], 9)
+    assert store.next_due() == 1000
+    store.begin_anew("ahead")
+    assert (store.origin, store.meta.changelog, store.shard(), store.next_due()) == ("ahead", 0, None, 0)
+    store.apply([(case(2), state_value(10, b"b"))], 1)
+
+    assert store.due(10, 5) == [case(2)]
+    store.close()
