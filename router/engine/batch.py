@@ -3,8 +3,11 @@ One batch of a shard: an overlay over the store in which commands are decided on
 
 Nothing here waits. What the batch brings about is written to the log in one transaction; only when
 that is committed does the store see it (router/engine/shard.py).
+
+Nothing that is decided here may stop the shard: what it cannot do for one case is kept aside and said so.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,15 +16,26 @@ import structlog
 from msgspec import Struct, json
 
 from adapters.clock import BEIJING
-from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, body_of, state_value
+from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, NewerFormat, Store, body_of, state_value
 from router.operate import metrics
 from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
 from workflows.case import Case, decode, encode
 from workflows.facts import Facts
-from workflows.handle import step
+from workflows.handle import Step, step
 
 log = structlog.get_logger()
+
+RECORD_BYTES = 12 << 20
+"""What one record may hold: the topics take 13 MB."""
+MANY = 8
+"""Messages, or legs, beyond which it is worth while to measure: one is below 1 MB, a leg's reply below 256 KB."""
+PARKED_MS = 3600 * 1000
+"""When a deadline that could not be decided is tried again, in business time."""
+
+
+class CaseTooLarge(Exception):
+    """A case that the log could not hold any more."""
 
 
 class ShardRecord(Struct, kw_only=True, omit_defaults=True):
@@ -59,6 +73,7 @@ class Batch:
     shard: ShardRecord
     partition: int
     touched: dict[bytes, None] = field(default_factory=dict)
+    parked: dict[bytes, int] = field(default_factory=dict)
     requests: dict[bytes, bytes | None] = field(default_factory=dict)
     cases: dict[bytes, Case] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -66,35 +81,52 @@ class Batch:
 
     @property
     def changed(self) -> bool:
-        return bool(self.touched or self.outbox)
+        return bool(self.touched or self.parked or self.outbox)
 
     def decide(self, key: bytes | None, value: bytes | None, source: str, facts: Facts, now: int) -> None:
         """A record of `case.commands`. One that cannot be read, or breaks the rules of the log, is dead-lettered."""
         try:
             command = commands.decode(value or b"")
         except msgspec.MsgspecError:
-            self._dead(key or source.encode(), source, "unreadable_command")
+            self.put_aside(key or source.encode(), source, "unreadable_command")
             return
         if shard_of(command.case, self.shard.shards) == self.partition:
             self._guarded(command, source, facts, now)
         else:
-            self._dead(command.case.encode(), source, "wrong_shard")
+            self.put_aside(command.case.encode(), source, "wrong_shard")
 
     def expire(self, case: bytes, facts: Facts, now: int) -> None:
-        """A case of the due index. Its command is derived from the case's version, so a replay makes the same one."""
-        held = self._case(case)
-        if held is None:
-            return
-        cause = event_id(held.id, held.version)
-        self._guarded(commands.ReachDeadline(id=cause, case=held.id, at=now), "", facts, now)
+        """
+        A case of the due index. Its command is derived from the case's version, so a replay makes the same one.
+
+        Where nothing comes of it the case would be due again at once, and for ever: it is parked.
+        """
+        source = f"deadline/{case.decode('utf-8', 'replace')}"
+        try:
+            held = self._case(case)
+        except msgspec.MsgspecError as error:
+            log.error("case.unreadable", case_id=case.decode("utf-8", "replace"), error=error)
+            self.put_aside(case, source, "engine_fault")
+        else:
+            if held is None:
+                return
+            cause = event_id(held.id, held.version)
+            self._guarded(
+                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now
+            )
+        if case not in self.touched:
+            self.parked[case] = now + PARKED_MS
 
     def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int) -> None:
         try:
             self._step(command, facts, now)
+        except NewerFormat:
+            raise  # the whole shard is not ours to serve
         except Exception as error:
             # our own fault, not the sender's: the record is kept aside and said so, the others go on
             log.error("command.failed", command_id=command.id, case_id=command.case, error=error)
-            self._dead(command.case.encode(), source or command.id, "engine_fault")
+            code = "case_too_large" if isinstance(error, CaseTooLarge) else "engine_fault"
+            self.put_aside(command.case.encode(), source, code)
 
     def _step(self, command: commands.AnyCommand, facts: Facts, now: int) -> None:
         key = command.case.encode()
@@ -102,20 +134,18 @@ class Batch:
         if isinstance(command, commands.Submit) and before is None:
             command = msgspec.structs.replace(command, serial=self._serial(now))
         result = step(before, command, facts, now, self._request(key))
+        if result.case is not None and len(result.case.legs) > MANY and len(encode(result.case)) > RECORD_BYTES:
+            raise CaseTooLarge
+        written = [(key, outgoing.encode(record)) for record in _outbox(command, result, now)]
         kind = type(command).__name__
         if result.record is not None and result.case is not None:
-            self._keep(key, result.case)
             self.events.append((key, events.encode(result.record)))
+            self._keep(key, result.case)
             if isinstance(command, commands.Submit) and before is None:
                 self.requests[key] = bytes(command.request)
             elif result.case.state == "archived":
                 self.requests[key] = None  # of an archived case only the stub stays
-        if result.messages:
-            version = result.case.version if result.case else 0
-            record = outgoing.OutboxRecord(
-                case=command.case, version=version, at=now, source=command.source, messages=result.messages
-            )
-            self.outbox.append((key, outgoing.encode(record)))
+        self.outbox += written
         metrics.COMMANDS.labels(kind, "changed" if result.record is not None else "unchanged").inc()
 
     def _keep(self, key: bytes, case: Case) -> None:
@@ -139,7 +169,8 @@ class Batch:
         self.shard.serial += 1
         return f"{self.partition:02d}{self.shard.serial:05d}"
 
-    def _dead(self, key: bytes, source: str, code: str) -> None:
+    def put_aside(self, key: bytes, source: str, code: str) -> None:
+        """A dead letter for what the engine could not take."""
         letter = DeadLetter(stage="engine", code=code, source=source)
         message = outgoing.Message(
             to="dead-letters.engine",
@@ -163,5 +194,34 @@ class Batch:
         records: list[tuple[bytes, bytes | None]] = [
             (key, state_value(self.cases[key].next_due, encode(self.cases[key]))) for key in self.touched
         ]
+        records += [(key, state_value(until, self._as_it_is(key))) for key, until in self.parked.items()]
         records += [(key + REQUEST_SUFFIX, body) for key, body in self.requests.items()]
         return [*records, (SHARD_KEY, json.encode(self.shard))]
+
+    def _as_it_is(self, key: bytes) -> bytes:
+        return body_of(self.store.state(key) or state_value(0, b""))
+
+
+def _outbox(command: commands.AnyCommand, result: Step, now: int) -> Iterator[outgoing.OutboxRecord]:
+    """One record, or as few as can hold the messages: a large request may go to fifty units at once."""
+    version = result.case.version if result.case else 0
+    for messages in _pages(result.messages):
+        yield outgoing.OutboxRecord(
+            case=command.case, version=version, at=now, source=command.source, messages=messages
+        )
+
+
+def _pages(messages: tuple[outgoing.Message, ...]) -> Iterator[tuple[outgoing.Message, ...]]:
+    if len(messages) <= MANY:
+        if messages:
+            yield messages
+        return
+    page: list[outgoing.Message] = []
+    size = 0
+    for message in messages:
+        size += memoryview(message.data).nbytes
+        if page and size > RECORD_BYTES // 2:
+            yield tuple(page)
+            page, size = [], memoryview(message.data).nbytes
+        page.append(message)
+    yield tuple(page)

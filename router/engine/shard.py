@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from msgspec import json
+from msgspec import MsgspecError, json
 
 from router.engine.batch import Batch, ShardRecord
 from router.engine.guard import ClockGuard
@@ -52,6 +52,7 @@ class Shard:
         log_id: str,
         load: LoadFacts,
         genesis: Callable[[], Awaitable[tuple[int, str]]],
+        guard: ClockGuard | None = None,
     ) -> None:
         self._process, self._reader, self._load, self._genesis = process, reader, load, genesis
         self._topics = process.topics
@@ -59,7 +60,7 @@ class Shard:
         self._input = TopicPartition(self._topics.commands, partition)
         self._changelog = TopicPartition(self._topics.state, partition)
         self._log_id = log_id
-        self._guard = ClockGuard(process.clock)
+        self._guard = guard or ClockGuard(process.clock)
         self._store: Store | None = None
         self._transactions: Any = None
         self._facts: Facts
@@ -84,6 +85,7 @@ class Shard:
         self._store = Store(self.folder, self._log_id)
         restored = await self._restore(self._store)
         self._shard = self._check(self._store.shard(), committed)
+        await self._check_input(self._shard)
         if not self._shard.catalogue:
             self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
@@ -109,9 +111,14 @@ class Shard:
         async with self._process.log.reader(partitions=[self._changelog]) as reader:
             end = (await reader.end_offsets([self._changelog]))[self._changelog]
             first = (await reader.beginning_offsets([self._changelog]))[self._changelog]
+            if store.meta.changelog > end:
+                # the log lost what the store has (a broker's disk, a topic made anew): only the log counts
+                log.error("store.ahead", shard=self.partition, offset=store.meta.changelog, offsets=end)
+                store.begin_anew("ahead")
             reader.seek(self._changelog, max(store.meta.changelog, first))
             while (position := await reader.position(self._changelog)) < end:
-                records = (await reader.getmany(timeout_ms=500, max_records=RESTORE_PAGE)).get(self._changelog, [])
+                # short, because where only a transaction's marker is left nothing comes but the position moves
+                records = (await reader.getmany(timeout_ms=50, max_records=RESTORE_PAGE)).get(self._changelog, [])
                 if records:
                     store.apply([(r.key, r.value) for r in records], records[-1].offset + 1)
                     count += len(records)
@@ -136,6 +143,18 @@ class Shard:
             log.warning("shard.offset_differs", shard=self.partition, offset=shard.input, offsets=committed)
         return shard
 
+    async def _check_input(self, shard: ShardRecord) -> None:
+        """
+        The next command must be on the log: a position outside it would be moved by the client without a word.
+
+        Begins with the first one there is. What is done a second time has no effect, as each case knows what it has seen.
+        """
+        first = (await self._reader.beginning_offsets([self._input]))[self._input]
+        end = (await self._reader.end_offsets([self._input]))[self._input]
+        if not first <= shard.input <= end:
+            log.error("shard.commands_gone", shard=self.partition, offset=shard.input, offsets=[first, end])
+            shard.input = first
+
     # -- serving --
 
     async def serve(self) -> None:
@@ -147,7 +166,7 @@ class Shard:
             await self._decide(batch, records)
             self._expire(batch)
             self.moved_at = time.monotonic()
-            if batch.changed or self._offsets_are_late():
+            if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
                 await self._keep_the_floor(started, len(records))
 
@@ -159,8 +178,8 @@ class Shard:
     async def _fetch(self) -> list[Any]:
         due = self._store_in_use.next_due()
         wait = LONGEST_WAIT_SECONDS
-        if due:
-            wait = max(0.0, min(wait, self._process.clock.real_seconds(due - self._process.clock.now())))
+        if due and self._guard.trusted():
+            wait = max(0.0, min(wait, self._process.clock.real_seconds(due - self._guard.now())))
         found = await self._reader.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
         records: list[Any] = found.get(self._input, [])
         return records
@@ -169,21 +188,27 @@ class Shard:
         now = self._now()
         prefix = f"{self._topics.short(self._input.topic)}/{self.partition}/"
         for record in records:
+            source = f"{prefix}{record.offset}"
             if record.key == SHARD_KEY:
-                await self._activate(record.value)
+                await self._obey(batch, record.value, source)
             else:
-                batch.decide(record.key, record.value, f"{prefix}{record.offset}", self._facts, now)
+                batch.decide(record.key, record.value, source, self._facts, now)
             self._shard.input = record.offset + 1
         if records:
             metrics.BATCH_COMMANDS.observe(len(records))
 
     def _now(self) -> int:
         """Business time never runs back in a shard, whatever the clock does."""
-        self._shard.now = max(self._shard.now, self._process.clock.now())
+        self._shard.now = max(self._shard.now, self._guard.now())
         return self._shard.now
 
-    async def _activate(self, value: bytes) -> None:
-        order = json.decode(value, type=commands.ActivateCatalogue)
+    async def _obey(self, batch: Batch, value: bytes | None, source: str) -> None:
+        """A command to the shard itself. One that cannot be read is kept aside like any other."""
+        try:
+            order = json.decode(value or b"", type=commands.ActivateCatalogue)
+        except MsgspecError:
+            batch.put_aside(SHARD_KEY, source, "unreadable_command")
+            return
         self._facts = await self._load(order.version, order.hash)
         self._shard.catalogue, self._shard.catalogue_hash = order.version, order.hash
         metrics.CATALOGUE.labels(str(self.partition)).set(order.version)
@@ -215,6 +240,7 @@ class Shard:
             add(self._topics.outbox, p, key, value)
         async with asyncio.timeout(30):
             ends = await self._transactions.commit({self._input: self._shard.input})
+        self._guard.heard(self._transactions.appended_ms)
         self._store_in_use.apply(changelog, ends[self._changelog])
         self._committed_input, self._committed_at = self._shard.input, time.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
@@ -236,9 +262,10 @@ class Shard:
     async def close(self) -> None:
         """Let go of the transactional id and the store; an open transaction dies with its holder."""
         self.serving = False
+        if self._store is not None:
+            # first, because it takes no time and the next holder of the folder waits for it
+            self._store.close()
+            self._store = None
         if self._transactions is not None:
             await self._process.log.close(self._transactions)
             self._transactions = None
-        if self._store is not None:
-            self._store.close()
-            self._store = None

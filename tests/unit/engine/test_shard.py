@@ -4,10 +4,7 @@ The shard runtime on the log in memory: what is committed holds, whatever goes w
 The core and the catalogue are the real ones; only the log and the clock are stand-ins.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,137 +12,14 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
-from adapters.clock import Clock
 from adapters.kafka.log import OutcomeUnknown, RecordRefused
-from adapters.kafka.memory import MemoryLog, MemoryTransactions
-from router.catalogue.load import load
+from adapters.kafka.memory import MemoryReader, MemoryTransactions
 from router.engine.batch import ShardRecord
-from router.engine.shard import ForeignLog, Shard
+from router.engine.shard import ForeignLog
 from router.engine.store import SHARD_KEY, body_of
-from router.operate.process import Process
-from router.operate.settings import CHECKOUT, Settings
-from schemas.ids import case_id, command_id, shard_of
-from workflows import commands, events, outgoing
-from workflows.facts import Facts
-
-START = int(datetime.fromisoformat("2026-09-18T09:00:00+08:00").timestamp() * 1000)
-DAY = 24 * 3600 * 1000
-REQUEST = {
-    "appeal_kind": "complaint",
-    "appeal_category": "C010101",
-    "place": {"region": "371702", "kind": "division"},
-    "title": "小区路灯不亮",
-    "text": "晚上看不见路。",
-    "urgency": "normal",
-}
-
-
-class HandClock(Clock):
-    """A business clock that stands until the test moves it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = START
-
-    def now(self) -> int:
-        return self.time
-
-    def real_seconds(self, milliseconds: int) -> float:
-        return milliseconds / 1000 / 86_400
-
-
-@cache
-def facts() -> Facts:
-    return load(CHECKOUT / "catalog").facts()
-
-
-async def load_facts(version: int, digest: str) -> Facts:
-    return facts()
-
-
-async def genesis() -> tuple[int, str]:
-    return 1, "first"
-
-
-class House:
-    """A log, a clock and the shard under test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.log = MemoryLog()
-        self.clock = HandClock()
-        self.settings = Settings(state_dir=folder, shards=1)
-        self.process = Process("engine", self.settings, self.clock, self.log)
-        self.topics = self.process.topics
-        for topic in (self.topics.commands, self.topics.events, self.topics.state, self.topics.outbox):
-            self.log.names[topic] = 1
-        self.input = TopicPartition(self.topics.commands, 0)
-        self.sent = 0
-
-    def submit(self, ref: str, *, offset: int | None = None, **changes: Any) -> str:
-        """Put a Submit on the log; returns the case id."""
-        case = case_id("hotline_12345", ref)
-        source = f"intake.hotline_12345/0/{self.sent if offset is None else offset}"
-        self.sent += 1
-        body = msgspec.json.encode(REQUEST | changes)
-        self.send(
-            commands.Submit(
-                id=command_id(case, source),
-                case=case,
-                at=self.clock.time,
-                source=source,
-                channel="hotline_12345",
-                ref=ref,
-                request=msgspec.Raw(body),
-                digest=str(hash(body)),
-                received_at=self.clock.time,
-            )
-        )
-        return case
-
-    def send(self, command: Any, key: bytes | None = None) -> None:
-        value = msgspec.json.encode(command)
-        self.log.append([(self.input, key or command.case.encode(), value, ())])
-
-    async def run(self, until: Callable[[], bool]) -> None:
-        """Take over and serve until `until` holds, as the role does: a failure leads to a new take-over."""
-        async with self.log.reader([self.topics.commands], group=self.topics.group("engine")) as reader:
-            async with asyncio.timeout(20):
-                while not until():
-                    await self.serve_once(reader, until)
-
-    async def serve_once(self, reader: Any, until: Callable[[], bool]) -> None:
-        shard = Shard(self.process, reader, 0, "memory", load_facts, genesis)
-        try:
-            await shard.take_over()
-            serving = asyncio.create_task(shard.serve())
-            while not until() and not serving.done():
-                await asyncio.wait([serving], timeout=0.001)
-            serving.cancel()
-            await asyncio.wait([serving])
-            if not serving.cancelled() and serving.exception() and not isinstance(serving.exception(), ACCEPTED):
-                raise serving.exception() or AssertionError
-        finally:
-            await shard.close()
-
-    def events(self) -> list[events.EventRecord]:
-        return [events.decode(r.value or b"") for r in self.log.records[TopicPartition(self.topics.events, 0)]]
-
-    def messages(self) -> list[outgoing.Message]:
-        records = self.log.records[TopicPartition(self.topics.outbox, 0)]
-        return [m for r in records for m in outgoing.decode(r.value or b"").messages]
-
-    def state(self) -> dict[bytes, bytes]:
-        """The last value of each key of the changelog."""
-        return {r.key or b"": r.value or b"" for r in self.log.records[TopicPartition(self.topics.state, 0)]}
-
-    def committed(self) -> int:
-        return self.log.committed.get((self.topics.group("engine"), self.input), 0)
-
-    def done(self) -> bool:
-        return self.committed() == len(self.log.records[self.input])
-
-
-ACCEPTED = (OutcomeUnknown, RecordRefused)
+from schemas.ids import shard_of
+from tests.unit.engine.house import DAY, START, House
+from workflows import events
 
 
 @pytest.fixture
@@ -299,3 +173,39 @@ async def test_of_an_archived_case_only_a_stub_stays(house: House) -> None:
 
     assert house.state()[case.encode() + b"/request"] == b""
     assert [type(e).__name__ for e in house.events()[-1].events] == ["DuplicateReceived"]
+
+
+async def test_a_store_ahead_of_the_log_is_rebuilt(house: House) -> None:
+    """A broker that lost what it had acknowledged: the log counts, and what it says is not skipped."""
+    house.submit("R1")
+    await house.run(house.done)
+    for topic in (house.topics.commands, house.topics.state):
+        house.log.records[TopicPartition(topic, 0)].clear()
+    house.log.committed.clear()
+    second = house.submit("R2")
+    await house.run(house.done)
+
+    assert registered(house)[-1] == second
+
+
+@pytest.mark.parametrize("gone", ["the end", "the beginning"])
+async def test_a_position_outside_the_commands_is_not_left_to_the_client(
+    house: House, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Commands lost or expired: the shard says so, begins with the first there is, and does nothing twice."""
+    first = house.submit("R1", offset=1)
+    house.submit("R1", offset=2)
+    await house.run(house.done)
+    if gone == "the end":
+        house.log.records[house.input].clear()
+    else:
+
+        async def beginnings(reader: MemoryReader, tps: Any) -> dict[TopicPartition, int]:
+            return {tp: 3 if tp == house.input else 0 for tp in tps}
+
+        monkeypatch.setattr(MemoryReader, "beginning_offsets", beginnings)
+        house.submit("R0")  # the one that nobody reads any more
+    second = house.submit("R2")
+    await house.run(lambda: second in registered(house))
+
+    assert registered(house) == [first, second]
