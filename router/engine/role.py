@@ -2,7 +2,8 @@
 `duokua run engine`: the shards that the group gave to this process, and the watchdog over them.
 
 The rebalance callbacks only note what changed (no heartbeats run inside them); taking over happens in
-tasks of their own. A shard that fails is taken over anew, by the same path, after a short pause.
+tasks of their own. A shard that fails is taken over anew, by the same path, after a short pause; one that
+cannot be served at all, for whatever reason, ends the process (router/engine/progress.py).
 """
 
 import asyncio
@@ -12,22 +13,33 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 
+from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version
+from router.engine.guard import ClockGuard
+from router.engine.progress import Progress
 from router.engine.shard import ForeignLog, Shard
+from router.engine.store import NewerFormat
 from router.operate import metrics
 from router.operate.process import Process
 from workflows.facts import Facts
 
 log = structlog.get_logger()
 
-STALLED_SECONDS = 60.0
 RETRY_SECONDS = 1.0
+POLL_SECONDS = 0.5
+LOOK_SECONDS = 5.0
+GROUP_SECONDS = 10.0
+"""How long the group may refuse us before the process ends."""
+NOWHERE = TopicPartition("", 0)
+REFUSALS = (ForeignLog, NewerFormat, VersionUnusable, CatalogueFaulty)
 
 
 class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -40,20 +52,26 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         self._leaving: set[asyncio.Task[None]] = set()
         self._facts: dict[tuple[int, str], Facts] = {}
         self._loading = asyncio.Lock()
+        self._guard = ClockGuard(process.clock)
+        self._awaits_catalogue = False
+        self.progress = Progress()
         self.shards: dict[TopicPartition, Shard] = {}
         self.fatal: BaseException | None = None
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        self.progress.unassigned()
         for task in self._tasks.values():
             task.cancel()
         self._leaving |= set(self._tasks.values())
         self._tasks = {}
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        left, self._leaving = self._leaving, set()
+        self.progress.assigned()
+        # whoever is not gone yet, from however many rebalances ago, may still have its store open
+        self._leaving = {task for task in self._leaving if not task.done()}
         for tp in assigned:
             self.reader.pause(tp)
-            self._tasks[tp] = asyncio.create_task(self._own(tp, left), name=f"shard-{tp.partition}")
+            self._tasks[tp] = asyncio.create_task(self._own(tp, set(self._leaving)), name=f"shard-{tp.partition}")
         metrics.SHARDS.set(len(self._tasks))
 
     async def _own(self, tp: TopicPartition, left: set[asyncio.Task[None]]) -> None:
@@ -63,14 +81,13 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         reason = "assigned"
         while not self._process.stop.is_set():
             shard = self.shards[tp] = Shard(
-                self._process, self.reader, tp.partition, self._log_id, self._load, self._genesis
+                self._process, self.reader, tp.partition, self._log_id, self._load, self._genesis, self._guard
             )
             try:
                 metrics.TAKEOVERS.labels(reason).inc()
                 await shard.take_over()
-                self._process.health.ready()
                 await shard.serve()
-            except (ForeignLog, VersionUnusable) as error:
+            except REFUSALS as error:
                 log.error("shard.refused", shard=tp.partition, error=error)
                 self.fatal = error
                 self._process.stop.set()
@@ -78,12 +95,37 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                 reason = type(error).__name__
                 log.warning("shard.dropped", shard=tp.partition, error=error)
                 metrics.TRANSACTIONS.labels("dropped").inc()
+                self.progress.failed(tp.partition)
                 self._pause(tp)
             finally:
                 await asyncio.shield(shard.close())
                 self.shards.pop(tp, None)
             if not self._process.stop.is_set():
                 await asyncio.sleep(RETRY_SECONDS)
+
+    @property
+    def waiting_for(self) -> str:
+        """What this process cannot serve without; empty when every shard it was given is served."""
+        if self.progress.is_unassigned:
+            return "shards of the group"
+        if self._awaits_catalogue:
+            return "a published catalogue"
+        serving = {tp for tp, shard in self.shards.items() if shard.serving}
+        return "" if serving >= set(self._tasks) else "taking shards over"
+
+    async def look(self) -> None:
+        """See how far each shard is, for the watchdog. A broker that does not answer is its own trouble."""
+        serving = {tp: shard for tp, shard in self.shards.items() if shard.serving}
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                ends = await self.reader.end_offsets(list(serving))
+                for tp in serving:
+                    # the position and not what is committed: it passes the markers of transactions, and so can reach the end
+                    self.progress.seen(tp.partition, await self.reader.position(tp), ends[tp])
+
+    def stalled(self) -> list[int]:
+        """The shards that do not move; asked from a thread of its own."""
+        return self.progress.stalled({s.partition: s.moved_at for s in list(self.shards.values())})
 
     def _pause(self, tp: TopicPartition) -> None:
         if tp in self.reader.assignment():
@@ -100,20 +142,25 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _genesis(self) -> tuple[int, str]:
         """For a shard that never had one: the catalogue in force now. Waits for the first publication."""
         while (active := await active_version(self._process.log, self._process.topics.catalog)) is None:
-            self._process.health.waiting_for = "a published catalogue"
+            self._awaits_catalogue = True
             for shard in self.shards.values():
                 shard.moved_at = time.monotonic()
             await asyncio.sleep(1)
+        self._awaits_catalogue = False
         return active
 
     async def drain(self) -> None:
-        """Let each shard finish its batch and leave."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks.values(), timeout=20)
+        """Let each shard finish its batch and leave; those that cannot are left to the next holder of their ids."""
+        for tp, task in self._tasks.items():
+            if tp not in self.shards or not self.shards[tp].serving:
+                task.cancel()
+        tasks = {*self._tasks.values(), *self._leaving}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=15)
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late)
+                await asyncio.wait(late, timeout=5)
 
 
 async def run(process: Process) -> None:
@@ -123,14 +170,45 @@ async def run(process: Process) -> None:
         owned.reader = reader
         reader.subscribe([process.topics.commands], listener=owned)
         _watch(process, owned)
-        while not process.stop.is_set():
-            await asyncio.sleep(0.5)
-            process.health.beat()
-        started = time.monotonic()
-        await owned.drain()
+        try:
+            await _attend(process, owned)
+        finally:
+            process.stop.set()
+            started = time.monotonic()
+            await owned.drain()
     log.info("engine.drained", seconds=round(time.monotonic() - started, 3))
     if owned.fatal is not None:
         raise owned.fatal
+
+
+async def _attend(process: Process, owned: Shards) -> None:
+    """
+    Beat, poll and look until asked to stop. Raises what the group refuses us with, where it goes on doing so.
+
+    The poll asks for nothing. But a member that has no shards, or whose shards take long to come up, polls
+    nowhere else: aiokafka would have it leave the group after MAX_POLL_MS and never come back. And what is wrong
+    with the group is told to who polls, and to nobody else.
+    """
+    looked, refused = 0.0, 0.0
+    while not process.stop.is_set():
+        process.health.beat()
+        process.health.waiting_for = owned.waiting_for
+        now = time.monotonic()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await owned.reader.getmany(NOWHERE, timeout_ms=0)
+            refused = 0.0
+        except KafkaError as error:
+            log.warning("group.refused", error=error)
+            refused = refused or now
+            if now - refused > GROUP_SECONDS:
+                raise
+        if now - looked > LOOK_SECONDS:
+            looked = now
+            await owned.look()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.stop.wait(), POLL_SECONDS)
 
 
 def _watch(process: Process, owned: Shards) -> None:
@@ -139,9 +217,7 @@ def _watch(process: Process, owned: Shards) -> None:
     def look() -> None:
         while not process.stop.is_set():
             time.sleep(5)
-            stuck = [
-                s.partition for s in list(owned.shards.values()) if time.monotonic() - s.moved_at > STALLED_SECONDS
-            ]
+            stuck = owned.stalled()
             if stuck or not process.health.live:
                 metrics.STALLED.inc()
                 log.error("shard.stalled", shard=stuck)

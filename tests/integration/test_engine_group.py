@@ -1,0 +1,98 @@
+"""Engines in a group on a real broker: who has no shard, or none that can be served yet, stays a member."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.clock import Clock
+from adapters.kafka import log as kafka_log
+from adapters.kafka.log import KafkaLog, TopicPartition
+from router.catalogue.publish import publish
+from router.engine import role
+from router.operate.process import Process
+from router.operate.settings import Settings
+from tests.unit.catalogue.small import edited, small
+
+pytestmark = pytest.mark.kafka
+
+IDLE_MS = 1_500
+LIMIT = 30.0
+
+
+@pytest.fixture
+async def made(kafka: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Process]:
+    """Makes engines of one deployment with one shard, whose clients hold a member for idle after IDLE_MS."""
+    monkeypatch.setattr(kafka_log, "MAX_POLL_MS", IDLE_MS)
+    log = KafkaLog(kafka)
+
+    def make(instance: str) -> Process:
+        settings = Settings(bootstrap=kafka, prefix=prefix, shards=1, state_dir=tmp_path, instance=instance)
+        return Process("engine", settings, Clock(), log)
+
+    await log.create_topics(make("0").topics.specs([], []))
+    return make
+
+
+@asynccontextmanager
+async def running(process: Process) -> AsyncIterator[Process]:
+    serving = asyncio.create_task(role.run(process))
+    try:
+        yield process
+    finally:
+        process.stop.set()
+        await asyncio.wait_for(serving, LIMIT)
+
+
+async def ready(process: Process) -> None:
+    async with asyncio.timeout(LIMIT):
+        while process.health.waiting_for:
+            await asyncio.sleep(0.05)
+
+
+async def test_an_engine_that_waited_long_for_its_first_catalogue_serves(made: Callable[[str], Process]) -> None:
+    """A deployment may stand for an hour before somebody publishes: the engine is still a member then."""
+    async with running(made("1")) as engine:
+        await asyncio.sleep(3 * IDLE_MS / 1000)
+        assert engine.health.waiting_for == "a published catalogue"
+        await publish(engine.log, engine.topics, small())
+        await ready(engine)
+
+
+async def test_an_engine_that_stood_by_for_long_takes_over(
+    made: Callable[[str], Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More engines than shards: the one without a shard polls nothing, and is there when it is needed."""
+    owners: list[role.Shards] = []
+    begin = role.Shards.__init__
+
+    def known(owner: role.Shards, *given: Any) -> None:
+        begin(owner, *given)
+        owners.append(owner)
+
+    monkeypatch.setattr(role.Shards, "__init__", known)
+    engines = [made("1"), made("2")]
+    await publish(engines[0].log, engines[0].topics, small())
+    async with running(engines[0]), running(engines[1]):
+        await asyncio.gather(*map(ready, engines))
+        await asyncio.sleep(3 * IDLE_MS / 1000)
+        holder = next(owner for owner in owners if owner.shards)
+        standby = next(engine for engine in engines if engine is not holder._process)
+        holder._process.stop.set()
+        await publish(standby.log, standby.topics, edited("catalogue.yaml", "小省", "新省"))
+        await all_done(standby)
+
+
+async def all_done(process: Process) -> None:
+    """Until the shard has committed every command there is."""
+    tp = TopicPartition(process.topics.commands, 0)
+    async with (
+        process.log.reader(group=process.topics.group("engine"), partitions=[tp]) as reader,
+        asyncio.timeout(LIMIT),
+    ):
+        end = (await reader.end_offsets([tp]))[tp]
+        while await reader.committed(tp) != end:
+            await asyncio.sleep(0.1)

@@ -1,0 +1,103 @@
+"""The engine's process around its shards: rebalances in any order, and what it says of itself."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from router.engine import role
+from router.engine.role import Shards
+from tests.unit.engine.house import House
+
+
+class FakeShard:
+    """Holds its folder from the take-over until its slow closing is over; notes when two hold one at a time."""
+
+    held: set[int]
+    clashes: int
+    serve_with: Callable[[], Awaitable[Any]]
+
+    def __init__(self, process: Any, reader: Any, partition: int, *more: Any) -> None:
+        self.partition, self.moved_at, self.serving = partition, time.monotonic(), False
+
+    async def take_over(self) -> None:
+        if self.partition in FakeShard.held:
+            FakeShard.clashes += 1
+        FakeShard.held.add(self.partition)
+        await asyncio.sleep(0)
+        self.serving = True
+
+    async def serve(self) -> None:
+        await FakeShard.serve_with()
+
+    async def close(self) -> None:
+        self.serving = False
+        await asyncio.sleep(0.2)
+        FakeShard.held.discard(self.partition)
+
+
+@pytest.fixture
+async def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    FakeShard.held, FakeShard.clashes = set(), 0
+    monkeypatch.setattr(role, "Shard", FakeShard)
+    monkeypatch.setattr(role, "RETRY_SECONDS", 0.01)
+    house = House(tmp_path)
+    FakeShard.serve_with = staticmethod(house.process.stop.wait)
+    owned = Shards(house.process, "memory")
+    async with house.log.reader([house.topics.commands], group="g") as owned.reader:
+        yield owned
+        house.process.stop.set()
+        await owned.drain()
+
+
+TP = TopicPartition("duokua.case.commands", 0)
+
+
+async def test_a_shard_is_never_held_twice_however_fast_rebalances_follow(owned: Shards) -> None:
+    """Whoever waits for the former holder and is revoked himself must not let the next one in before it."""
+    await owned.on_partitions_assigned([TP])
+    await asyncio.sleep(0.05)
+    for _ in range(3):
+        await owned.on_partitions_revoked([TP])
+        await asyncio.sleep(0.01)
+        await owned.on_partitions_assigned([TP])
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
+
+    assert FakeShard.clashes == 0
+    assert owned.shards[TP].serving
+
+
+async def test_it_says_what_it_waits_for(owned: Shards) -> None:
+    """Ready means that every shard it was given is served; a process without shards stands by and is ready."""
+    said = [owned.waiting_for]
+    await owned.on_partitions_assigned([TP])
+    said.append(owned.waiting_for)
+    await asyncio.sleep(0.05)
+    said.append(owned.waiting_for)
+    await owned.on_partitions_revoked([TP])
+    said.append(owned.waiting_for)
+    await owned.on_partitions_assigned([])
+    await asyncio.sleep(0.3)
+    said.append(owned.waiting_for)
+
+    assert said == ["shards of the group", "taking shards over", "", "shards of the group", ""]
+
+
+async def test_a_shard_that_fails_at_once_and_for_ever_is_seen(owned: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt is a new, young shard; the failing is what is old."""
+
+    async def fail() -> None:
+        raise KafkaError
+
+    FakeShard.serve_with = staticmethod(fail)
+    monkeypatch.setattr("router.engine.progress.STALLED_SECONDS", 0.5)
+    await owned.on_partitions_assigned([TP])
+    await asyncio.sleep(1.0)
+
+    assert owned.stalled() == [0]
