@@ -5,9 +5,14 @@ The composition root: the only place that reads the environment and connects thi
 """
 
 import asyncio
+import faulthandler
 import importlib
 import importlib.metadata
+import os
 import signal
+import sys
+import threading
+import time
 
 import structlog
 import uvloop
@@ -21,6 +26,13 @@ from router.operate.process import Process, watched
 from router.operate.settings import Settings
 
 ROLES = ("intake", "engine", "delivery", "projector", "insights", "simulator")
+
+STOP_SECONDS = 24.0
+"""How long a role may take to end when asked: less than supervisors wait before they kill (25 s and more)."""
+HUNG_SECONDS = 120.0
+LOOK_SECONDS = 1.0
+HUNG = 70
+"""Exit code of a role that hung."""
 
 log = structlog.get_logger()
 
@@ -41,6 +53,7 @@ async def _serve(role: str, settings: Settings) -> int:
         loop.add_signal_handler(number, process.stop.set)
     Info("duokua_build", "Which role this is.").info({"role": role, "version": importlib.metadata.version("duokua")})
     module = importlib.import_module(f"router.{role}.role")
+    _end_if_hung(process)
     try:
         async with watched(process):
             log.info("role.started")
@@ -50,3 +63,26 @@ async def _serve(role: str, settings: Settings) -> int:
     except Exception as error:
         log.error("role.failed", error=error)
         return 1
+
+
+def _end_if_hung(process: Process) -> None:
+    """
+    A thread that ends the process where its loop does not turn, or does not come to its end when asked.
+
+    What was not acknowledged comes again, so ending hard loses nothing; a process that waits for a broker for ever
+    would neither work nor make room for one that does.
+    """
+
+    def look() -> None:
+        asked = 0.0
+        while True:
+            time.sleep(LOOK_SECONDS)
+            if process.stop.is_set():
+                asked = asked or time.monotonic()
+            overdue = bool(asked) and time.monotonic() - asked > STOP_SECONDS
+            if overdue or process.health.silent > HUNG_SECONDS:
+                log.error("role.hung", reason="stop" if overdue else "loop")
+                faulthandler.dump_traceback(file=sys.stderr)
+                os._exit(HUNG)
+
+    threading.Thread(target=look, name="end-if-hung", daemon=True).start()

@@ -35,10 +35,17 @@ class Health:
 
     def ready(self) -> None:
         self.waiting_for = ""
+        self.beat()
 
     @property
     def live(self) -> bool:
-        return time.monotonic() - self._beat < self._stale
+        """Whoever still waits for something has no loop yet that could hang; `/readyz` says what for."""
+        return self.silent < self._stale
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the loop last turned; 0 while it has not begun to."""
+        return 0.0 if self.waiting_for else time.monotonic() - self._beat
 
 
 @dataclass
