@@ -14,7 +14,6 @@ from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, budget, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
-from workflows.facts import Target, Unit
 from workflows.policies import ClockTemplate
 from workflows.workdays import DAY
 
@@ -230,15 +229,5 @@ def _told(d: Decision, clock: Clock, who: str) -> tuple[str, str]:
     if who == "superior":
         told = d.above(unit)
     elif who == "supervisor":
-        told = _supervisor(d, clock, unit)
+        told = d.facts.supervisor(d.case.region, d.excluded | {unit}) or d.above(d.case.centre)
     return told.id, told.endpoint
-
-
-def _supervisor(d: Decision, clock: Clock, unit: str) -> Unit:
-    """Who supervises the function of the leg in question, other than the unit itself; else the unit above the centre."""
-    leg = d.case.legs.get(clock.of) or d.case.lead
-    found = None
-    if leg is not None and leg.function:
-        target = Target(function=leg.function, role="supervise")
-        found = d.facts.resolve(target, d.case.region, leg.matter, d.excluded | {unit})
-    return found or d.above(d.case.centre)

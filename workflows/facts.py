@@ -144,6 +144,9 @@ class Facts(Protocol):
     def centre(self, channel: str, region: str) -> Unit:
         """The centre (热线办) that owns cases of this channel and region: triage, review, returns. Never empty."""
 
+    def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        """The supervising office (督查) at or above the place, other than `excluded` and those below them."""
+
     def policy(self, policy: str) -> Policy:
         """A clock policy by id."""
 

@@ -21,7 +21,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     A rung of the escalation ladder, `after` the due (`0m` = at once): who is told and what is done.
 
     who: unit = who has it now; superior = the unit above that one; centre = the centre that owns the case;
-    supervisor = who supervises the function, else the unit above the centre.
+    supervisor = the supervising office (督查) at or above the place, else the unit above the centre.
     """
 
     level: int

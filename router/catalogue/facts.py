@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from router.catalogue.catalogue import Catalogue, DirectoryUnit
 
 CENTRE = ("hotline", "triage")
+SUPERVISION = Target(function="supervision-office", role="supervise")
 """Who holds this function in this role is the centre (热线办) of its place."""
 CACHE = 200_000
 LIVE_KINDS = frozenset({"help", "report", "complaint", "other"})
@@ -102,6 +103,9 @@ class CatalogueFacts:
             for unit in self._holders.get((place, *CENTRE, ""), ()):
                 return unit
         raise LookupError("no centre: the loader refuses such a catalogue")
+
+    def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        return self.resolve(SUPERVISION, region, excluded=excluded)
 
     def policy(self, policy: str) -> Policy:
         return self._catalogue.policies[policy]

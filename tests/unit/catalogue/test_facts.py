@@ -4,6 +4,7 @@ import pytest
 
 from router.catalogue.facts import CatalogueFacts
 from router.catalogue.load import from_files
+from tests.unit.catalogue.shandong import shandong
 from tests.unit.catalogue.small import edited, small
 from workflows.facts import ApplicantView, OneThingView, PlaceView, RequestView, Target
 
@@ -209,3 +210,12 @@ def test_regions(facts: CatalogueFacts) -> None:
     assert catalogue.region_in_force("370102999") == "370102"
     assert catalogue.region_in_force("999999") is None
     assert facts.version == 7
+
+
+def test_who_supervises_is_the_supervising_office_of_the_place_and_never_the_unit_in_question() -> None:
+    """督查 is asked by place, whatever the case is about; where it is itself in question, the office above."""
+    facts = shandong().facts()
+    own = facts.supervisor("371681")
+    assert own is not None and own.id == "371681.supervision-office"
+    above = facts.supervisor("371681", frozenset({own.id}))
+    assert above is not None and above.id == "371600.supervision-office"

@@ -188,6 +188,9 @@ class SmallWorld(Struct):
     def centre(self, channel: str, region: str) -> Unit:
         return UNITS["370100.hotline"]
 
+    def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        return None if "370100.watch" in excluded else UNITS["370100.watch"]
+
     def policy(self, policy: str) -> Policy:
         return POLICIES[policy]
 
