@@ -83,3 +83,12 @@ def test_the_readme_counts_what_there_is() -> None:
     for page in (README, README_ZH):
         paragraph = next(text for text in page.read_text(encoding="utf-8").split("\n\n") if megabytes in text)
         assert set(counts) <= set(re.findall(r"\d+", paragraph))
+
+
+def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
+    """Each figure of its table stands in docs/performance.md, with how it was taken."""
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    for page in (README, README_ZH):
+        figures = re.findall(r"\| (\d[\d ]*)(?: µs)? \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(figures) == 4
+        assert [figure for figure in figures if figure not in measured] == []
