@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import structlog
 import uvloop
@@ -49,6 +50,7 @@ async def _serve(role: str, settings: Settings) -> int:
         role=role, settings=settings, clock=Clock.from_text(settings.clock), log=KafkaLog(settings.bootstrap)
     )
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_note)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop.set)
     Info("duokua_build", "Which role this is.").info({"role": role, "version": importlib.metadata.version("duokua")})
@@ -63,6 +65,12 @@ async def _serve(role: str, settings: Settings) -> int:
     except Exception as error:
         log.error("role.failed", error=error)
         return 1
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a task or future failed with and nobody asked for. asyncio itself would print the texts of exceptions, as they are."""
+    reason = str(context.get("message", "")).partition("(")[0]  # what follows are a callback's arguments
+    log.warning("loop.exception", error=context.get("exception"), reason=reason)
 
 
 def _end_if_hung(process: Process) -> None:

@@ -228,6 +228,16 @@ def _end_tasks(consumer: AIOKafkaConsumer) -> None:
             task.cancel()
 
 
+def _have_it_told(producer: AIOKafkaProducer) -> None:
+    """What a dead transaction still holds has been told to its owner already: no warning about each of its futures."""
+    accumulator, manager = producer._message_accumulator, producer._txn_manager
+    batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
+    futures = [future for batch in batches for future in (batch.future, batch._drain_waiter)]
+    for future in (manager._transaction_waiter, *futures):
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()
+
+
 class KafkaLog:
     """A cluster. Makes readers, writers and transactions; knows and creates topics."""
 
@@ -329,11 +339,7 @@ class KafkaLog:
             # it would go on to send for an id that is no longer ours
             sender.cancel()
             await asyncio.wait([sender], timeout=1)
-        # what a dead transaction still holds has been told to its owner already
-        left = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
-        for future in (producer._txn_manager._transaction_waiter, *left):
-            if future is not None and future.done() and not future.cancelled():
-                future.exception()
+        _have_it_told(producer)
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -60,7 +60,14 @@ class Role:
         if sys.argv[1] == "stop":
             process.health.waiting_for = "nothing"
             os.kill(os.getpid(), signal.SIGTERM)
+        if sys.argv[1] == "task":
+            asyncio.create_task(fail("张三 13800000000"))
+            await asyncio.sleep(0.2)
+            return
         await asyncio.sleep(60)
+
+async def fail(words):
+    raise ValueError(words)
 
 bootstrap.importlib.import_module = lambda name: Role
 sys.exit(bootstrap.run_role("delivery", Settings(log_format="json")))
@@ -75,3 +82,11 @@ def test_a_role_that_hangs_is_ended(tmp_path: Path, harm: str) -> None:
 
     assert (ended.returncode, time.monotonic() - started < 40) == (HUNG, True)
     assert f'"reason": "{harm}"' in ended.stderr and "Current thread" in ended.stderr
+
+
+def test_nobody_s_words_are_printed_with_a_failure_that_nobody_awaits() -> None:
+    """asyncio's own report would hold the exception's text, past the allow-list of the logs."""
+    ended = subprocess.run([sys.executable, "-c", ROLE, "task"], capture_output=True, text=True, timeout=50)
+
+    assert '"loop.exception"' in ended.stderr and "ValueError" in ended.stderr
+    assert "13800000000" not in ended.stderr
