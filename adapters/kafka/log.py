@@ -322,10 +322,14 @@ class KafkaLog:
             retry_backoff_ms=100,
             request_timeout_ms=sender._request_timeout_ms,
         )
+        starting = asyncio.ensure_future(producer.start())
         try:
-            await producer.start()
+            await asyncio.shield(starting)
         except BaseException:
-            # else what was begun goes on by itself: connections, and their asking for metadata, with every try
+            # aiokafka forgets a connection that is cancelled while it comes up, and what was begun goes on by itself:
+            # let it come up, then leave
+            with suppress(Exception, asyncio.TimeoutError):
+                await asyncio.wait_for(starting, LEAVE_SECONDS)
             await _left(producer.stop, producer.client)
             raise
         return Transactions(producer, group)
