@@ -6,6 +6,7 @@ The composition root: the only place that reads the environment and connects thi
 
 import asyncio
 import faulthandler
+import gc
 import importlib
 import importlib.metadata
 import os
@@ -55,6 +56,8 @@ async def _serve(role: str, settings: Settings) -> int:
         loop.add_signal_handler(number, process.stop.set)
     Info("duokua_build", "Which role this is.").info({"role": role, "version": importlib.metadata.version("duokua")})
     module = importlib.import_module(f"router.{role}.role")
+    # batches make many short-lived objects: the default would look for cycles after every 700 of them
+    gc.set_threshold(20_000, 20, 20)
     _end_if_hung(process)
     try:
         async with watched(process):

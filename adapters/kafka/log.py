@@ -19,6 +19,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.producer.sender import EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
 
 from adapters.kafka.forgiving import forgive_header_names
 
@@ -32,6 +33,8 @@ TRANSACTION_MS = 15_000
 LEAVE_SECONDS = 10.0
 """How long a client may take to leave: a broker that does not answer must not keep a process from ending."""
 LOG_APPEND_TIME = 1
+TOPICS_SECONDS = 15.0
+"""How long created topics may take to be listed."""
 NO_HEADERS: list[Header] = []  # the C builder takes a list and only reads it
 
 __all__ = [
@@ -372,6 +375,12 @@ class KafkaLog:
             for name, code, *_ in answer.topic_errors:
                 if code and for_code(code).__name__ != "TopicAlreadyExistsError":
                     raise for_code(code)(name)
+            created = {s.name for s in missing}
+            # the broker answers before its own metadata lists them
+            async for attempt in AsyncRetrying(stop=stop_after_delay(TOPICS_SECONDS), wait=wait_fixed(0.05)):
+                with attempt:
+                    if not created <= set(await admin.list_topics()):
+                        raise TryAgain
             return [s.name for s in missing]
 
     async def cluster_id(self) -> str:

@@ -24,7 +24,7 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
 from router.catalogue.tables import RETAINED
-from router.operate.process import Process
+from router.operate.process import Process, settle
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
 from schemas.ids import command_id
@@ -234,6 +234,7 @@ class Following:
         except (VersionUnusable, CatalogueFaulty) as error:
             log.error("catalogue.refused", version=active.version, error=error)
             return
+        settle()
         log.info("catalogue.followed", version=active.version, hash=active.hash)
         self.arrived.set()
 

@@ -10,6 +10,7 @@ Nothing that is decided here may stop the shard: what it cannot do for one case 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 import structlog
@@ -26,12 +27,19 @@ from workflows.handle import Step, step
 
 log = structlog.get_logger()
 
+HOUR_MS = 3600 * 1000
 RECORD_BYTES = 12 << 20
 """What one record may hold: the topics take 13 MB."""
 MANY = 8
 """Messages, or legs, beyond which it is worth while to measure: one is below 1 MB, a leg's reply below 256 KB."""
 PARKED_MS = 3600 * 1000
 """When a deadline that could not be decided is tried again, in business time."""
+
+
+@lru_cache(4)
+def _day(hour: int) -> str:
+    """yymmdd in Beijing; days there begin on a full hour."""
+    return datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC).astimezone(BEIJING).strftime("%y%m%d")
 
 
 class CaseTooLarge(Exception):
@@ -163,7 +171,7 @@ class Batch:
 
     def _serial(self, now: int) -> str:
         """Shard and running number of the day: unique over the deployment without asking anybody."""
-        day = datetime.fromtimestamp(now / 1000, UTC).astimezone(BEIJING).strftime("%y%m%d")
+        day = _day(now // HOUR_MS)
         if day != self.shard.day:
             self.shard.day, self.shard.serial = day, 0
         self.shard.serial += 1

@@ -28,7 +28,7 @@ from router.engine.progress import Progress
 from router.engine.shard import ForeignLog, Shard
 from router.engine.store import NewerFormat
 from router.operate import metrics
-from router.operate.process import Process
+from router.operate.process import Process, settle
 from workflows.facts import Facts
 
 log = structlog.get_logger()
@@ -137,6 +137,7 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             if (version, digest) not in self._facts:
                 catalogue = await fetch_version(self._process.log, self._process.topics.catalog, version, digest)
                 self._facts = {**dict(list(self._facts.items())[-3:]), (version, digest): catalogue.facts()}
+                settle()
             return self._facts[version, digest]
 
     async def _genesis(self) -> tuple[int, str]:
