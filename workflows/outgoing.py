@@ -44,6 +44,8 @@ class OutboxRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     version: int
     at: int
     source: str = ""
+    number: str = ""
+    """the public 工单编号; empty where there is no case"""
     messages: tuple[Message, ...]
 
 

@@ -215,6 +215,8 @@ class Following:
 
     async def _read(self, stop: asyncio.Event) -> None:
         partition = TopicPartition(self._process.topics.catalog, 0)
+        if partition.topic not in await self._process.log.topics():
+            raise TopicsMissing
         async with self._process.log.reader(partitions=[partition]) as reader:
             await _read_to_end(reader, partition, self._kept)
             self._take()

@@ -6,10 +6,14 @@ Exit codes: 0 ok, 1 findings, 2 usage, 3 something is not reachable.
 """
 
 import importlib
+import sys
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
+
+from router.catalogue.findings import CatalogueFaulty
 
 GROUPS = {
     "run": ("router.cli.run", "启动一个角色 / run a role"),
@@ -65,8 +69,20 @@ def _root() -> None:
 
 
 def run() -> None:
-    """Entry point of the console script."""
-    app()
+    """Entry point of the console script. A setting or a catalogue that cannot be used is told in sentences."""
+    try:
+        app()
+    except ValidationError as error:
+        if error.title != "Settings":
+            raise
+        for fault in error.errors(include_input=False, include_url=False):
+            name = "DUOKUA_" + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
+            typer.echo(f"设置有误 / bad setting: {name} {fault['msg']}", err=True)
+        sys.exit(2)
+    except CatalogueFaulty as faulty:
+        for finding in faulty.findings:
+            typer.echo(f"{finding.file}:{finding.line} {finding.text_zh} / {finding.text_en}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

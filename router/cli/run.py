@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import typer
-from pydantic import ValidationError
 
 from router.bootstrap import ROLES, run_role
 from router.operate.settings import Settings
@@ -26,19 +25,22 @@ def run(
     ),
 ) -> None:
     """启动一个角色，直到收到 SIGTERM / run a role until SIGTERM."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for fault in error.errors(include_input=False, include_url=False):
-            name = "DUOKUA_" + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
-            typer.echo(f"设置有误 / bad setting: {name} {fault['msg']}", err=True)
-        raise typer.Exit(2) from None
-    raise typer.Exit(_all() if role == "all" else run_role(role, settings))
+    settings = Settings()
+    raise typer.Exit(_all(settings) if role == "all" else run_role(role, settings))
 
 
-def _all() -> int:
-    """Each role as a child process; the first that ends takes the others with it."""
-    children = [subprocess.Popen([sys.executable, "-m", "router.cli.main", "run", role]) for role in ROLES]
+def _all(settings: Settings) -> int:
+    """Each role as a child process; the first that ends takes the others with it. A port that is set is the first one's."""
+    # in production real departments answer
+    roles = [role for role in ROLES if role != "simulator" or settings.environment != "production"]
+    children = []
+    for at, role in enumerate(roles):
+        port = settings.http_port + at if settings.http_port else 0
+        children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "router.cli.main", "run", role], env=os.environ | {"DUOKUA_HTTP_PORT": str(port)}
+            )
+        )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         ended = os.waitstatus_to_exitcode(os.wait()[1])

@@ -54,6 +54,8 @@ def _headers(message: Message, record: OutboxRecord, time: bytes) -> list[Header
         ("ce_caseversion", str(record.version).encode()),
         ("content-type", b"application/json"),
     ]
+    if record.number:
+        headers.append(("ce_subject", record.number.encode()))
     if message.to.startswith("dead-letters."):
         topic, partition, offset = [*record.source.split("/"), "", "", ""][:3]
         headers += [

@@ -215,7 +215,12 @@ def _outbox(command: commands.AnyCommand, result: Step, now: int) -> Iterator[ou
     version = result.case.version if result.case else 0
     for messages in _pages(result.messages):
         yield outgoing.OutboxRecord(
-            case=command.case, version=version, at=now, source=command.source, messages=messages
+            case=command.case,
+            version=version,
+            at=now,
+            source=command.source,
+            number=result.case.number if result.case else "",
+            messages=messages,
         )
 
 

@@ -68,6 +68,7 @@ class Shard:
         self.serving = False
         self._busy = 0.0
         self._committed_at = 0.0
+        self._lag = metrics.TIMER_LAG.labels(str(partition))
         self._committed_input = -1
 
     @property
@@ -220,6 +221,8 @@ class Shard:
         if not trusted:
             return
         now = self._now()
+        due = self._store_in_use.next_due()
+        self._lag.set(max(0, now - due) / 1000 if due else 0)
         for case in self._store_in_use.due(now, DUE_PER_BATCH):
             batch.expire(case, self._facts, now)
 

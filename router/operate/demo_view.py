@@ -176,4 +176,4 @@ def _table(*headings: str) -> Table:
 
 
 def _row(table: Table, name: str, *counts: int) -> None:
-    table.add_row(name, *(str(count) if count else "·" for count in counts))
+    table.add_row(name, *map(str, counts))

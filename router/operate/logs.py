@@ -6,6 +6,7 @@ cannot leak through a forgotten key. Exception texts are dropped for the same re
 type and where they were raised stay.
 """
 
+import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
@@ -59,8 +60,11 @@ FIELDS = frozenset(
         "findings",
         "file",
         "line",
+        "said",
     ]
 )
+TALKATIVE = "aiokafka"
+"""The one library whose own words are kept: they name brokers, groups and topics, never what a record holds."""
 
 
 def setup(role: str, *, instance: str = "", form: str = "auto", level: str = "info") -> None:
@@ -74,7 +78,7 @@ def setup(role: str, *, instance: str = "", form: str = "auto", level: str = "in
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%f%z", utc=False),
             _name_errors,
             _allow_listed,
             renderer,
@@ -83,6 +87,16 @@ def setup(role: str, *, instance: str = "", form: str = "auto", level: str = "in
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()], force=True)
+
+
+class _Libraries(logging.Handler):
+    """What libraries say, as lines of the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage() if record.name.startswith(TALKATIVE) else None
+        where = f"{record.filename}:{record.lineno} {record.funcName}"
+        structlog.get_logger().log(record.levelno, "library.spoke", name=record.name, said=said, where=where)
 
 
 def _name_errors(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

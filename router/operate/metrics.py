@@ -17,7 +17,6 @@ REPLIES = Counter("duokua_replies_received", "Records read from endpoints of uni
 DEAD_LETTERS = Counter("duokua_dead_letters", "Records written to a dead-letter topic.", ["stage", "reason"])
 
 COMMANDS = Counter("duokua_commands", "Commands decided by the engine.", ["kind", "outcome"])
-DEADLINES = Counter("duokua_deadlines", "Deadline passes of cases, by what came of them.", ["outcome"])
 TRANSACTIONS = Counter("duokua_transactions", "Transactions of the engine.", ["outcome"])
 COMMIT_SECONDS = Histogram(
     "duokua_commit_seconds", "From the first record of a batch sent to its transaction committed.", buckets=SECONDS
