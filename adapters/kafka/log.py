@@ -51,7 +51,11 @@ __all__ = [
 
 
 class RecordRefused(Exception):
-    """The broker did not take a record: nothing of its batch may be counted as done."""
+    """The broker did not take a record: nothing of its batch may be counted as done. `topic` is which one."""
+
+    def __init__(self, reason: str, topic: str = "") -> None:
+        super().__init__(reason)
+        self.topic = topic
 
 
 class OutcomeUnknown(Exception):
@@ -133,7 +137,7 @@ class Writer:
         ends: dict[TopicPartition, int] = {}
         for (slot, batch), answer in zip(batches, await asyncio.gather(*sent, return_exceptions=True), strict=True):
             if isinstance(answer, BaseException):
-                raise RecordRefused(type(answer).__name__) from answer
+                raise RecordRefused(type(answer).__name__, slot[0]) from answer
             ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
             if answer.timestamp_type == LOG_APPEND_TIME:
                 self.appended_ms = answer.timestamp
@@ -149,16 +153,16 @@ class Writer:
             try:
                 partitions = await self._producer.partitions_for(topic)
             except KafkaError as error:
-                raise RecordRefused(type(error).__name__) from error
+                raise RecordRefused(type(error).__name__, topic) from error
             if partition not in partitions:
-                raise RecordRefused("UnknownTopicOrPartitionError")
+                raise RecordRefused("UnknownTopicOrPartitionError", topic)
 
     async def _send(self, slot: tuple[str, int], batch: Any) -> "asyncio.Future[Any]":
         batch.close()
         try:
             answer: asyncio.Future[Any] = await self._producer.send_batch(batch, slot[0], partition=slot[1])
         except (KafkaError, AssertionError) as error:
-            raise RecordRefused(type(error).__name__) from error
+            raise RecordRefused(type(error).__name__, slot[0]) from error
         return answer
 
     def forget(self) -> None:

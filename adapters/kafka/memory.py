@@ -121,9 +121,9 @@ class MemoryWriter:
     def _check(self, added: Added) -> None:
         for tp, _, value, _ in added:
             if not 0 <= tp.partition < self._log.names.get(tp.topic, 0):
-                raise RecordRefused("UnknownTopicOrPartitionError")
+                raise RecordRefused("UnknownTopicOrPartitionError", tp.topic)
             if len(value or b"") > self._log.largest.get(tp.topic, DEFAULT_BYTES):
-                raise RecordRefused("MessageSizeTooLargeError")
+                raise RecordRefused("MessageSizeTooLargeError", tp.topic)
 
     def forget(self) -> None:
         self._added = []

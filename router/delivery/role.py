@@ -5,6 +5,7 @@ from collections import Counter
 import structlog
 from msgspec import MsgspecError
 
+from adapters.kafka.log import RecordRefused
 from router.delivery.fanout import fan_out
 from router.operate import metrics
 from router.operate.process import Process
@@ -28,7 +29,11 @@ async def run(process: Process) -> None:
                 for message in fan_out(_read(record.value), topics):
                     writer.add(*message)
                     sent[topics.short(message.topic).partition(".")[0]] += 1
-            await writer.flush()
+            try:
+                await writer.flush()
+            except RecordRefused as error:
+                log.error("delivery.refused", topic=error.topic, error=error)
+                raise
             for family, count in sent.items():
                 metrics.DELIVERED.labels(family).inc(count)
 
