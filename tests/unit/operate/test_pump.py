@@ -1,0 +1,112 @@
+"""The loop of the at-least-once roles: nothing is committed that was not done, and a stuck consumer is seen."""
+
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
+
+from adapters.clock import Clock
+from adapters.kafka.memory import MemoryLog, MemoryReader
+from router.operate import pump as module
+from router.operate.process import Process
+from router.operate.pump import Batch, Stalled, pump
+from router.operate.settings import Settings
+
+TP = TopicPartition("t", 0)
+
+
+@pytest.fixture
+def process() -> Process:
+    log = MemoryLog()
+    log.names["t"] = 1
+    log.append([(TP, b"k", b"%d" % i, ()) for i in range(3)])
+    return Process("delivery", Settings(), Clock(), log)
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pump's monotonic clock: five seconds pass with each look at it."""
+    at = [1000.0]
+
+    class Time:
+        @staticmethod
+        def monotonic() -> float:
+            at[0] += 5
+            return at[0]
+
+    monkeypatch.setattr(module, "time", Time)
+    return at
+
+
+async def test_what_could_not_be_done_is_not_committed(process: Process) -> None:
+    """The error ends the loop; the batch comes again."""
+
+    async def handle(batch: Batch) -> None:
+        raise ConnectionAbortedError
+
+    async with process.log.reader(["t"], group="g") as reader:
+        with pytest.raises(ConnectionAbortedError):
+            await pump(process, reader, handle)
+        assert await reader.committed(TP) is None
+
+
+async def test_a_commit_after_the_partitions_moved_is_nothing(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another member does the batch again; this one goes on."""
+    done: list[bytes] = []
+
+    async def handle(batch: Batch) -> None:
+        done.extend(r.value for records in batch.values() for r in records)
+        if len(done) == 3:
+            process.stop.set()
+
+    async def moved(reader: MemoryReader, offsets: Any) -> None:
+        raise CommitFailedError
+
+    monkeypatch.setattr(MemoryReader, "commit", moved)
+    async with process.log.reader(["t"], group="g") as reader:
+        await pump(process, reader, handle, max_records=1)
+
+    assert done == [b"0", b"1", b"2"]
+
+
+async def nothing(batch: Batch) -> None:
+    pass
+
+
+async def test_a_consumer_that_brings_nothing_although_records_wait_is_stalled(
+    process: Process, seconds: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends, so that a new consumer does what this one does not."""
+
+    async def stuck(reader: MemoryReader, *partitions: Any, **how: Any) -> Batch:
+        return {}
+
+    monkeypatch.setattr(MemoryReader, "getmany", stuck)
+    async with process.log.reader(["t"], group="g") as reader:
+        with pytest.raises(Stalled):
+            await pump(process, reader, nothing)
+
+
+async def test_a_consumer_at_the_end_is_not(process: Process, seconds: list[float]) -> None:
+    """Nothing to bring is no stall, however long."""
+
+    async def handle(batch: Batch) -> None:
+        seconds.append(0)
+
+    async with process.log.reader(["t"], group="g") as reader:
+        real, polls = reader.getmany, 0
+
+        async def few(*partitions: Any, **how: Any) -> Batch:
+            nonlocal polls
+            polls += 1
+            if polls > 60:
+                process.stop.set()
+            found: Batch = await real(timeout_ms=0)
+            return found
+
+        reader.getmany = few
+        await pump(process, reader, handle)
+        assert await reader.committed(TP) == 3
