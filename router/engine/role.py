@@ -166,6 +166,10 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def run(process: Process) -> None:
     """Serve until asked to stop; prints how long leaving took. Raises when a shard must not be served."""
+    partitions = (await process.log.topics()).get(process.topics.commands, process.settings.shards)
+    if partitions != process.settings.shards:
+        # on a new deployment no state would tell, and half of all requests would be dead letters
+        raise ForeignLog(f"DUOKUA_SHARDS is {process.settings.shards}, but there are {partitions} partitions")
     owned = Shards(process, await process.log.cluster_id())
     async with process.log.reader(group=process.topics.group("engine")) as reader:
         owned.reader = reader

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from router.engine import role
 from router.engine.role import Shards
+from router.engine.shard import ForeignLog
 from tests.unit.engine.house import House
 
 
@@ -71,6 +72,15 @@ async def test_a_shard_is_never_held_twice_however_fast_rebalances_follow(owned:
 
     assert FakeShard.clashes == 0
     assert owned.shards[TP].serving
+
+
+async def test_another_number_of_shards_than_partitions_is_refused(tmp_path: Path) -> None:
+    """Even where there is no state yet that could tell: every command would be a dead letter, in the wrong shard."""
+    house = House(tmp_path)
+    house.log.names[house.topics.commands] = 4
+
+    with pytest.raises(ForeignLog):
+        await asyncio.wait_for(role.run(house.process), 5)
 
 
 async def test_it_says_what_it_waits_for(owned: Shards) -> None:
