@@ -186,7 +186,8 @@ class Transactions(Writer):
         """
         await self._producer.begin_transaction()
         ends = await self.flush()
-        await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
+        if offsets:
+            await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
         await self._producer.commit_transaction()
         return ends
 

@@ -1,10 +1,10 @@
 """
 Catalogue versions on the compacted topic `catalog`: publish, fetch, follow (design §4).
 
-Order of a publication, each step acknowledged before the next: chunks → `manifest/<version>` →
-`ActivateCatalogue` in every partition of `case.commands` → `active`. So nobody is told of a version
-that cannot be read, and what is `active` has been ordered everywhere. A shard decides by the version
-active at its place in the log; all others by `active`.
+A publication is one transaction: chunks, `manifest/<version>`, `ActivateCatalogue` in every partition of
+`case.commands`, `active`. So nobody is told of a version that cannot be read, and what is `active` has been
+ordered everywhere. Two at once would order two versions of one number: the publisher's transactional id
+lets one of them through. A shard decides by the version active at its place in the log; all others by `active`.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from adapters.kafka.log import RecordRefused
 from router.catalogue.calendars import retained
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
@@ -33,6 +35,8 @@ from workflows.commands import ActivateCatalogue
 
 log = structlog.get_logger()
 ACTIVE = b"active"
+RETAINED_POLICIES = "policies/retained.yaml"
+"""Made by the publisher, never edited; JSON, which YAML reads."""
 SHARD = "_shard"
 POLL_MS = 500
 
@@ -45,7 +49,15 @@ class Active(msgspec.Struct, frozen=True):
 
 
 class TopicsMissing(Exception):
-    """The topics do not exist yet: create them first (`duokua topics apply`)."""
+    """
+    These topics do not exist yet: create them first (`duokua topics apply`).
+
+    Those of new channels and endpoints too: the first message to one that is missing would stop delivery for all.
+    """
+
+
+class PublishedMeanwhile(Exception):
+    """Somebody else published at the same moment: look at what is in force now, then try again."""
 
 
 @dataclass(frozen=True)
@@ -61,59 +73,79 @@ async def publish(
     broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0
 ) -> Published:
     """
-    Put a new version in force. Raises CatalogueFaulty with every fault (and then nothing was written), TopicsMissing.
+    Put a new version in force. Raises CatalogueFaulty with every fault, TopicsMissing, PublishedMeanwhile; then nothing was written.
 
-    `now` is the business time of the act. Calendars of earlier versions are carried on, because running clocks name them.
+    `now` is the business time of the act. Calendars and policies of earlier versions are carried on, because running
+    clocks and cases name them.
     """
+    publisher = f"{topics.prefix}publisher"
     partitions = await broker.topics()
-    if topics.catalog not in partitions or topics.commands not in partitions:
-        raise TopicsMissing
-    kept = await _read_all(broker, topics.catalog)
-    before = _active_catalogue(kept)
-    catalogue = from_files(_with_calendars(files, before))
-    if before is not None and before.hash == catalogue.hash:
-        return Published(before.version, before.hash, changed=False)
-    version = 1 + max((manifest_version(key) for key in kept), default=0)
-    manifest, chunks = pack(catalogue, version, at=from_milliseconds(now) if now else None, by=by, note=reason)
-    records = [(name.encode(), piece) for name, piece in chunks.items() if name.encode() not in kept]
-    await _write(broker, topics.catalog, records)
-    await _write(
-        broker, topics.catalog, [(f"manifest/{version}".encode(), manifest.model_dump_json(exclude_none=True).encode())]
-    )
-    await _activate(broker, topics.commands, partitions[topics.commands], version, catalogue.hash)
-    await _write(broker, topics.catalog, [(ACTIVE, msgspec.json.encode(Active(version, catalogue.hash)))])
+    _require(topics.catalog, topics.commands, among=partitions)
+    transaction = await broker.transactions(publisher, publisher)
+    try:
+        # read after the id was taken: whoever published before us is settled, whoever does now is fenced
+        kept = await _read_all(broker, topics.catalog)
+        before = _active_catalogue(kept)
+        catalogue = from_files(_with_carried(files, before))
+        if before is not None and before.hash == catalogue.hash:
+            return Published(before.version, before.hash, changed=False)
+        _require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=partitions)
+        version = 1 + max((manifest_version(key) for key in kept), default=0)
+        manifest, chunks = pack(catalogue, version, at=from_milliseconds(now) if now else None, by=by, note=reason)
+        for name, piece in chunks.items():
+            if name.encode() not in kept:
+                transaction.add(topics.catalog, 0, name.encode(), piece)
+        described = manifest.model_dump_json(exclude_none=True).encode()
+        transaction.add(topics.catalog, 0, f"manifest/{version}".encode(), described)
+        for partition in range(partitions[topics.commands]):
+            order = _order(version, catalogue.hash, partition)
+            transaction.add(topics.commands, partition, SHARD.encode(), msgspec.json.encode(order))
+        transaction.add(topics.catalog, 0, ACTIVE, msgspec.json.encode(Active(version, catalogue.hash)))
+        await _commit(transaction)
+    finally:
+        await broker.close(transaction)
+    # the answer to a commit comes before its markers are everywhere; the next holder of the id waits for them
+    await broker.close(await broker.transactions(publisher, publisher))
     return Published(version, catalogue.hash, changed=True)
 
 
-def _with_calendars(files: Mapping[str, bytes], before: Catalogue | None) -> dict[str, bytes]:
-    """The files without foreign leftovers, and every calendar of the version before that they do not make themselves."""
-    mine = {name: data for name, data in files.items() if not name.startswith(RETAINED)}
+def _require(*needed: str, among: Mapping[str, int]) -> None:
+    missing = [name for name in needed if name not in among]
+    if missing:
+        raise TopicsMissing(", ".join(missing))
+
+
+async def _commit(transaction: Any) -> None:
+    try:
+        await transaction.commit({})
+    except ProducerFenced as error:
+        raise PublishedMeanwhile from error
+    except RecordRefused as error:
+        if isinstance(error.__cause__, ProducerFenced):
+            raise PublishedMeanwhile from error
+        raise
+
+
+def _order(version: int, digest: str, partition: int) -> ActivateCatalogue:
+    cause = f"catalog/{version}/{digest}/{partition}"
+    return ActivateCatalogue(id=command_id(SHARD, cause), version=version, hash=digest)
+
+
+def _with_carried(files: Mapping[str, bytes], before: Catalogue | None) -> dict[str, bytes]:
+    """The files without foreign leftovers, and each calendar and policy of the version before that they do not make."""
+    mine = {name: data for name, data in files.items() if not name.startswith(RETAINED) and name != RETAINED_POLICIES}
     if before is None:
         return mine
-    made = from_files(mine).calendars
+    made = from_files(mine)
     carried = {
         f"{RETAINED}{name}.json": retained(layers)
         for name, layers in before.calendar_layers.items()
-        if name not in made
+        if name not in made.calendars
     }
+    gone = [policy for name, policy in before.policies.items() if name not in made.policies]
+    if gone:
+        carried[RETAINED_POLICIES] = msgspec.json.encode(gone)
     return mine | carried
-
-
-async def _write(broker: Any, topic: str, records: list[tuple[bytes, bytes]]) -> None:
-    async with broker.writer() as writer:
-        for key, value in records:
-            writer.add(topic, 0, key, value)
-        await writer.flush()
-
-
-async def _activate(broker: Any, topic: str, partitions: int, version: int, digest: str) -> None:
-    async with broker.writer() as writer:
-        for partition in range(partitions):
-            command = ActivateCatalogue(
-                id=command_id(SHARD, f"catalog/{version}/{digest}/{partition}"), version=version, hash=digest
-            )
-            writer.add(topic, partition, SHARD.encode(), msgspec.json.encode(command))
-        await writer.flush()
 
 
 # -- reading ------------------------------------------------------------------------------------------
@@ -122,7 +154,8 @@ async def _activate(broker: Any, topic: str, partitions: int, version: int, dige
 async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> Catalogue:
     """That very version. Raises VersionUnusable when it is missing or is not what `digest` says."""
     kept = await _read_all(broker, topic)
-    return _unpacked(kept, Active(version, digest))
+    # a large catalogue takes longer to read than a group waits for a heartbeat
+    return await asyncio.to_thread(_unpacked, kept, Active(version, digest))
 
 
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicPartition
-from router.catalogue.load import read_folder
+from router.catalogue.load import from_files, load, read_folder
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version, follow, publish
 from router.operate.process import Process
@@ -20,7 +20,9 @@ pytestmark = pytest.mark.kafka
 async def test_the_whole_catalogue_over_the_broker(kafka: str, prefix: str) -> None:
     """The real catalogue and a small one, in turn: both stay readable by version and hash, a follower sees both."""
     log, topics = KafkaLog(kafka), Topics(prefix, 2)
-    await log.create_topics([spec for spec in topics.specs([], []) if spec.name in (topics.catalog, topics.commands)])
+    real, tiny = load(CHECKOUT / "catalog"), from_files(small())
+    doors = ({**real.channels, **tiny.channels}, {**real.endpoints, **tiny.endpoints})
+    await log.create_topics(topics.specs(*doors))
     process = Process(role="test", settings=Settings(prefix=prefix, shards=2), clock=Clock(), log=log)
     first = await publish(log, topics, read_folder(CHECKOUT / "catalog"), by="test", reason="first")
     following = await asyncio.wait_for(follow(process), 30)
@@ -38,7 +40,7 @@ async def test_the_whole_catalogue_over_the_broker(kafka: str, prefix: str) -> N
     with pytest.raises(VersionUnusable):
         await fetch_version(log, topics.catalog, 2, first.hash)
     ends = await _ends(log, topics)
-    assert ends == [2, 2]
+    assert ends == [4, 4]  # two orders in each shard, each with the marker of its transaction
     process.stop.set()
     await asyncio.wait_for(following.stopped(), 30)
 

@@ -11,6 +11,7 @@ import pytest
 from adapters.clock import Clock
 from adapters.kafka import log as kafka_log
 from adapters.kafka.log import KafkaLog, TopicPartition
+from router.catalogue.load import from_files
 from router.catalogue.publish import publish
 from router.engine import role
 from router.operate.process import Process
@@ -33,7 +34,8 @@ async def made(kafka: str, prefix: str, tmp_path: Path, monkeypatch: pytest.Monk
         settings = Settings(bootstrap=kafka, prefix=prefix, shards=1, state_dir=tmp_path, instance=instance)
         return Process("engine", settings, Clock(), log)
 
-    await log.create_topics(make("0").topics.specs([], []))
+    catalogue = from_files(small())
+    await log.create_topics(make("0").topics.specs(catalogue.channels, catalogue.endpoints))
     return make
 
 
@@ -87,12 +89,12 @@ async def test_an_engine_that_stood_by_for_long_takes_over(
 
 
 async def all_done(process: Process) -> None:
-    """Until the shard has committed every command there is."""
+    """Until the shard has committed every command there is; the last offset is the marker of the order's transaction."""
     tp = TopicPartition(process.topics.commands, 0)
     async with (
         process.log.reader(group=process.topics.group("engine"), partitions=[tp]) as reader,
         asyncio.timeout(LIMIT),
     ):
         end = (await reader.end_offsets([tp]))[tp]
-        while await reader.committed(tp) != end:
+        while await reader.committed(tp) != end - 1:
             await asyncio.sleep(0.1)

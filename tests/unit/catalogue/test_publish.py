@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from adapters.clock import Clock
-from adapters.kafka.log import RecordRefused, TopicSpec
+from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
@@ -27,7 +27,8 @@ OTHER = edited("matters.csv", "商贸许可", "商贸登记")
 @pytest.fixture
 async def broker() -> MemoryLog:
     log = MemoryLog()
-    await log.create_topics([TopicSpec(TOPICS.catalog, 1), TopicSpec(TOPICS.commands, 3)])
+    catalogue = from_files(small())
+    await log.create_topics(TOPICS.specs(catalogue.channels, catalogue.endpoints))
     return log
 
 
@@ -75,22 +76,51 @@ async def test_a_faulty_catalogue_changes_nothing(broker: MemoryLog) -> None:
     assert keys(broker) == before and await active_version(broker, TOPICS.catalog) == (1, first.hash)
 
 
-async def test_active_is_written_only_after_every_shard_was_ordered(broker: MemoryLog) -> None:
-    """Where the order is not acknowledged in every partition, `active` stays what it was."""
+async def test_a_publication_is_all_or_nothing(broker: MemoryLog) -> None:
+    """Where a shard's partition does not take the order, nothing at all was written."""
 
     class Deaf(MemoryLog):
-        def append(self, added: Any) -> None:
+        def append(self, added: Any) -> Any:
             added = list(added)
             if any(tp.topic == TOPICS.commands for tp, *_ in added):
                 raise RecordRefused("NotEnoughReplicas")
-            super().append(added)
+            return super().append(added)
 
     deaf = Deaf()
     deaf.names, deaf.records = broker.names, broker.records
     with pytest.raises(RecordRefused):
         await publish(deaf, TOPICS, small())
-    assert keys(broker)[-1] == "manifest/1" and await fetch_active(broker, TOPICS.catalog) is None
-    assert (await publish(broker, TOPICS, small())).version == 2
+    assert keys(broker) == [] and await fetch_active(broker, TOPICS.catalog) is None
+    assert (await publish(broker, TOPICS, small())).version == 1
+
+
+async def test_of_two_publications_at_once_one_is_told(broker: MemoryLog) -> None:
+    """Never two contents under one number: one goes through whole, the other is refused whole."""
+    made = await asyncio.gather(
+        publish(broker, TOPICS, small()), publish(broker, TOPICS, OTHER), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in made) == ["Published", "PublishedMeanwhile"]
+    assert [len(partition) for partition in orders(broker)] == [1, 1, 1]
+
+
+async def test_a_policy_that_open_cases_name_is_carried_on(broker: MemoryLog) -> None:
+    """Taken out of the files, a policy still answers for the cases that run by it, in this version and the next."""
+    row = "- {id: second, name: 二, source: 样例, grade: mem, clocks: [{kind: finish, of: case, budget: 2wd}]}\n"
+    more = edited("policies/all.yaml", "- id: plain\n", row + "- id: plain\n")
+    await publish(broker, TOPICS, more)
+    for files in (small(), OTHER):
+        await publish(broker, TOPICS, files)
+        active = await fetch_active(broker, TOPICS.catalog)
+        assert active is not None and active.facts().policy("second").id == "second"
+    assert (await publish(broker, TOPICS, OTHER)).changed is False
+
+
+async def test_topics_of_new_doors_must_exist_first(broker: MemoryLog) -> None:
+    """The first message to a topic that is missing would stop delivery for everybody."""
+    del broker.names[TOPICS.answers("phone")]
+    with pytest.raises(TopicsMissing, match=r"answers\.phone"):
+        await publish(broker, TOPICS, small())
+    assert keys(broker) == []
 
 
 async def test_a_version_is_verified(broker: MemoryLog) -> None:
