@@ -15,7 +15,7 @@ from hatchling.build import build_wheel
 from router.bootstrap import ROLES
 from router.operate.packages import PACKAGES, check_packages
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PURE = ("schemas", "workflows", "router/rules")
 SHARED = {"catalogue", "cli", "operate", "rules"}

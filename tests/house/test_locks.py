@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-jdk.lock", "deploy/requirements-run.lock", "bench/requirements-bench.lock")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 

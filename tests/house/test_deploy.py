@@ -12,7 +12,7 @@ from adapters.kafka.embedded.jars import KAFKA_VERSION
 from adapters.kafka.embedded.node import LARGEST
 from router.bootstrap import ROLES
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
