@@ -10,7 +10,7 @@ from adapters.clock import Clock
 from adapters.kafka.memory import MemoryWriter
 from router.engine.guard import ASK_AGAIN, SETTLE, ClockGuard
 from router.engine.shard import Shard
-from tests.unit.engine.house import DAY, House, genesis, load_facts
+from tests.memory.engine.house import DAY, House, genesis, load_facts
 from workflows import events
 
 HOUR = 3600

@@ -11,7 +11,7 @@ from router.engine import batch
 from router.engine.batch import PARKED_MS
 from router.engine.store import NewerFormat
 from schemas.ids import command_id
-from tests.unit.engine.house import DAY, START, House, facts
+from tests.memory.engine.house import DAY, START, House, facts
 from workflows import commands, events
 from workflows.case import Case
 from workflows.handle import Step

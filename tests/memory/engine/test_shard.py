@@ -18,7 +18,7 @@ from router.engine.batch import ShardRecord
 from router.engine.shard import ForeignLog
 from router.engine.store import SHARD_KEY, body_of
 from schemas.ids import shard_of
-from tests.unit.engine.house import DAY, START, House
+from tests.memory.engine.house import DAY, START, House
 from workflows import events
 
 

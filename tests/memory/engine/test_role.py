@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from router.engine import role
 from router.engine.role import Shards
 from router.engine.shard import ForeignLog
-from tests.unit.engine.house import House
+from tests.memory.engine.house import House
 
 
 class FakeShard:
