@@ -25,7 +25,7 @@ from schemas.task import Reply, ReplyRefused, Said, Task, TaskWithdrawn
 from schemas.times import parse, to_text
 from schemas.vocabulary import Part, ReplyAction, TaskKind
 
-CATALOG = Path(__file__).resolve().parents[3] / "catalog"
+CATALOG = Path(__file__).resolve().parents[2] / "catalog"
 ASSIGNED = parse("2026-09-21T10:00:00+08:00") or 0
 DAY = 86_400_000
 FAR = ASSIGNED + 60 * DAY
