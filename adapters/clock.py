@@ -38,10 +38,6 @@ class Clock:
             raise ValueError("the clock's speed must be more than 0")
         return cls(int(start.timestamp() * 1000), epoch, speed, awaited)
 
-    @property
-    def virtual(self) -> bool:
-        return self._start != 0
-
     def now(self) -> int:
         if not self._start:
             return int(time.time() * 1000)
