@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, ProducerFenced, for_code
 from aiokafka.producer.sender import EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
@@ -38,6 +38,7 @@ TOPICS_SECONDS = 15.0
 NO_HEADERS: list[Header] = []  # the C builder takes a list and only reads it
 
 __all__ = [
+    "Fenced",
     "Header",
     "KafkaLog",
     "OutcomeUnknown",
@@ -56,6 +57,10 @@ class RecordRefused(Exception):
     def __init__(self, reason: str, topic: str = "") -> None:
         super().__init__(reason)
         self.topic = topic
+
+
+class Fenced(Exception):
+    """The transactional id has a newer holder: nothing of this transaction holds, and nothing more may be sent."""
 
 
 class OutcomeUnknown(Exception):
@@ -128,7 +133,7 @@ class Writer:
         """
         Send everything and wait for every answer: where each partition touched now ends (next offset).
 
-        Raises RecordRefused when one was not taken.
+        Raises RecordRefused when one was not taken, Fenced when the id has a newer holder.
         """
         batches, self._full = [*self._full, *self._open.items()], []
         self._open, self.appended_ms = {}, None
@@ -136,6 +141,8 @@ class Writer:
         sent = [await self._send(slot, batch) for slot, batch in batches]
         ends: dict[TopicPartition, int] = {}
         for (slot, batch), answer in zip(batches, await asyncio.gather(*sent, return_exceptions=True), strict=True):
+            if isinstance(answer, ProducerFenced):
+                raise Fenced from answer
             if isinstance(answer, BaseException):
                 raise RecordRefused(type(answer).__name__, slot[0]) from answer
             ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
@@ -161,6 +168,8 @@ class Writer:
         batch.close()
         try:
             answer: asyncio.Future[Any] = await self._producer.send_batch(batch, slot[0], partition=slot[1])
+        except ProducerFenced as error:
+            raise Fenced from error
         except (KafkaError, AssertionError) as error:
             raise RecordRefused(type(error).__name__, slot[0]) from error
         return answer
@@ -181,14 +190,17 @@ class Transactions(Writer):
         """
         Send what was added and the input offsets, all or nothing; returns as `flush`.
 
-        Raises RecordRefused, OutcomeUnknown or a KafkaError. After any of them this object is
+        Raises RecordRefused, Fenced, OutcomeUnknown or a KafkaError. After any of them this object is
         not to be used again: the owner takes its shard over anew and finds in the log what holds.
         """
-        await self._producer.begin_transaction()
-        ends = await self.flush()
-        if offsets:
-            await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
-        await self._producer.commit_transaction()
+        try:
+            await self._producer.begin_transaction()
+            ends = await self.flush()
+            if offsets:
+                await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
+            await self._producer.commit_transaction()
+        except ProducerFenced as error:
+            raise Fenced from error
         return ends
 
 

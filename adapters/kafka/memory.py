@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
 
-from adapters.kafka.log import Header, RecordRefused, TopicSpec
+from adapters.kafka.log import Fenced, Header, RecordRefused, TopicSpec
 
 Added = Iterable[tuple[TopicPartition, bytes | None, bytes | None, Sequence[Header]]]
 DEFAULT_BYTES = 1 << 20
@@ -137,7 +136,7 @@ class MemoryTransactions(MemoryWriter):
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         await asyncio.sleep(0)
         if self._log.epochs[self._id] != self._epoch:
-            raise ProducerFenced
+            raise Fenced
         added, self._added = self._added, []
         self._check(added)
         self._log.committed.update({(self._group, tp): offset for tp, offset in offsets.items()})

@@ -16,10 +16,9 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import ProducerFenced
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from adapters.kafka.log import RecordRefused
+from adapters.kafka.log import Fenced
 from router.catalogue.calendars import retained
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
@@ -118,12 +117,8 @@ def _require(*needed: str, among: Mapping[str, int]) -> None:
 async def _commit(transaction: Any) -> None:
     try:
         await transaction.commit({})
-    except ProducerFenced as error:
+    except Fenced as error:
         raise PublishedMeanwhile from error
-    except RecordRefused as error:
-        if isinstance(error.__cause__, ProducerFenced):
-            raise PublishedMeanwhile from error
-        raise
 
 
 def _order(version: int, digest: str, partition: int) -> ActivateCatalogue:

@@ -2,13 +2,13 @@
 A shard: one partition of `case.commands`, one actor, one transactional id, one local store (design D3-D5).
 
 Taking over, always in this order: InitProducerId (fences whoever held the shard, settles what he left
-open) -> `committed()` -> restore the store to the changelog's end -> check `_shard` -> seek -> serve. Whatever goes
+open) -> `committed()` -> restore the store to the changelog's end -> check `_shard` -> commit it alone, which tells the
+broker's time before anything is decided by ours -> seek -> serve. Whatever goes
 wrong later, in a step, a send or a commit whose answer is missing, there is one way on: drop what is in
 memory and take over anew, finding in the log what holds.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from aiokafka import TopicPartition
 from msgspec import MsgspecError, json
 
 from router.engine.batch import Batch, ShardRecord
-from router.engine.guard import ClockGuard
+from router.engine.guard import LIMIT, ClockGuard
 from router.engine.store import FORMAT, SHARD_KEY, Store
+from router.engine.table import ROCKS, Disk
 from router.operate import metrics
 from router.operate.process import Process
 from workflows import commands
@@ -53,7 +54,9 @@ class Shard:
         load: LoadFacts,
         genesis: Callable[[], Awaitable[tuple[int, str]]],
         guard: ClockGuard | None = None,
+        disk: Disk = ROCKS,
     ) -> None:
+        self._clock, self._disk = process.clock, disk
         self._process, self._reader, self._load, self._genesis = process, reader, load, genesis
         self._topics = process.topics
         self.partition = partition
@@ -64,8 +67,8 @@ class Shard:
         self._store: Store | None = None
         self._transactions: Any = None
         self._facts: Facts
-        self.moved_at = time.monotonic()
-        self.serving = False
+        self.moved_at = self._clock.monotonic()
+        self.serving = self._held = False
         self._busy = 0.0
         self._committed_at = 0.0
         self._lag = metrics.TIMER_LAG.labels(str(partition))
@@ -79,22 +82,22 @@ class Shard:
 
     async def take_over(self) -> None:
         """Fence, read what is committed, restore, check, seek. Raises ForeignLog where it must not serve."""
-        started = time.monotonic()
+        started = self._clock.monotonic()
         transactional_id = f"{self._topics.prefix}case.{self.partition}"
         self._transactions = await self._process.log.transactions(transactional_id, self._topics.group("engine"))
         committed = await self._reader.committed(self._input)
-        self._store = Store(self.folder, self._log_id)
+        self._store = Store(self.folder, self._log_id, self._clock, self._disk)
         restored = await self._restore(self._store)
         self._shard = self._check(self._store.shard(), committed)
         await self._check_input(self._shard)
         if not self._shard.catalogue:
             self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
-        self._committed_input = -1 if committed is None else committed
+        await self._commit(Batch(self._store, self._shard, self.partition))  # and hear the broker's time
         self._reader.seek(self._input, self._shard.input)
         self._reader.resume(self._input)
-        self.serving, self.moved_at = True, time.monotonic()
-        seconds = round(time.monotonic() - started, 3)
+        self.serving, self.moved_at = True, self._clock.monotonic()
+        seconds = round(self._clock.monotonic() - started, 3)
         metrics.TAKEOVER_SECONDS.observe(seconds)
         metrics.CATALOGUE.labels(str(self.partition)).set(self._shard.catalogue)
         log.info(
@@ -124,7 +127,7 @@ class Shard:
                     store.apply([(r.key, r.value) for r in records], records[-1].offset + 1)
                     count += len(records)
                     metrics.RESTORED.inc(len(records))
-                    self.moved_at = time.monotonic()
+                    self.moved_at = self._clock.monotonic()
             store.meta.changelog = max(store.meta.changelog, position)
         return count
 
@@ -161,12 +164,12 @@ class Shard:
     async def serve(self) -> None:
         """Batch after batch until the process stops. Any error ends it: the owner takes the shard over anew."""
         while not self._process.stop.is_set():
-            started = time.monotonic()
+            started = self._clock.monotonic()
             records = await self._fetch()
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
             self._expire(batch)
-            self.moved_at = time.monotonic()
+            self.moved_at = self._clock.monotonic()
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
                 await self._keep_the_floor(started, len(records))
@@ -179,8 +182,8 @@ class Shard:
     async def _fetch(self) -> list[Any]:
         due = self._store_in_use.next_due()
         wait = LONGEST_WAIT_SECONDS
-        if due and self._guard.trusted():
-            wait = max(0.0, min(wait, self._process.clock.real_seconds(due - self._guard.now())))
+        if due and not self._held:
+            wait = max(0.0, min(wait, self._clock.real_seconds(due - self._guard.now())))
         found = await self._reader.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
         records: list[Any] = found.get(self._input, [])
         return records
@@ -216,9 +219,7 @@ class Shard:
         log.info("catalogue.activated", shard=self.partition, version=order.version)
 
     def _expire(self, batch: Batch) -> None:
-        trusted = self._guard.trusted()
-        metrics.FIRING_HELD.set(0 if trusted else 1)
-        if not trusted:
+        if not self._may_fire():
             return
         now = self._now()
         due = self._store_in_use.next_due()
@@ -226,13 +227,25 @@ class Shard:
         for case in self._store_in_use.due(now, DUE_PER_BATCH):
             batch.expire(case, self._facts, now)
 
+    def _may_fire(self) -> bool:
+        """Whether the clock can be trusted, and has reached the time that this shard has seen already."""
+        ahead = self._clock.real_seconds(self._shard.now - self._guard.now())
+        may = self._guard.trusted() and ahead <= LIMIT
+        if may == self._held:
+            self._held = not may
+            metrics.FIRING_HELD.labels(str(self.partition)).set(self._held)
+            log.warning(
+                "deadlines.held" if self._held else "deadlines.released", shard=self.partition, seconds=round(ahead)
+            )
+        return may
+
     def _offsets_are_late(self) -> bool:
         """A batch that changed nothing makes no transaction of its own; its offsets ride along, or alone after a while."""
         behind = self._shard.input != self._committed_input
-        return behind and time.monotonic() - self._committed_at > IDLE_OFFSETS_SECONDS
+        return behind and self._clock.monotonic() - self._committed_at > IDLE_OFFSETS_SECONDS
 
     async def _commit(self, batch: Batch) -> None:
-        started = time.monotonic()
+        started = self._clock.monotonic()
         changelog = batch.changelog()
         add, p = self._transactions.add, self.partition
         for key, value in batch.events:
@@ -245,16 +258,16 @@ class Shard:
             ends = await self._transactions.commit({self._input: self._shard.input})
         self._guard.heard(self._transactions.appended_ms)
         self._store_in_use.apply(changelog, ends[self._changelog])
-        self._committed_input, self._committed_at = self._shard.input, time.monotonic()
+        self._committed_input, self._committed_at = self._shard.input, self._clock.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
-        metrics.COMMIT_SECONDS.observe(time.monotonic() - started)
+        metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)
 
     async def _keep_the_floor(self, started: float, commands_done: int) -> None:
         """
         Transactions are the scarce thing, not records (design D17): the busier the shard, the longer
         the next one may fill. An idle shard answers at once.
         """
-        took = time.monotonic() - started
+        took = self._clock.monotonic() - started
         full = min(1.0, commands_done / COMMANDS_PER_BATCH * 8)
         self._busy += 0.2 * (full - self._busy)
         if (rest := self._busy * FLOOR_SECONDS - took) > 0.001:

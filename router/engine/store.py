@@ -10,15 +10,15 @@ Keys: `c<case id>` state value, `r<case id>` the request's body, `d<due 8 bytes>
 (one entry per case, its earliest), `m…` what the store knows of itself.
 """
 
-import shutil
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
 from msgspec import json
-from rocksdict import Options, Rdict, WriteBatch
+
+from adapters.clock import Clock
+from router.engine.table import ROCKS, Disk, Table, TableInUse
 
 FORMAT = 1
 PREFIX = Struct(">BQ")
@@ -32,17 +32,13 @@ class NewerFormat(Exception):
     """The state was written by a newer release: this one must not touch it."""
 
 
-class StoreInUse(Exception):
-    """Another engine has this folder open: two of them share a state directory and DUOKUA_INSTANCE, or one still leaves."""
-
-
 @dataclass
 class Meta:
     """What the store knows of itself: which log it follows, up to where (next offset), and when it last did."""
 
     log: str
     changelog: int = 0
-    written_at: float = field(default_factory=time.time)
+    written_at: float = 0.0
 
 
 def state_value(next_due: int, body: bytes) -> bytes:
@@ -63,43 +59,42 @@ def due_of(value: bytes) -> int:
 class Store:
     """One shard's folder. Opened at take-over, closed when the shard leaves. `origin` says what was found there.
 
-    Raises StoreInUse."""
+    Raises TableInUse."""
 
-    def __init__(self, folder: Path, log_id: str) -> None:
-        self._folder, self._log_id = folder, log_id
+    def __init__(self, folder: Path, log_id: str, clock: Clock | None = None, disk: Disk = ROCKS) -> None:
+        self._folder, self._log_id, self._clock, self._disk = folder, log_id, clock or Clock(), disk
         self.origin = "new"
-        self._db, self.meta = self._open()
+        self._table, self.meta = self._open()
         self._cursor = 0
 
-    def _open(self) -> tuple[Rdict, Meta]:
+    def _open(self) -> tuple[Table, Meta]:
         """The store as it stands, or an empty one where it is missing, foreign, unreadable or too old."""
-        if self._folder.exists():
-            db = None
+        if self._disk.exists(self._folder):
+            table = None
             try:
-                db = self._connect()
-                meta = json.decode(db.get(b"mmeta") or b"null", type=Meta | None)
+                table = self._disk.open(self._folder)
+                meta = json.decode(table.get(b"mmeta") or b"null", type=Meta | None)
                 self.origin = self._judge(meta)
                 if meta is not None and self.origin == "kept":
-                    return db, meta
-            except StoreInUse:
+                    return table, meta
+            except TableInUse:
                 raise
             except Exception as error:
                 # a damaged store is not worth saving: the changelog has everything
                 self.origin = f"unreadable ({type(error).__name__})"
-            if db is not None:
-                db.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if table is not None:
+                table.close()
+            self._disk.remove(self._folder)
         return self._empty()
 
-    def _empty(self) -> tuple[Rdict, Meta]:
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        return self._connect(), Meta(log=self._log_id)
+    def _empty(self) -> tuple[Table, Meta]:
+        return self._disk.open(self._folder), Meta(log=self._log_id, written_at=self._clock.wall())
 
     def begin_anew(self, why: str) -> None:
         """Throw everything away: the changelog has it all."""
-        self._db.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._db, self.meta = self._empty()
+        self._table.close()
+        self._disk.remove(self._folder)
+        self._table, self.meta = self._empty()
         self.origin, self._cursor = why, 0
 
     def _judge(self, meta: Meta | None) -> str:
@@ -107,100 +102,74 @@ class Store:
             return "empty"
         if meta.log != self._log_id:
             return "foreign"
-        return "stale" if time.time() - meta.written_at > STALE_SECONDS else "kept"
-
-    def _connect(self) -> Rdict:
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_keep_log_file_num(2)
-        try:
-            return Rdict(str(self._folder), options)
-        except Exception as error:
-            # RocksDB tells it by the text alone. Whoever holds the lock writes there: nothing may be deleted under it
-            if "/LOCK: " in str(error):
-                raise StoreInUse from error
-            raise
+        return "stale" if self._clock.wall() - meta.written_at > STALE_SECONDS else "kept"
 
     def close(self) -> None:
-        self._db.close()
+        self._table.close()
 
     # -- reading --
 
     def state(self, case: bytes) -> bytes | None:
         """The state value of a case, prefix included."""
-        value: bytes | None = self._db.get(b"c" + case)
-        return value
+        return self._table.get(b"c" + case)
 
     def request(self, case: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(b"r" + case)
-        return value
+        return self._table.get(b"r" + case)
 
     def shard(self) -> bytes | None:
         """The last `_shard` record."""
-        value: bytes | None = self._db.get(b"mshard")
-        return value
+        return self._table.get(b"mshard")
 
     def due(self, now: int, limit: int) -> list[bytes]:
-        """
-        Up to `limit` cases whose earliest due is not after `now`, earliest first.
-
-        The scan starts at a cursor, not at the first key: fired entries leave tombstones behind
-        that would be walked over again and again.
-        """
+        """Up to `limit` cases whose earliest due is not after `now`, earliest first."""
         found: list[bytes] = []
-        it = self._db.iter()
-        it.seek(b"d" + DUE.pack(self._cursor))
-        while it.valid() and len(found) < limit:
-            key = it.key()
-            if key[:1] != b"d" or DUE.unpack_from(key, 1)[0] > now:
+        for key in self._table.keys_from(b"d" + DUE.pack(self._cursor)):
+            if len(found) >= limit or key[:1] != b"d" or DUE.unpack_from(key, 1)[0] > now:
                 break
             found.append(key[9:])
-            it.next()
         return found
 
     def next_due(self) -> int:
-        """The earliest due of all cases in milliseconds, 0 for none."""
-        it = self._db.iter()
-        it.seek(b"d" + DUE.pack(self._cursor))
-        if it.valid() and (key := it.key())[:1] == b"d":
-            due: int = DUE.unpack_from(key, 1)[0]
-            # nothing lies before it, so later scans may start here; `apply` lowers the cursor when something earlier comes
-            self._cursor = due
-            return due
+        """
+        The earliest due of all cases in milliseconds, 0 for none.
+
+        Scans start at a cursor, not at the first key: fired entries leave tombstones behind that would be
+        walked over again and again. Nothing lies before it; `apply` lowers it when something earlier comes.
+        """
+        for key in self._table.keys_from(b"d" + DUE.pack(self._cursor)):
+            if key[:1] != b"d":
+                break
+            self._cursor = int(DUE.unpack_from(key, 1)[0])
+            return self._cursor
         return 0
 
     # -- writing --
 
     def apply(self, records: Iterable[tuple[bytes, bytes | None]], changelog: int) -> None:
         """Take over committed records of `case.state` up to the offset `changelog`, in one batch."""
-        batch, moved = WriteBatch(raw_mode=True), {}
+        changes: list[tuple[bytes, bytes | None]] = []
+        moved: dict[bytes, bytes | None] = {}
         for key, value in records:
             if key == SHARD_KEY:
                 if value is not None:
-                    batch.put(b"mshard", value)
+                    changes.append((b"mshard", value))
             elif key.endswith(REQUEST_SUFFIX):
-                self._put(batch, b"r" + key[: -len(REQUEST_SUFFIX)], value)
+                changes.append((b"r" + key[: -len(REQUEST_SUFFIX)], value))
             else:
                 moved[key] = value
         for case, value in moved.items():
-            self._move(batch, case, value)
-        self.meta.changelog, self.meta.written_at = changelog, time.time()
-        batch.put(b"mmeta", json.encode(self.meta))
-        self._db.write(batch)
+            changes += self._move(case, value)
+        self.meta.changelog, self.meta.written_at = changelog, self._clock.wall()
+        self._table.write([*changes, (b"mmeta", json.encode(self.meta))])
 
-    @staticmethod
-    def _put(batch: WriteBatch, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            batch.delete(key)
-        else:
-            batch.put(key, value)
-
-    def _move(self, batch: WriteBatch, case: bytes, value: bytes | None) -> None:
+    def _move(self, case: bytes, value: bytes | None) -> list[tuple[bytes, bytes | None]]:
+        """The case's new value, and its place in the due index."""
         before = self.state(case)
         old, new = due_of(before) if before else 0, due_of(value) if value else 0
+        changes: list[tuple[bytes, bytes | None]] = [(b"c" + case, value)]
         if old and old != new:
-            batch.delete(b"d" + DUE.pack(old) + case)
+            changes.append((b"d" + DUE.pack(old) + case, None))
         if new and old != new:
-            batch.put(b"d" + DUE.pack(new) + case, b"")
+            changes.append((b"d" + DUE.pack(new) + case, b""))
             self._cursor = min(self._cursor, new)
-        self._put(batch, b"c" + case, value)
+        return changes

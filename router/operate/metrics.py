@@ -33,7 +33,9 @@ RESTORED = Counter("duokua_restored_records", "Changelog records read at take-ov
 TIMER_LAG = Gauge(
     "duokua_timer_lag_seconds", "How long the earliest unfired deadline is past due (business time).", ["shard"]
 )
-FIRING_HELD = Gauge("duokua_firing_held", "1 while deadlines are held because the clock is not to be trusted.")
+FIRING_HELD = Gauge(
+    "duokua_firing_held", "1 while deadlines are held because the clock is not to be trusted.", ["shard"]
+)
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
 
 DELIVERED = Counter("duokua_messages_delivered", "Messages fanned out.", ["family"])

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.engine.store import SHARD_KEY, NewerFormat, Store, StoreInUse, body_of, due_of, state_value
+from router.engine.store import SHARD_KEY, NewerFormat, Store, body_of, due_of, state_value
+from router.engine.table import TableInUse
 
 
 def case(n: int) -> bytes:
@@ -80,9 +81,9 @@ def test_a_store_that_cannot_be_trusted_begins_anew(folder: Path, harm: str) -> 
     store.apply([(case(1), state_value(5, b"a"))], 9)
     if harm == "stale":
         store.meta.written_at = 0
-        store._db.put(b"mmeta", msgspec.json.encode(store.meta))
+        store._table.write([(b"mmeta", msgspec.json.encode(store.meta))])
     elif harm == "missing meta":
-        store._db.delete(b"mmeta")
+        store._table.write([(b"mmeta", None)])
     store.close()
     if harm == "garbage":
         for name in os.listdir(folder):
@@ -99,7 +100,7 @@ def test_a_store_that_somebody_has_open_is_left_alone(folder: Path) -> None:
     """Two engines with one state directory, or one that still leaves: nothing is deleted under the other's hands."""
     first = Store(folder, "log-1")
     first.apply([(case(1), state_value(5, b"a"))], 9)
-    with pytest.raises(StoreInUse):
+    with pytest.raises(TableInUse):
         Store(folder, "log-1")
     first.apply([(case(2), state_value(6, b"b"))], 10)
     first.close()
