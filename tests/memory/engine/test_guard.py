@@ -1,16 +1,19 @@
 """Deadlines are held while the clock is not to be trusted, and business time does not take over what it jumped."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from aiokafka import TopicPartition
 
 from adapters.clock import Clock
 from adapters.kafka.memory import MemoryWriter
 from router.engine.guard import ASK_AGAIN, SETTLE, ClockGuard
 from router.engine.shard import Shard
-from tests.memory.engine.house import DAY, House, genesis, load_facts
+from tests.memory.engine.house import DAY, START, House, genesis, load_facts
 from workflows import events
 
 HOUR = 3600
@@ -175,3 +178,42 @@ async def test_a_shard_whose_deadlines_are_held_does_not_spin(tmp_path: Path) ->
         await shard.close()
 
     assert polls < 20
+
+
+@pytest.mark.parametrize("hours", [1, 24 * 30])
+async def test_a_clock_that_is_wrong_at_take_over_dates_nothing_and_fires_nothing(tmp_path: Path, hours: int) -> None:
+    """The broker's time is heard before the first command: nothing is dated ahead, and no deadline fires for it."""
+    house = House(tmp_path)
+    house.submit("R1")
+    await house.run(house.done)
+    fired = len(house.events())
+    truth = time.time()
+    house.clock.time = int(truth * 1000) + hours * HOUR * 1000
+    house.clock.wall = lambda: truth + hours * HOUR  # type: ignore[method-assign]
+    house.submit("R2")
+    async with house.log.reader([house.topics.commands], group=house.topics.group("engine")) as reader:
+        shard = Shard(house.process, reader, 0, "memory", load_facts, genesis)
+        await shard.take_over()
+        await turn(house, shard)
+        await shard.close()
+
+    (registered,) = house.events()[fired:]
+    assert abs(registered.at - truth * 1000) < 60_000
+    assert isinstance(registered.events[0], events.CaseRegistered)
+
+
+async def test_a_shard_that_has_seen_later_times_waits_until_the_clock_reaches_them(tmp_path: Path) -> None:
+    """Its last time was written by a machine whose clock ran ahead: its time stands still, and nothing fires early."""
+    house = House(tmp_path)
+    house.submit("R1")
+    await house.run(house.done)
+    seen = START + 40 * DAY
+    ahead = msgspec.json.decode(house.state()[b"_shard"]) | {"now": seen}
+    house.log.append([(TopicPartition(house.topics.state, 0), b"_shard", msgspec.json.encode(ahead), ())])
+    house.submit("R2")
+    await house.run(house.done)
+    assert [r.at for r in house.events()] == [START, seen]
+
+    house.clock.time = seen
+    await house.run(lambda: len(house.events()) > 2)
+    assert any(isinstance(e, events.ClockWarned) for r in house.events() for e in r.events)
