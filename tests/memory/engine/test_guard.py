@@ -211,7 +211,11 @@ async def test_a_shard_that_has_seen_later_times_waits_until_the_clock_reaches_t
     ahead = msgspec.json.decode(house.state()[b"_shard"]) | {"now": seen}
     house.log.append([(TopicPartition(house.topics.state, 0), b"_shard", msgspec.json.encode(ahead), ())])
     house.submit("R2")
-    await house.run(house.done)
+    async with house.log.reader([house.topics.commands], group=house.topics.group("engine")) as reader:
+        shard = Shard(house.process, reader, 0, "memory", load_facts, genesis)
+        await shard.take_over()
+        await turn(house, shard)
+        await shard.close()
     assert [r.at for r in house.events()] == [START, seen]
 
     house.clock.time = seen
