@@ -10,7 +10,8 @@ Keys: `c<case id>` state value, `r<case id>` the request's body, `d<due 8 bytes>
 (one entry per case, its earliest), `m…` what the store knows of itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -18,7 +19,7 @@ from struct import Struct
 from msgspec import json
 
 from adapters.clock import Clock
-from router.engine.table import ROCKS, Disk, Table, TableInUse
+from router.engine.table import ROCKS, Damaged, Disk, DiskRefuses, Table, TableInUse
 
 FORMAT = 1
 PREFIX = Struct(">BQ")
@@ -26,6 +27,12 @@ DUE = Struct(">Q")
 SHARD_KEY = b"_shard"
 REQUEST_SUFFIX = b"/request"
 STALE_SECONDS = 3 * 24 * 3600
+INDEX_PAGE = 2_000
+"""Entries of the due index written at a time in a full restore."""
+READ_AHEAD = 20_000
+"""Cases whose due is remembered from the look-up to the write."""
+
+Changes = list[tuple[bytes, bytes | None]]
 
 
 class NewerFormat(Exception):
@@ -34,11 +41,17 @@ class NewerFormat(Exception):
 
 @dataclass
 class Meta:
-    """What the store knows of itself: which log it follows, up to where (next offset), and when it last did."""
+    """
+    What the store knows of itself: which log it follows, up to where (next offset), and when it last did.
+
+    cursor: before this key the due index holds nothing. What fired leaves tombstones behind, and a scan from the
+    first key would walk over all of them again and again, after a restart too.
+    """
 
     log: str
     changelog: int = 0
     written_at: float = 0.0
+    cursor: bytes = b"d"
 
 
 def state_value(next_due: int, body: bytes) -> bytes:
@@ -56,16 +69,35 @@ def due_of(value: bytes) -> int:
     return int(PREFIX.unpack_from(value)[1])
 
 
-class Store:
-    """One shard's folder. Opened at take-over, closed when the shard leaves. `origin` says what was found there.
+def _place(key: bytes) -> bytes:
+    """Where a key of the changelog lies in the table."""
+    if key == SHARD_KEY:
+        return b"mshard"
+    if key.endswith(REQUEST_SUFFIX):
+        return b"r" + key[: -len(REQUEST_SUFFIX)]
+    return b"c" + key
 
-    Raises TableInUse."""
+
+def _entry(due: int, case: bytes) -> bytes:
+    """The key of the due index; `case` as it is in the changelog."""
+    return b"d" + DUE.pack(due) + case
+
+
+class Store:
+    """
+    One shard's folder. Opened at take-over, closed when the shard leaves. `origin` says what was found there.
+
+    Raises TableInUse and, wherever it reads or writes, DiskRefuses or Damaged. A store that was found damaged
+    is removed when it is closed, so the next take-over builds it anew.
+    """
 
     def __init__(self, folder: Path, log_id: str, clock: Clock | None = None, disk: Disk = ROCKS) -> None:
         self._folder, self._log_id, self._clock, self._disk = folder, log_id, clock or Clock(), disk
         self.origin = "new"
+        self._damaged = False
+        self._next: int | None = None
+        self._dues: dict[bytes, int] = {}
         self._table, self.meta = self._open()
-        self._cursor = 0
 
     def _open(self) -> tuple[Table, Meta]:
         """The store as it stands, or an empty one where it is missing, foreign, unreadable or too old."""
@@ -77,7 +109,9 @@ class Store:
                 self.origin = self._judge(meta)
                 if meta is not None and self.origin == "kept":
                     return table, meta
-            except TableInUse:
+            except (TableInUse, DiskRefuses):
+                if table is not None:
+                    table.close()
                 raise
             except Exception as error:
                 # a damaged store is not worth saving: the changelog has everything
@@ -95,7 +129,7 @@ class Store:
         self._table.close()
         self._disk.remove(self._folder)
         self._table, self.meta = self._empty()
-        self.origin, self._cursor = why, 0
+        self.origin, self._next, self._dues = why, None, {}
 
     def _judge(self, meta: Meta | None) -> str:
         if meta is None:
@@ -106,70 +140,138 @@ class Store:
 
     def close(self) -> None:
         self._table.close()
+        if self._damaged:
+            self._disk.remove(self._folder)
 
     # -- reading --
 
     def state(self, case: bytes) -> bytes | None:
         """The state value of a case, prefix included."""
-        return self._table.get(b"c" + case)
+        value = self._get(b"c" + case)
+        if len(self._dues) > READ_AHEAD:
+            self._dues.clear()
+        self._dues[case] = due_of(value) if value else 0
+        return value
 
     def request(self, case: bytes) -> bytes | None:
-        return self._table.get(b"r" + case)
+        return self._get(b"r" + case)
 
     def shard(self) -> bytes | None:
         """The last `_shard` record."""
-        return self._table.get(b"mshard")
+        return self._get(b"mshard")
 
     def due(self, now: int, limit: int) -> list[bytes]:
         """Up to `limit` cases whose earliest due is not after `now`, earliest first."""
+        if self._next is not None and not 0 < self._next <= now:
+            return []
         found: list[bytes] = []
-        for key in self._table.keys_from(b"d" + DUE.pack(self._cursor)):
-            if len(found) >= limit or key[:1] != b"d" or DUE.unpack_from(key, 1)[0] > now:
+        for key, due in self._entries():
+            if due > now or len(found) >= limit:
                 break
             found.append(key[9:])
         return found
 
     def next_due(self) -> int:
-        """
-        The earliest due of all cases in milliseconds, 0 for none.
+        """The earliest due of all cases in milliseconds, 0 for none."""
+        if self._next is None:
+            next(self._entries(), None)
+        return self._next or 0
 
-        Scans start at a cursor, not at the first key: fired entries leave tombstones behind that would be
-        walked over again and again. Nothing lies before it; `apply` lowers it when something earlier comes.
-        """
-        for key in self._table.keys_from(b"d" + DUE.pack(self._cursor)):
-            if key[:1] != b"d":
-                break
-            self._cursor = int(DUE.unpack_from(key, 1)[0])
-            return self._cursor
-        return 0
+    def _entries(self) -> Iterator[tuple[bytes, int]]:
+        """The due index in order, from its first entry on; on the way notes which that is."""
+        self._next = None
+        with self._watched():
+            for key in self._table.keys_from(self.meta.cursor):
+                if key[:1] != b"d":
+                    break
+                due = int(DUE.unpack_from(key, 1)[0])
+                if self._next is None:
+                    self.meta.cursor, self._next = key, due
+                yield key, due
+        if self._next is None:
+            self._next = 0
+
+    def _get(self, key: bytes) -> bytes | None:
+        try:
+            return self._table.get(key)
+        except Damaged:
+            self._damaged = True
+            raise
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except Damaged:
+            self._damaged = True
+            raise
 
     # -- writing --
 
     def apply(self, records: Iterable[tuple[bytes, bytes | None]], changelog: int) -> None:
         """Take over committed records of `case.state` up to the offset `changelog`, in one batch."""
-        changes: list[tuple[bytes, bytes | None]] = []
+        changes: Changes = []
         moved: dict[bytes, bytes | None] = {}
         for key, value in records:
-            if key == SHARD_KEY:
-                if value is not None:
-                    changes.append((b"mshard", value))
-            elif key.endswith(REQUEST_SUFFIX):
-                changes.append((b"r" + key[: -len(REQUEST_SUFFIX)], value))
-            else:
+            place = _place(key)
+            if place[:1] == b"c":
                 moved[key] = value
+            elif value is not None or key != SHARD_KEY:
+                changes.append((place, value))
         for case, value in moved.items():
             changes += self._move(case, value)
+        self._dues.clear()
         self.meta.changelog, self.meta.written_at = changelog, self._clock.wall()
-        self._table.write([*changes, (b"mmeta", json.encode(self.meta))])
+        with self._watched():
+            self._table.write([*changes, (b"mmeta", json.encode(self.meta))])
 
-    def _move(self, case: bytes, value: bytes | None) -> list[tuple[bytes, bytes | None]]:
+    def _move(self, case: bytes, value: bytes | None) -> Changes:
         """The case's new value, and its place in the due index."""
-        before = self.state(case)
-        old, new = due_of(before) if before else 0, due_of(value) if value else 0
-        changes: list[tuple[bytes, bytes | None]] = [(b"c" + case, value)]
+        if case not in self._dues:
+            self.state(case)
+        old, new = self._dues[case], due_of(value) if value else 0
+        changes: Changes = [(b"c" + case, value)]
         if old and old != new:
-            changes.append((b"d" + DUE.pack(old) + case, None))
+            changes.append((_entry(old, case), None))
+            if old == self._next:
+                self._next = None
         if new and old != new:
-            changes.append((b"d" + DUE.pack(new) + case, b""))
-            self._cursor = min(self._cursor, new)
+            changes.append((_entry(new, case), b""))
+            self.meta.cursor = min(self.meta.cursor, _entry(new, case))
+            if self._next is not None and (new < self._next or not self._next):
+                self._next = new
         return changes
+
+    # -- a full restore --
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is still to come from the changelog."""
+        return self.meta.changelog == 0
+
+    def load(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """
+        A page of a full restore, into an empty store. Nothing is looked up, and nothing holds before `loaded`: a store
+        that is left in between has no record of itself and is begun anew.
+        """
+        with self._watched():
+            self._table.write(((_place(key), value) for key, value in records), logged=False)
+
+    def loaded(self, changelog: int) -> Iterator[int]:
+        """End a full restore: build the due index in one pass over the cases. Gives the number of cases after each page."""
+        count, page = 0, Changes()
+        with self._watched():
+            for key, value in self._table.items_from(b"c"):
+                if key[:1] != b"c":
+                    break
+                count += 1
+                if due := due_of(value):
+                    page.append((_entry(due, key[1:]), b""))
+                if count % INDEX_PAGE == 0:
+                    self._table.write(page, logged=False)
+                    page = Changes()
+                    yield count
+            self._table.write(page, logged=False)
+            self._table.flush()
+        self._next, self.meta.cursor = None, b"d"
+        self.apply((), changelog)

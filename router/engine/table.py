@@ -5,24 +5,66 @@ Writes are batches, each all or nothing. A killed process may lose the last of t
 lost comes back from the changelog. The simulation brings tables that lose on purpose (tests/simulation).
 """
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DbClosedError,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
+
+MB = 1 << 20
+CACHE_BYTES = 256 * MB
+"""Blocks kept in memory, of all tables of a process together."""
+BUFFER_BYTES = 32 * MB
+"""What one table collects in memory before it writes a file."""
+BUFFERS_BYTES = 192 * MB
+"""The same of all tables of a process together."""
+REFUSALS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "Permission denied",
+    "Too many open files",
+    "Writer has previous error",
+)
+"""What a disk says that takes nothing more. What lies there is sound."""
 
 
 class TableInUse(Exception):
     """Another engine has this folder open: two of them share a state directory and DUOKUA_INSTANCE, or one still leaves."""
 
 
+class DiskRefuses(Exception):
+    """The disk takes nothing more: it is full, read-only or not ours to write. What lies there is not at fault."""
+
+
+class Damaged(Exception):
+    """What lies there cannot be read, or is not what was written: a checksum differs, a file is missing."""
+
+
 class Table(Protocol):
-    """Keys in byte order."""
+    """Keys in byte order. Everything may raise DiskRefuses or Damaged: what was damaged is never handed out."""
 
     def get(self, key: bytes) -> bytes | None: ...
     def keys_from(self, key: bytes) -> Iterator[bytes]: ...
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None: ...
+    def items_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], *, logged: bool = True) -> None:
+        """One batch. Not `logged`: a crash before `flush` may lose it."""
+
+    def flush(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -32,6 +74,25 @@ class Disk(Protocol):
     def exists(self, folder: Path) -> bool: ...
     def open(self, folder: Path) -> Table: ...
     def remove(self, folder: Path) -> None: ...
+    def free(self, folder: Path) -> int:
+        """Bytes that may still be written there."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """RocksDB tells what is wrong by the text alone."""
+    try:
+        yield
+    except DbClosedError:
+        raise
+    except Exception as error:
+        raise _meaning(error) from error
+
+
+def _meaning(error: Exception) -> Exception:
+    said = str(error)
+    refusal = next((words for words in REFUSALS if words in said), None)
+    return DiskRefuses(refusal) if refusal else Damaged(said.partition(":")[0])
 
 
 class RocksTable:
@@ -39,16 +100,37 @@ class RocksTable:
 
     def __init__(self, db: Rdict) -> None:
         self._db = db
-        self.get = db.get
+        self._unlogged = WriteOptions()
+        self._unlogged.disable_wal = True  # type: ignore[method-assign,assignment]  # a property, whatever its stub says
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            value: bytes | None = self._db.get(key)
+        except DbClosedError:
+            raise
+        except Exception as error:
+            raise _meaning(error) from error
+        return value
 
     def keys_from(self, key: bytes) -> Iterator[bytes]:
-        it = self._db.iter()
-        it.seek(key)
-        while it.valid():
-            yield it.key()
-            it.next()
+        with _told():
+            it = self._db.iter()
+            it.seek(key)
+            while it.valid():
+                yield it.key()
+                it.next()
+            it.status()  # not valid: at the end, or at a place that cannot be read
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    def items_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        with _told():
+            it = self._db.iter()
+            it.seek(key)
+            while it.valid():
+                yield it.key(), it.value()
+                it.next()
+            it.status()
+
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], *, logged: bool = True) -> None:
         batch = WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
         for key, value in changes:
@@ -56,34 +138,77 @@ class RocksTable:
                 delete(key)
             else:
                 put(key, value)
-        self._db.write(batch)
+        with _told():
+            if logged:
+                self._db.write(batch)
+            else:
+                self._db.write(batch, self._unlogged)
+
+    def flush(self) -> None:
+        with _told():
+            self._db.flush()
 
     def close(self) -> None:
-        self._db.close()
+        with suppress(Exception):  # a disk that refuses does so here once more; the folder is let go all the same
+            self._db.close()
 
 
 class Rocks:
-    """The machine's own disk."""
+    """The machine's own disk. Memory is bounded for all tables of the process together."""
 
     def exists(self, folder: Path) -> bool:
         return folder.exists()
 
     def open(self, folder: Path) -> Table:
-        """Open, or make anew. Raises TableInUse; anything else means that what lies there is damaged."""
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_keep_log_file_num(2)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        """Open, or make anew. Raises TableInUse, DiskRefuses or Damaged."""
         try:
-            return RocksTable(Rdict(str(folder), options))
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            return RocksTable(Rdict(str(folder), self._options))
         except Exception as error:
-            # RocksDB tells it by the text alone. Whoever holds the lock writes there: nothing may be deleted under it
-            if "/LOCK: " in str(error):
+            # whoever holds the lock writes there: nothing may be deleted under it
+            if "/LOCK: No locks" in str(error) or "lock hold by" in str(error):
                 raise TableInUse from error
-            raise
+            raise _meaning(error) from error
 
     def remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
+
+    def free(self, folder: Path) -> int:
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+        found = os.statvfs(place)
+        return found.f_bavail * found.f_frsize
+
+    @cached_property
+    def _options(self) -> Options:
+        """
+        For millions of small values under random keys, most of which are looked up once in a while.
+
+        A write never waits for a compaction, as it would hold up the whole process, heartbeats included: the
+        number of files at which RocksDB would make it wait is out of reach, compaction catches up afterwards.
+        """
+        blocks = BlockBasedOptions()
+        blocks.set_block_cache(Cache(CACHE_BYTES))
+        blocks.set_block_size(8 << 10)
+        blocks.set_format_version(5)
+        blocks.set_bloom_filter(10, False)  # of a new case there is nothing: most look-ups need no block at all
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_block_based_table_factory(blocks)
+        options.set_compression_type(DBCompressionType.lz4())
+        options.set_write_buffer_manager(WriteBufferManager(BUFFERS_BYTES, False))
+        options.set_write_buffer_size(BUFFER_BYTES)
+        options.set_max_write_buffer_number(6)
+        options.set_level_zero_slowdown_writes_trigger(1000)
+        options.set_level_zero_stop_writes_trigger(2000)
+        options.set_soft_pending_compaction_bytes_limit(0)
+        options.set_hard_pending_compaction_bytes_limit(0)
+        options.set_max_background_jobs(2)
+        options.set_bytes_per_sync(MB)
+        options.set_wal_bytes_per_sync(MB)
+        options.set_max_total_wal_size(4 * BUFFER_BYTES)
+        options.set_skip_stats_update_on_db_open(True)
+        options.set_keep_log_file_num(2)
+        return options
 
 
 ROCKS = Rocks()
