@@ -4,7 +4,8 @@ Where the CPU of one request goes, part by part, on the catalogue of the checkou
     python -m bench.hot_path
 
 Prints microseconds a request: the lower quartile over rounds of ROUND requests, so that a busy machine and the
-garbage collector weigh little. What the log's client and the broker take comes on top (python -m bench).
+garbage collector weigh little. Each request is received at an instant of its own, and decided at that of its batch. What the log's
+client and the broker take comes on top (python -m bench).
 """
 
 import gc
@@ -27,17 +28,17 @@ from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.delivery.fanout import fan_out
 from router.engine.batch import Batch, ShardRecord
-from router.engine.shard import COMMANDS_PER_BATCH
 from router.engine.store import Store, state_value
 from router.intake.translate import Accepted, Known, translate
 from router.operate.topics import Topics
 from workflows import case as cases
 from workflows import commands, events, outgoing
 from workflows.decide import decision
-from workflows.evolve import settle
 from workflows.handle import step
 
 REQUESTS, ROUND = 16_000, 100
+TOGETHER = 50
+"""Commands that a shard decides at one instant: a batch as it is under load."""
 PREFIX = "bench."
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -62,7 +63,7 @@ def intake(catalogue: Catalogue, now: int) -> list[Accepted]:
         )
         for n, r in enumerate(Sample(catalogue, now).take(REQUESTS))
     ]
-    found = part("intake: check, translate", lambda record: translate(record, known, now), records)
+    found = part("intake: check, translate", lambda record: translate(record, known, now + record.offset), records)
     return [one for one in found if isinstance(one, Accepted) and one.partition == 0]
 
 
@@ -71,14 +72,15 @@ def core(catalogue: Catalogue, accepted: list[Accepted], now: int) -> None:
     facts = catalogue.facts()
     taken = part("engine: command decoded", lambda one: commands.decode(one.command), accepted)
     submits = [replace(c, serial=f"00{n:05d}") for n, c in enumerate(taken) if isinstance(c, commands.Submit)]
-    made = part("engine: decided (routed, clocks computed, events folded)", lambda c: decision(None, c, facts, now), submits)  # fmt: skip
+    instants = [now + REQUESTS + n // TOGETHER * TOGETHER for n in range(len(submits))]
+    pairs = list(zip(submits, instants, strict=True))
+    made = part("engine: decided (routed, clocks computed, events folded)", lambda p: decision(None, p[0], facts, p[1]), pairs)  # fmt: skip
     part(
         "engine: messages made",
         lambda both: outgoing.outgoing(None, both[0], both[1], bytes(both[1].request)),
         list(zip(made, submits, strict=False)),
     )
-    steps = [step(None, c, facts, now, None) for c in submits]
-    part("engine: settled", lambda s: settle(s.case, s.record) if s.case and s.record else None, steps)
+    steps = part("engine: both, and settled", lambda p: step(None, p[0], facts, p[1]), pairs)
     part("engine: events, state and outbox encoded", _encoded, steps)
 
 
@@ -91,12 +93,14 @@ def _encoded(made: Any) -> int:
 def batches(catalogue: Catalogue, accepted: list[Accepted], now: int, folder: Path) -> list[Batch]:
     """The batches of a shard as it makes them: decide, build the records, apply to the store."""
     store, shard, facts = Store(folder / "store", "bench"), ShardRecord(log="bench", shards=SHARDS), catalogue.facts()
-    commits = 0
+    commits, instant = 0, now + REQUESTS
 
     def decide(ones: Sequence[Accepted]) -> Batch:
+        nonlocal instant
+        instant += TOGETHER
         batch = Batch(store, shard, 0)
         for one in ones:
-            batch.decide(one.case.encode(), one.command, "", facts, now)
+            batch.decide(one.case.encode(), one.command, "", facts, instant)
         return batch
 
     def apply(batch: Batch) -> None:
@@ -104,7 +108,7 @@ def batches(catalogue: Catalogue, accepted: list[Accepted], now: int, folder: Pa
         commits += 1
         store.apply(batch.changelog(), commits)
 
-    size = COMMANDS_PER_BATCH
+    size = TOGETHER
     groups = [accepted[n : n + size] for n in range(0, len(accepted) - size + 1, size)]
     made = part("engine: all of that, as a batch does it", decide, groups, 1, size)
     part("engine: changelog made and applied to the store", apply, made, 1, size)
