@@ -14,6 +14,10 @@ from typing import NamedTuple
 CODES: dict[str, tuple[str, str]] = {
     "tombstone": ("消息没有内容（空值记录）", "the record has no value"),
     "too_large": ("消息过大", "the message is too large"),
+    "batch_too_large": (
+        "压缩批次解压后超过 16 MB，整批未读",
+        "a compressed batch of more than 16 MB when unpacked: none of it was read",
+    ),
     "not_utf8": ("不是有效的 UTF-8 文本", "not valid UTF-8 text"),
     "not_json": ("不是有效的 JSON", "not valid JSON"),
     "duplicate_key": ("同一个键出现两次", "the same key twice"),

@@ -21,7 +21,7 @@ from aiokafka.producer.sender import EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
 
-from adapters.kafka.forgiving import forgive_header_names
+from adapters.kafka.forgiving import forgive_senders
 
 Header = tuple[str, bytes]
 BATCH_BYTES = 900 << 10
@@ -264,7 +264,7 @@ class KafkaLog:
     def __init__(self, bootstrap: str) -> None:
         if "_crecords" not in DefaultRecordBatchBuilder.__module__:
             raise RuntimeError("aiokafka runs without its C extension (100 x slower): install a wheel")
-        forgive_header_names()
+        forgive_senders()
         self.bootstrap = bootstrap
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ Neither holds a value of the message but the dead letter's first 4 KB of it; key
 from hashlib import sha256
 from typing import NamedTuple
 
+from adapters.kafka.forgiving import Withheld
 from router.intake.translate import Record, Rejected, place_of, source_of, usable_key
 from router.operate.topics import Topics
 from schemas import registry
@@ -74,7 +75,7 @@ def _reply_refused(record: Record, rejected: Rejected) -> ReplyRefused:
 
 
 def _dead_letter(record: Record, rejected: Rejected, topics: Topics) -> Outgoing:
-    value = record.value or b""
+    value = b"" if record.value is None else record.value
     key = usable_key(record.key) or place_of(record)
     headers = {
         "x-stage": STAGE,
@@ -87,5 +88,7 @@ def _dead_letter(record: Record, rejected: Rejected, topics: Topics) -> Outgoing
         "x-original-sha256": sha256(value).hexdigest(),
         "x-original-size": str(len(value)),
     }
+    if isinstance(value, Withheld):
+        headers["x-original-first-offset"] = str(value.first)
     encoded = [(name, text.encode()) for name, text in headers.items()]
     return Outgoing(topics.dead_letters(STAGE), key.encode(), value[:KEPT_BYTES], encoded)

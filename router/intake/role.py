@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from adapters.kafka.forgiving import Withheld
 from router.catalogue.publish import follow
 from router.intake.refuse import STAGE, refusal
 from router.intake.translate import Accepted, Directory, Known, Record, Rejected, rejected, translate
@@ -139,6 +140,8 @@ class Intake:
 
     def _translated(self, record: Record, known: Known, now: int) -> Accepted | Rejected:
         """`translate`, and if it has a defect, a dead letter of its own: one record must not stop all channels."""
+        if isinstance(record.value, Withheld):
+            return rejected(record, known, InvalidMessage([fault("batch_too_large")]))
         try:
             return translate(record, known, now)
         except Exception as error:

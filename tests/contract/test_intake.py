@@ -250,6 +250,34 @@ async def test_any_compression_is_read(kafka: str, prefix: str, doors: Doors, co
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_a_batch_that_unpacks_to_too_much_stops_nobody(kafka: str, prefix: str, doors: Doors, codec: str) -> None:
+    """It passes the broker; it is answered once, kept aside with its range, and the requests around it become cases."""
+    settings = Settings(prefix=prefix, shards=SHARDS)
+    process = Process(role="intake", settings=settings, clock=Clock(), log=KafkaLog(kafka))
+    await process.log.create_topics(process.topics.specs(doors.channels, doors.endpoints))
+    await publish(process, {"intake.grid": [request("g-1")]})
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, compression_type=codec, max_batch_size=64 << 20, max_request_size=64 << 20
+    ) as producer:
+        bomb = producer.create_batch()
+        for _ in range(5):
+            bomb.append(key=None, value=b" " * (4 << 20), timestamp=None)
+        await (await producer.send_batch(bomb, process.topics.intake("grid"), partition=0))
+    await publish(process, {"intake.grid": [request("g-2")]})
+    async with serving(process, InForce(doors)):
+        await settled(process, ["intake.grid"])
+
+    assert len(await read(process, process.topics.commands, SHARDS)) == 2
+    (answer,) = await read(process, process.topics.answers("grid"))
+    receipt = decode(answer.value, answer.headers).data
+    assert (receipt["code"], receipt["reason"]) == ("rejected", "batch_too_large")
+    (dead,) = await read(process, process.topics.dead_letters("intake"))
+    headers = dict(dead.headers)
+    assert (headers["x-original-first-offset"], headers["x-original-offset"]) == (b"1", b"5")
+
+
+@pytest.mark.kafka
 async def test_a_header_name_that_is_not_utf8_stops_nobody(kafka: str, prefix: str, doors: Doors) -> None:
     """Such a record comes through the broker; it and the next request become cases."""
     settings = Settings(prefix=prefix, shards=SHARDS)
