@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import CoordinationType
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, ProducerFenced, for_code
-from aiokafka.producer.sender import EndTxnHandler, Sender
+from aiokafka.producer.sender import BACKOFF_OVERRIDE, AddPartitionsToTxnHandler, EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
 
@@ -30,6 +31,8 @@ SESSION_MS = 10_000
 # a long restore must not cost the membership; a shard that stands still is the watchdog's business
 MAX_POLL_MS = 600_000
 TRANSACTION_MS = 15_000
+MARKERS_SECONDS = 0.004
+"""How long the broker takes about to finish a transaction whose commit it has answered."""
 LEAVE_SECONDS = 10.0
 """How long a client may take to leave: a broker that does not answer must not keep a process from ending."""
 LOG_APPEND_TIME = 1
@@ -219,13 +222,26 @@ class _EndTxn(EndTxnHandler):  # type: ignore[misc]
         return backoff is None
 
 
+class _AddPartitions(AddPartitionsToTxnHandler):  # type: ignore[misc]
+    """The first request of a transaction: while the broker still finishes the one before, ask again soon."""
+
+    def handle_response(self, answer: Any) -> float | None:
+        backoff: float | None = super().handle_response(answer)
+        return MARKERS_SECONDS if backoff == BACKOFF_OVERRIDE else backoff
+
+
 class _Sender(Sender):  # type: ignore[misc]
+    async def _do_add_partitions_to_txn(self, partitions: Iterable[TopicPartition]) -> bool:
+        node = await self._find_coordinator(CoordinationType.TRANSACTION, self._txn_manager.transactional_id)
+        done: bool = await _AddPartitions(self, partitions).do(node)
+        return done
+
     async def _do_txn_commit(self, commit_result: int) -> None:
         await self._message_accumulator.flush_for_commit()
         if self._txn_manager.is_empty_transaction():
             self._txn_manager.complete_transaction()
             return
-        node = await self._find_coordinator(1, self._txn_manager.transactional_id)
+        node = await self._find_coordinator(CoordinationType.TRANSACTION, self._txn_manager.transactional_id)
         await _EndTxn(self, commit_result).do(node)
 
 

@@ -14,7 +14,9 @@ from adapters.clock import Clock
 from adapters.kafka.log import OutcomeUnknown, RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.load import load
+from router.engine.batch import ShardRecord
 from router.engine.shard import Shard
+from router.engine.store import SHARD_KEY
 from router.operate.process import Process
 from router.operate.settings import CHECKOUT, Settings
 from schemas.ids import case_id, command_id
@@ -137,7 +139,9 @@ class House:
         return {r.key or b"": r.value or b"" for r in self.log.records[TopicPartition(self.topics.state, 0)]}
 
     def committed(self) -> int:
-        return self.log.committed.get((self.topics.group("engine"), self.input), 0)
+        """How far the shard is, by its own record on the log: the group hears of it once a second only."""
+        shard = self.state().get(SHARD_KEY)
+        return msgspec.json.decode(shard, type=ShardRecord).input if shard else 0
 
     def done(self) -> bool:
         return self.committed() == len(self.log.records[self.input])
