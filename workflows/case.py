@@ -16,6 +16,8 @@ from workflows.states import OPEN_LEG
 SEEN = 2_000
 """Command ids that a case remembers; from then on it takes nothing more from its channel."""
 _DIGEST = 8
+KEPT_MS = 400 * 24 * 3600 * 1000
+"""How long an archived case's id is still recognised; intake refuses what was received longer ago."""
 SUPPLEMENTS = 64 * 1024
 """Bytes of supplements from which on a case takes no more of them: its state is rewritten with each change."""
 
@@ -135,6 +137,8 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     clocks: dict[str, Clock] = {}
     supplements: tuple[bytes, ...] = ()
     """JSON, as in the Supplement of the contract: whoever gets a task from now on gets them too"""
+    forget_at: int = 0
+    """when nothing of the case is kept any more"""
 
     @property
     def next_due(self) -> int:
@@ -142,7 +146,14 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
         marks = [clock.marks[0].at for clock in self.clocks.values() if clock.running and clock.marks]
         if self.archive_at:
             marks.append(self.archive_at)
+        if self.forget_at:
+            marks.append(self.forget_at)
         return min(marks, default=0)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the case has come to its very end: it is kept no longer."""
+        return self.state == "forgotten"
 
     @property
     def lead(self) -> Leg | None:
@@ -182,7 +193,7 @@ def remembering(seen: bytes, command: str) -> bytes:
     return (seen + _short(command))[-SEEN * _DIGEST :]
 
 
-def stub(case: Case) -> Case:
+def stub(case: Case, forget_at: int) -> Case:
     """What is kept of an archived case, so that its id is still recognised: version, number, digest, when and why it ended."""
     return Case(
         id=case.id,
@@ -195,6 +206,7 @@ def stub(case: Case) -> Case:
         sent=case.sent,
         channel=case.channel,
         ref=case.ref,
+        forget_at=forget_at,
     )
 
 

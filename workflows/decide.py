@@ -10,7 +10,7 @@ from typing import Any
 
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows.case import SUPPLEMENTS, Case, is_flooded, unborn
+from workflows.case import KEPT_MS, SUPPLEMENTS, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
 from workflows.facts import Facts
@@ -76,7 +76,9 @@ def _evaluate(d: Decision, command: cmd.Evaluate) -> None:
 def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
     fire_marks(d)
     if d.case.archive_at and d.case.archive_at <= d.now:
-        d.emit(ev.CaseArchived())
+        d.emit(ev.CaseArchived(forget_at=d.now + KEPT_MS))
+    elif d.case.forget_at and d.case.forget_at <= d.now:
+        d.emit(ev.CaseForgotten())
 
 
 _FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate

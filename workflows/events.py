@@ -160,6 +160,13 @@ class CaseClosed(Event, frozen=True):
 class CaseArchived(Event, frozen=True):
     """After the re-open window only a stub stays (version, digest, closed at)."""
 
+    forget_at: int = 0
+    """When the stub is dropped as well; 0 for never."""
+
+
+class CaseForgotten(Event, frozen=True):
+    """Nothing of the case is state any more. What is sent under its id from now on is a case anew, from version 1 on."""
+
 
 # -- the legs ---------------------------------------------------------------------------------
 
@@ -340,7 +347,7 @@ class CommandRefused(Event, frozen=True):
 AnyEvent = (
     CaseRegistered | DuplicateReceived | IdReused | EmergencyRedirected | RedirectConfirmed | CaseAnsweredAtOnce
     | CaseRouted | CaseAccepted | RefusalProposed | RefusalRejected | CaseRefused | TriageAsked | TriageEnded
-    | StageOpened | CaseSupplemented | CaseWithdrawn | CaseEvaluated | CaseClosed | CaseArchived
+    | StageOpened | CaseSupplemented | CaseWithdrawn | CaseEvaluated | CaseClosed | CaseArchived | CaseForgotten
     | LegDispatched | LegSigned | LegReturnAsked | LegReturned | LegReturnRejected | LegReplied | LegReviewPassed
     | LegSentBack | LegWithdrawn
     | ClockStarted | ClockStopped | ClockResumed | ClockWarned | ClockOverdue | CaseEscalated

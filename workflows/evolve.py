@@ -6,9 +6,9 @@ every case. A status moves only along the tables of workflows/states.py; a KeyEr
 `decide` said something it may not say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,10 +22,11 @@ def evolve(case: Case, event: ev.AnyEvent, at: int) -> Case:
     return _FOLDS[type(event)](case, event, at)
 
 
-def fold(case: Case | None, record: ev.EventRecord) -> Case:
-    """The case after all that one command brought about."""
+def fold(case: Case | None, record: ev.EventRecord) -> Case | None:
+    """The case after all that one command brought about; None where it is kept no longer."""
     moved = reduce(lambda c, event: evolve(c, event, record.at), record.events, case or unborn(record.case))
-    return settle(moved, record)
+    settled = settle(moved, record)
+    return None if settled.is_forgotten else settled
 
 
 def settle(case: Case, record: ev.EventRecord) -> Case:
@@ -34,6 +35,24 @@ def settle(case: Case, record: ev.EventRecord) -> Case:
     for destination in record.sent:
         sent[destination] = sent.get(destination, 0) + 1
     return replace(case, version=record.version, seen=remembering(case.seen, record.cause), sent=sent)
+
+
+class Started(NamedTuple):
+    """Clocks that begin together, and what folding their events adds to a case: many cases share both."""
+
+    events: tuple[ev.ClockStarted, ...]
+    clocks: dict[str, Clock]
+
+
+def started(events: Iterable[ev.ClockStarted]) -> Started:
+    """These clocks, folded."""
+    begun = tuple(events)
+    return Started(begun, {clock_key(e.kind, e.of): _clock(e) for e in begun})
+
+
+def with_clocks(case: Case, more: Started) -> Case:
+    """The same as `evolve` with each of the events."""
+    return replace(case, clocks=case.clocks | more.clocks)
 
 
 # -- the case -----------------------------------------------------------------------------------
@@ -129,7 +148,11 @@ def _closed(case: Case, e: ev.CaseClosed, at: int) -> Case:
 
 
 def _archived(case: Case, e: ev.CaseArchived, at: int) -> Case:
-    return stub(replace(case, state=_to(case, "archive")))
+    return stub(replace(case, state=_to(case, "archive")), e.forget_at)
+
+
+def _forgotten(case: Case, e: ev.CaseForgotten, at: int) -> Case:
+    return replace(case, state=_to(case, "forget"), forget_at=0)
 
 
 # -- the legs -----------------------------------------------------------------------------------
@@ -138,13 +161,12 @@ def _archived(case: Case, e: ev.CaseArchived, at: int) -> Case:
 def _dispatched(case: Case, e: ev.LegDispatched, at: int) -> Case:
     if e.parent:
         case = _moved(case, e.parent, "sub_dispatch")
-    elif e.part == "lead":
-        case = replace(case, state=_to(case, "dispatch"))
+    state = _to(case, "dispatch") if e.part == "lead" and not e.parent else case.state
     leg = Leg(
         e.leg, e.task, e.unit, e.endpoint, e.part, at,
         parent=e.parent, function=e.function, matter=e.matter, stage=e.stage, blocking=e.blocking,
     )  # fmt: skip
-    return _opened(replace(case, legs={**case.legs, e.leg: leg}), _handling(leg))
+    return replace(case, state=state, legs={**case.legs, e.leg: leg}, tasks={**case.tasks, e.task: _handling(leg)})
 
 
 def _signed(case: Case, e: ev.LegSigned, at: int) -> Case:
@@ -194,9 +216,12 @@ def _leg_withdrawn(case: Case, e: ev.LegWithdrawn, at: int) -> Case:
 
 
 def _clock_started(case: Case, e: ev.ClockStarted, at: int) -> Case:
+    return replace(case, clocks={**case.clocks, clock_key(e.kind, e.of): _clock(e)})
+
+
+def _clock(e: ev.ClockStarted) -> Clock:
     marks = tuple([Pending(m.at, m.what, m.level, m.who, m.step) for m in e.marks])
-    clock = Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, marks)
-    return replace(case, clocks={**case.clocks, clock_key(e.kind, e.of): clock})
+    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, marks)
 
 
 def _clock_stopped(case: Case, e: ev.ClockStopped, at: int) -> Case:
@@ -271,6 +296,7 @@ _FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.CaseEvaluated: _evaluated,
     ev.CaseClosed: _closed,
     ev.CaseArchived: _archived,
+    ev.CaseForgotten: _forgotten,
     ev.LegDispatched: _dispatched,
     ev.LegSigned: _signed,
     ev.LegReturnAsked: _return_asked,

@@ -17,7 +17,7 @@ class Step(Struct, frozen=True):
     """
     What one command brought about.
 
-    record: for `case.events`; None where nothing happened. case: as it now stands; None where there is none.
+    record: for `case.events`; None where nothing happened. case: as it now stands; None where there is none, or none any more.
     messages: for `case.outbox`; there may be some without a record (a command to an unknown case).
     """
 
@@ -54,4 +54,5 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
         events=tuple(made.events),
         sent=tuple(message.to for message in messages),
     )
-    return Step(record, settle(made.case, record), messages)
+    settled = settle(made.case, record)
+    return Step(record, None if settled.is_forgotten else settled, messages)

@@ -112,7 +112,8 @@ APPEAL: Table = {
     "merged": {"unmerge": "accepted", "close": "closed"},
     "withdrawn": {"close": "closed"},
     "closed": {"evaluate": "closed", "archive": "archived"},
-    "archived": {},
+    "archived": {"forget": "forgotten"},
+    "forgotten": {},
 }
 """An appeal. Where an action leads back to its own state it is allowed there and moves nothing."""
 
@@ -204,7 +205,7 @@ OPEN_LEG = frozenset(
 )
 """States of a leg in which its unit still has to act."""
 
-ENDED = frozenset({"closed", "archived"})
+ENDED = frozenset({"closed", "archived", "forgotten"})
 """States of an appeal in which nothing runs any more."""
 
 ACTING = ("sub_dispatch", "return", "reply")

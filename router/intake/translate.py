@@ -25,11 +25,10 @@ from schemas.task import Reply
 from schemas.validation import read, suggestion
 from schemas.vocabulary import ReplyAction
 from workflows import commands
+from workflows.case import KEPT_MS
 
 AHEAD_MS = 5 * 60 * 1000
 """How far ahead of our clock a sender's may be."""
-KEPT_MS = 400 * 24 * 3600 * 1000
-"""What was received longer ago is refused: the stubs that tell a duplicate are kept no longer (design D5)."""
 
 
 _is_id = re.compile(UUID_PATTERN).search

@@ -23,6 +23,7 @@ CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.CaseWithdrawn: "withdrawn",
     ev.CaseClosed: "closed",
     ev.CaseArchived: "archived",
+    ev.CaseForgotten: "forgotten",
 }
 """The case's state after an event that concerns the case as a whole (as workflows.evolve has it; a test holds them together)."""
 

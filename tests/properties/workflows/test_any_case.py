@@ -235,7 +235,8 @@ class AnyCase(RuleBasedStateMachine):
         """After a deadline pass the next due lies ahead; before one it is what the clocks say."""
         case = self.told.held
         ahead = [mark.at for c in case.clocks.values() if c.running for mark in c.marks]
-        assert case.next_due == min([*ahead, *([case.archive_at] if case.archive_at else [])], default=0)
+        ends = [at for at in (case.archive_at, case.forget_at) if at]
+        assert case.next_due == min([*ahead, *ends], default=0)
 
     @invariant()
     def at_most_one_leads_and_none_that_must_stand_aside(self) -> None:

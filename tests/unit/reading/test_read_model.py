@@ -125,6 +125,7 @@ def test_a_case_stands_where_the_engine_has_it(tmp_path: Path) -> None:
         folded = fold(folded, happened)
         projection.write({SLOT: [Read(offset, ev.encode(happened))]})
         (case,) = model.find("case-1")
+        assert folded is not None
         assert case.state == folded.state
         assert {leg.leg: leg.state for leg in model.file(case).legs} == {
             leg.id: leg.state for leg in folded.legs.values()

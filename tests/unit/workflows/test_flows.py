@@ -1,12 +1,15 @@
 """What happens to a case, told step by step: the events of each command, in order."""
 
 import pytest
+from msgspec.structs import replace
 from stdnum.iso7064 import mod_11_10
 
 from tests.unit.workflows.calendar_2026 import ms, show
 from tests.unit.workflows.small_world import NOW, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.case import KEPT_MS
+from workflows.evolve import fold
 
 ANSWER = {"result": "solved", "text": "已修复", "contacted": True}
 
@@ -493,6 +496,31 @@ def test_an_archived_case_leaves_a_stub_that_is_recognised() -> None:
     """After the re-open window: version, digest, when it ended; the same request again is still a duplicate."""
     t = told().submit("alone", direct_answer={"text": "x"}).wait_until("2026-11-01 09:00")
     assert t.happened == ["CaseArchived"]
-    assert (t.held.state, t.held.version, t.held.next_due, t.held.closed_at) == ("archived", 2, 0, NOW)
+    assert (t.held.state, t.held.version, t.held.closed_at) == ("archived", 2, NOW)
+    assert t.held.next_due == t.records[-1].at + KEPT_MS
     assert _refused(t.evaluate(5)) == "not_allowed"
     assert t.submit("alone", direct_answer={"text": "x"}).happened == ["DuplicateReceived"]
+
+
+def test_a_stub_is_dropped_after_the_horizon_and_its_id_begins_anew() -> None:
+    """Not a moment before; then nothing is left, follow-ups are to an unknown case, and the id opens a new one."""
+    t = told().submit("alone", direct_answer={"text": "x"}).wait_until("2026-11-01 09:00")
+    archived = t.records[-1].at
+    t.now = archived + KEPT_MS - 1
+    t.take(cmd.ReachDeadline(id="early", case=t.held.id, at=t.now))
+    assert (t.happened, t.held.state) == ([], "archived")
+    t.now += 1
+    t.take(cmd.ReachDeadline(id="due", case=t.held.id, at=t.now))
+    assert (t.happened, t.case, t.left) == (["CaseForgotten"], None, [])
+    assert t.evaluate(5).left[-1].startswith("dead-letters.engine")
+    t.submit("alone", direct_answer={"text": "x"})
+    assert (t.held.version, t.happened[0]) == (1, "CaseRegistered")
+
+
+def test_a_stub_of_an_earlier_release_stays() -> None:
+    """An archiving without a time to forget folds as it always did."""
+    t = told().submit("alone", direct_answer={"text": "x"})
+    archived = replace(t.records[-1], version=2, events=(ev.CaseArchived(),))
+    held = fold(t.held, archived)
+    assert held is not None
+    assert (held.state, held.next_due) == ("archived", 0)
