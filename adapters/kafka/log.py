@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -293,13 +293,18 @@ class KafkaLog:
         committed: bool = True,
         listener: ConsumerRebalanceListener | None = None,
         wait_ms: int = 100,
+        lost: Literal["earliest", "none"] = "earliest",
     ) -> AsyncIterator[AIOKafkaConsumer]:
-        """Read `topics` as a member of `group`, or the given `partitions` alone. Starts at the earliest record."""
+        """
+        Read `topics` as a member of `group`, or the given `partitions` alone. Starts at the earliest record.
+
+        lost: where to read on when there is no position, or none that is on the log; `none` raises out of `getmany`.
+        """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             group_id=group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset=lost,
             isolation_level="read_committed" if committed else "read_uncommitted",
             fetch_max_bytes=16 << 20,
             max_partition_fetch_bytes=2 << 20,

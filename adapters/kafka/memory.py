@@ -181,6 +181,7 @@ class MemoryLog:
         committed: bool = True,
         listener: Any = None,
         wait_ms: int = 100,
+        lost: str = "earliest",
     ) -> AsyncIterator[MemoryReader]:
         chosen = list(partitions) or [TopicPartition(t, p) for t in topics for p in range(self.names.get(t, 0))]
         reader = MemoryReader(self, group, chosen)

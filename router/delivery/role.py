@@ -20,7 +20,7 @@ async def run(process: Process) -> None:
     topics = process.topics
     async with (
         process.log.writer() as writer,
-        process.log.reader([topics.outbox], group=topics.group("delivery")) as reader,
+        process.log.reader([topics.outbox], group=topics.group("delivery"), lost="none") as reader,
     ):
 
         async def deliver(batch: Batch) -> None:

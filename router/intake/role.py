@@ -68,7 +68,7 @@ async def _read_while_unchanged(process: Process, following: InForce, writer: An
     turn = replace(process, stop=asyncio.Event())
     _initialise(following.current)
     intake = Intake(process, following, writer)
-    async with process.log.reader(names, group=process.topics.group("intake")) as reader:
+    async with process.log.reader(names, group=process.topics.group("intake"), lost="none") as reader:
         watching = asyncio.create_task(_stop_when_changed(process, following, names, turn.stop))
         try:
             await pump(turn, reader, intake.take)

@@ -16,6 +16,13 @@ RECEIVED = Counter(
 REPLIES = Counter("duokua_replies_received", "Records read from endpoints of units.", ["endpoint"])
 DEAD_LETTERS = Counter("duokua_dead_letters", "Records written to a dead-letter topic.", ["stage", "reason"])
 
+RECORDS_GONE = Counter(
+    "duokua_records_gone", "Records that were gone from the log before this role had read them.", ["topic"]
+)
+INPUT_AGE = Gauge(
+    "duokua_input_age_seconds", "How old the oldest record of the last batch was when it was read; 0 when none waits."
+)
+
 COMMANDS = Counter("duokua_commands", "Commands decided by the engine.", ["kind", "outcome"])
 TRANSACTIONS = Counter("duokua_transactions", "Transactions of the engine.", ["outcome"])
 COMMIT_SECONDS = Histogram(
@@ -30,6 +37,14 @@ TAKEOVER_SECONDS = Histogram(
     "duokua_takeover_seconds", "From the assignment of a shard to its first command.", buckets=SECONDS
 )
 RESTORED = Counter("duokua_restored_records", "Changelog records read at take-over.")
+RESTORE_BEHIND = Gauge(
+    "duokua_restore_behind_records",
+    "Offsets of the changelog that a shard being taken over has yet to read.",
+    ["shard"],
+)
+LACKS_ROOM = Gauge(
+    "duokua_lacks_room", "1 while a shard commits nothing because the disk of its state has no room.", ["shard"]
+)
 TIMER_LAG = Gauge(
     "duokua_timer_lag_seconds", "How long the earliest unfired deadline is past due (business time).", ["shard"]
 )

@@ -1,13 +1,30 @@
-"""The loop of every at-least-once role: read a batch, have it done, commit the offsets, beat."""
+"""
+The loop of every at-least-once role: read a batch, have it done, commit the offsets, beat.
+
+Its readers are made with `lost="none"`: where the place to read on is not on the log any more, the client would
+go to another without a word. Here it is said how much is gone, and reading goes on with the first record there is.
+"""
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, RebalanceInProgressError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    RebalanceInProgressError,
+)
 
+from router.operate import metrics
 from router.operate.process import Process
+
+log = structlog.get_logger()
 
 Batch = dict[TopicPartition, list[Any]]
 
@@ -31,8 +48,13 @@ async def pump(
     process.health.ready()
     idle = _Idle(reader)
     while not process.stop.is_set():
-        batch: Batch = await reader.getmany(timeout_ms=200, max_records=max_records)
+        try:
+            batch: Batch = await reader.getmany(timeout_ms=200, max_records=max_records)
+        except LOST as error:
+            await find_footing(process, reader, error)
+            continue
         process.health.beat()
+        metrics.INPUT_AGE.set(_age(process, batch))
         if not batch:
             await idle.look()
             continue
@@ -43,6 +65,43 @@ async def pump(
         except (CommitFailedError, RebalanceInProgressError, IllegalStateError):
             # the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
             continue
+
+
+def _age(process: Process, batch: Batch) -> float:
+    """Seconds since the oldest record of a batch was written, by the log's own time."""
+    written = min((records[0].timestamp for records in batch.values()), default=None)
+    return 0.0 if written is None else max(0.0, process.clock.wall() - written / 1000)
+
+
+LOST = (NoOffsetForPartitionError, OffsetOutOfRangeError)
+"""What a reader with `lost="none"` raises: no place to read on yet, or one that is not on the log."""
+
+
+async def find_footing(process: Process, reader: Any, error: KafkaError) -> None:
+    """
+    After one of LOST: read on with the earliest record there is, never with the latest. Says how many are gone.
+
+    A place behind the log's end means that the log lost what it had acknowledged: all that it has is read anew.
+    """
+    (place,) = error.args
+    lost: dict[TopicPartition, int] = place if isinstance(place, dict) else {}
+    partitions = list(lost) or [place]
+    first, end = await reader.beginning_offsets(partitions), await reader.end_offsets(partitions)
+    for tp in partitions:
+        if tp in lost:
+            at = lost[tp]
+            count = max(first[tp] - at, at - end[tp], 0)
+            metrics.RECORDS_GONE.labels(process.topics.short(tp.topic)).inc(count)
+            log.error(
+                "records.gone",
+                topic=tp.topic,
+                partition=tp.partition,
+                offset=at,
+                offsets=[first[tp], end[tp]],
+                count=count,
+            )
+        with suppress(IllegalStateError):  # it went to another member meanwhile
+            reader.seek(tp, first[tp])
 
 
 class _Idle:

@@ -19,6 +19,7 @@ from aiokafka import TopicPartition
 from adapters.readmodel import Batch, OffsetMoved, ReadModel
 from router.operate import metrics
 from router.operate.process import Process
+from router.operate.pump import LOST, find_footing
 from router.operate.topics import Topics
 from router.projector.fold import add_events, add_outbox, touched
 from workflows import events, outgoing
@@ -42,7 +43,7 @@ async def run(process: Process) -> None:
         if await asyncio.to_thread(model.prepare, log_id):
             log.warning("readmodel.dropped", reason="another log or format")
         async with (
-            process.log.reader(partitions=[tp for tps in slots.values() for tp in tps]) as reader,
+            process.log.reader(partitions=[tp for tps in slots.values() for tp in tps], lost="none") as reader,
             process.log.reader(partitions=slots[topics.outbox], group=topics.group("delivery")) as delivery,
         ):
             await _Follower(process, Projection(model, topics), reader, delivery, slots).follow()
@@ -65,7 +66,11 @@ class _Follower:
         self.process.health.ready()
         looked = 0.0
         while not self.process.stop.is_set():
-            batch = await self.reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
+            try:
+                batch = await self.reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
+            except LOST as error:
+                await find_footing(self.process, self.reader, error)
+                continue
             self.process.health.beat()
             if batch:
                 await self._project(batch)
