@@ -10,7 +10,7 @@ STAMP  := .venv/.set-up-$(KEY)-$(shell echo "$$DUOKUA_JAVA" | cksum | tr ' ' '-'
 PEERS  := .venv-bench/.set-up-$(shell cksum < bench/requirements-bench.lock | tr ' ' '-')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup unit test check format docs demo run bench verify lock clean
+.PHONY: help setup unit test check format docs demo run chaos soak bench verify lock clean
 
 help: ## these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ run: setup ## 启动 Kafka 与全部角色 / Kafka and all roles, until Ctrl-C
 	$(BIN)/duokua topics apply
 	$(BIN)/duokua catalog publish --reason "make run"
 	$(BIN)/duokua run all
+
+chaos: setup ## 混沌 / faults on a real Kafka, and the verdict: DURATION= SEED= BROKERS=
+	$(BIN)/python -m tests.chaos --duration $(or $(DURATION),300) --brokers $(or $(BROKERS),1) $(if $(SEED),--seed $(SEED))
+
+soak: setup ## 长跑 / twenty minutes of faults at half the rate, and how memory grows
+	$(BIN)/python -m tests.chaos --soak $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## 性能 / figures, on this machine
 	$(BIN)/python -m bench

@@ -1,0 +1,194 @@
+"""The stage of a run: brokers, the proxy before them, the roles, the load; and its coming to rest in the direction of the flow."""
+
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from adapters.kafka.log import KafkaLog
+from router.catalogue.load import load
+from router.catalogue.publish import publish
+from router.operate.settings import CHECKOUT
+from router.operate.topics import DAY, Topics
+from tests.chaos import faults
+from tests.chaos.cluster import Cluster
+from tests.chaos.evidence import STEPS, Evidence
+from tests.chaos.house import House
+
+BEGIN = "2026-09-18T09:00:00+08:00"
+DAYS = 8.0
+"""Business days that pass during the load: clocks of some days go off, and replies of some hours come in."""
+PREFIX, SHARDS = "chaos.", 4
+ENGINES = ("1", "2", "3")
+SMALL = "3"
+"""The engine whose disk is small."""
+REST_WITHIN = 180.0
+"""Seconds within which a healed deployment must have worked off everything by itself (I10)."""
+SETTLE = 4.0
+
+
+class NotAtRest(Exception):
+    """A group did not work off what it had within REST_WITHIN. The text says which."""
+
+
+class Proxy:
+    """The process of tests/chaos/proxy.py and the orders to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, doors: list[tuple[int, int]], seed: int, log: Path) -> "Proxy":
+        with log.open("ab") as err:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.chaos.proxy", str(seed), *(f"{a}:{b}" for a, b in doors),
+                cwd=CHECKOUT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=err,
+            )  # fmt: skip
+        proxy = cls(process)
+        await proxy._answer()
+        return proxy
+
+    async def order(self, mode: str) -> dict[str, int]:
+        """Behave so; what it has done so far."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"mode": mode}).encode() + b"\n")
+        return await self._answer()
+
+    async def _answer(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        said: dict[str, int] = json.loads(await asyncio.wait_for(self._process.stdout.readline(), 30))
+        return said
+
+    async def stop(self) -> None:
+        self._process.kill()
+        await self._process.wait()
+
+
+@dataclass
+class Stage:
+    """What faults may lay hands on."""
+
+    folder: Path
+    seed: int
+    cluster: Cluster
+    proxy: Proxy
+    house: House
+    log: KafkaLog
+    topics: Topics
+    env: dict[str, str]
+    speed: float
+    random: random.Random
+    spared: tuple[str, ...] = ()
+    """Instances that are not killed: their memory is watched over the whole run"""
+    small_disk: Path | None = None
+    simulator: bool = True
+    note: Callable[[str], None] = field(default=lambda _: None)
+
+    @property
+    def stores(self) -> Path:
+        return self.folder / "state" / "engine"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "load.ledger"
+
+    async def open(self) -> None:
+        """Roles up, then the business clock begins."""
+        for instance in ENGINES:
+            await self.house.start("engine", instance, self.env)
+        await self.house.start("intake", "1", self.env)
+        await self.house.start("delivery", "1", self.env)
+        await self.house.start("simulator", "1", {**self.env, "DUOKUA_BOOTSTRAP": self.cluster.bootstrap})
+
+    def begin(self) -> None:
+        """From now on business time passes."""
+        epoch = self.folder / "epoch.new"
+        epoch.write_text(f"{time.time():.3f}")
+        epoch.rename(self.folder / "epoch")
+
+    async def heal(self) -> None:
+        """Undo whatever a fault may have left."""
+        await self.proxy.order("pass")
+        for member in self.house.members:
+            member.signal(signal.SIGCONT)
+            member.held = False
+        if self.small_disk is not None:
+            (self.small_disk / faults.BALLAST).unlink(missing_ok=True)
+        for broker in self.cluster.brokers:
+            if broker.child is None:
+                await asyncio.to_thread(self.cluster.restart, broker)
+
+    async def rest(self, evidence: Evidence) -> float:
+        """Stop in the direction of the flow, each role when it has nothing left. Raises NotAtRest; how long it took."""
+        began = time.monotonic()
+        await self.house.stop(*self.house.of("simulator"))
+        await self._idle(evidence, "intake")
+        await self._idle(evidence, "engine")
+        await asyncio.sleep(SETTLE)  # deadlines of this instant
+        await self._idle(evidence, "engine")
+        took = await self.house.stop(*self.house.of("engine"))
+        self.note(f"engines left within {took:.1f} s")
+        await self._idle(evidence, "delivery")
+        await self.house.stop(*self.house.of("delivery"), *self.house.of("intake"))
+        return time.monotonic() - began
+
+    async def _idle(self, evidence: Evidence, group: str) -> None:
+        names = dict(STEPS)[group]
+        deadline = time.monotonic() + REST_WITHIN
+        while lag := await evidence.lag(group, names):
+            self.note(f"{group} is {lag} behind")
+            if time.monotonic() > deadline:
+                raise NotAtRest(f"{group} is still {lag} records behind after {REST_WITHIN:.0f} s")
+            await asyncio.sleep(2)
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, seed: int, brokers: int, seconds: float, environ: dict[str, str], spared: tuple[str, ...] = ()
+) -> AsyncIterator[Stage]:
+    """All that runs, and its end in any case. Raises KafkaFault."""
+    cluster = Cluster(folder / "kafka", brokers, environ)
+    proxy: Proxy | None = None
+    logs = folder / "logs"
+    logs.mkdir()
+    house = House(logs)
+    small: Path | None = None
+    try:
+        await asyncio.to_thread(cluster.start)
+        proxy = await Proxy.start(cluster.doors, seed, logs / "proxy.log")
+        log, topics = KafkaLog(cluster.bootstrap), Topics(PREFIX, SHARDS, brokers)
+        catalogue = load(CHECKOUT / "catalog")
+        await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
+        await publish(log, topics, catalogue.files, by="chaos")
+        small = faults.mount_small_disk(folder / "state" / "engine" / SMALL)
+        speed = DAYS * DAY / 1000 / seconds
+        env = {
+            "DUOKUA_BOOTSTRAP": cluster.proxied,
+            "DUOKUA_PREFIX": PREFIX,
+            "DUOKUA_SHARDS": str(SHARDS),
+            "DUOKUA_REPLICATION": str(brokers),
+            "DUOKUA_ENVIRONMENT": "trial",
+            "DUOKUA_CLOCK": f"{BEGIN},@{folder / 'epoch'},{speed}",
+            "DUOKUA_STATE_DIR": str(folder / "state"),
+            "DUOKUA_LOG_FORMAT": "json",
+            "DUOKUA_CATALOG": str(CHECKOUT / "catalog"),
+        }
+        yield Stage(folder, seed, cluster, proxy, house, log, topics, env, speed, random.Random(seed), spared, small)
+    finally:
+        await house.close()
+        if proxy is not None:
+            await proxy.stop()
+        await asyncio.to_thread(cluster.stop)
+        faults.unmount(small)
+
+
+def business(text: str = BEGIN) -> int:
+    """Business milliseconds."""
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
