@@ -18,7 +18,8 @@ class Receipt(Model):
     回执 what became of one message.
 
     For `rejected`, `reason` is the code of the fault (docs/contract.md lists them) and `pointer` its place;
-    for `refused_command` it is why the case's state did not allow it.
+    for `refused_command` it is why the case's state did not allow it. `held` is no refusal: the message is kept, and
+    what became of it is told later.
     """
 
     ref: Annotated[

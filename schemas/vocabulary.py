@@ -237,6 +237,11 @@ class ReceiptCode(Word):
     ID_REUSED = "id_reused", "编号重复使用", "id used again with another content"
     REJECTED = "rejected", "消息有误", "the message is at fault"
     REFUSED_COMMAND = "refused_command", "当前状态不允许", "not allowed in this state"
+    HELD = (
+        "held",
+        "已收到，暂不能处理，等人工处理，请勿重发",
+        "received, cannot be processed yet, a person will see to it: do not send it again",
+    )
 
 
 class CaseState(Word):

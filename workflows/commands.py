@@ -87,8 +87,18 @@ class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
 
 AnyCommand = Submit | Supplement | Withdraw | Evaluate | Reply | ReachDeadline
 
+
+class Release(Command, frozen=True, tag="release"):
+    """To the shard, about a case whose commands it keeps aside: what was kept has been written again, or given up.
+
+    `letters`: how many dead letters of this parking were seen. If there are more by now the case stays parked.
+    The shard answers it without asking the core: a case neither notices that it was parked nor that it is not."""
+
+    letters: int = 0
+
+
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(AnyCommand).decode
+decode = msgspec.json.Decoder(AnyCommand | Release).decode
 
 
 class ActivateCatalogue(Struct, frozen=True, kw_only=True, tag_field="kind", tag="activate_catalogue"):

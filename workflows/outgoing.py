@@ -86,6 +86,33 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
     return tuple(post.messages)
 
 
+def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
+    """
+    To the sender of a command that is kept aside: too much for its case (`case_too_large`), or `held` until a person
+    has looked. Under ids of their own: decided later, the same command has answers of its own.
+    """
+    said, said_id = body.refusal_text(code), event_id(f"{command.id}|{code}", 0)
+    if isinstance(command, cmd.Reply):
+        refused = body.ReplyRefusedBody(
+            case_id=command.case,
+            task_id=command.task,
+            action=command.action,
+            code=code,
+            text=said,
+            source=command.source.replace("/", "-") or None,
+        )
+        return (_message(f"tasks.{command.endpoint}", command.case, said_id, "reply.refused", refused),)
+    if isinstance(command, cmd.ReachDeadline):
+        return ()
+    outcome, reason = ("held", None) if code == "held" else ("rejected", code)
+    receipt = body.ReceiptBody(ref=command.ref, code=outcome, reason=reason, case_id=command.case, text=said)
+    return (_message(f"answers.{command.channel}", command.ref, said_id, "receipt.issued", receipt),)
+
+
+def _message(to: str, key: str, message_id: str, kind: str, data: Struct) -> Message:
+    return Message(to=to, key=key, id=message_id, type=f"cn.duokua.{kind}.v1", data=Raw(body.encode(data)))
+
+
 class Post:
     """The messages of one record while they are being written. `d` and `case` (after the command) are of a case that exists."""
 

@@ -25,4 +25,12 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "stages_open": ("一件事的环节尚未办完", "stages of the one-thing are not done yet"),
     "report_stays": ("举报不得撤回", "a report of wrongdoing cannot be withdrawn"),
     "already_evaluated": ("已评价", "evaluated already"),
+    "case_too_large": (
+        "该工单内容过多，系统无法再保存",
+        "the case holds too much already: this cannot be stored any more",
+    ),
+    "held": (
+        "已收到，暂不能处理，等人工处理，请勿重发",
+        "received, cannot be processed yet, a person will see to it: do not send it again",
+    ),
 }

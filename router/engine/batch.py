@@ -4,10 +4,12 @@ One batch of a shard: an overlay over the store in which commands are decided on
 Nothing here waits. What the batch brings about is written to the log in one transaction; only when
 that is committed does the store see it (router/engine/shard.py).
 
-Nothing that is decided here may stop the shard: what it cannot do for one case is kept aside and said so.
+Nothing that is decided here may stop the shard: what it cannot do for one case is kept aside and said so. A case
+of which a command could not be decided is *parked*: what comes for it later is kept aside too, so that its order
+holds, until somebody has the letters written again or gives them up, and releases it (docs/adr/0016).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,9 +17,21 @@ from functools import lru_cache
 import msgspec
 import structlog
 from msgspec import Struct, json
+from msgspec.structs import replace
 
 from adapters.clock import BEIJING
-from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, NewerFormat, Store, body_of, state_value
+from router.engine.limits import COUNTED
+from router.engine.store import (
+    PARKED_SUFFIX,
+    REQUEST_SUFFIX,
+    SHARD_KEY,
+    NewerFormat,
+    Store,
+    body_of,
+    due_of,
+    state_value,
+)
+from router.engine.table import Damaged, DiskRefuses
 from router.operate import metrics
 from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
@@ -32,8 +46,10 @@ RECORD_BYTES = 12 << 20
 """What one record may hold: the topics take 13 MB."""
 MANY = 8
 """Messages, or legs, beyond which it is worth while to measure: one is below 1 MB, a leg's reply below 256 KB."""
-PARKED_MS = 3600 * 1000
+POSTPONED_MS = 3600 * 1000
 """When a deadline that could not be decided is tried again, in business time."""
+PARKING = frozenset(["engine_fault", "engine_crashed"])
+"""Why a case is parked. Not `case_too_large`: that is an answer, after which less may still come."""
 
 
 @lru_cache(4)
@@ -51,7 +67,7 @@ class ShardRecord(Struct, kw_only=True, omit_defaults=True):
     The key `_shard` of `case.state`: what the shard is, as of its last transaction (design D5).
 
     input: the next offset of `case.commands`. now: the last business time used, so that time never runs back.
-    day, serial: the running part of the case numbers of that day.
+    day, serial: the running part of the case numbers of that day. seen, letters, row: router/engine/limits.py.
     """
 
     format: int = 1
@@ -63,14 +79,73 @@ class ShardRecord(Struct, kw_only=True, omit_defaults=True):
     catalogue_hash: str = ""
     day: str = ""
     serial: int = 0
+    seen: int = 0
+    letters: int = 0
+    row: int = 0
 
 
-class DeadLetter(Struct, frozen=True, kw_only=True):
-    """Why the engine could not take a record; the record's own words stay where they are."""
+class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Why the engine could not take a record; the record's own words stay where they are.
+
+    source: the record's place. input: the place of what it came from. case, action: as far as they could be read.
+    parked: the how-manieth letter of its case's parking this is; faults: how many of them were no `case_parked`.
+    retry_of, root: of a command that was written again, the letter and the place of its first try.
+    """
 
     stage: str
     code: str
     source: str
+    case: str = ""
+    action: str = ""
+    input: str = ""
+    parked: int = 0
+    faults: int = 0
+    retry_of: str = ""
+    root: str = ""
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """
+    The key `<case>/parked`: why the case's commands are kept aside, since when (business time), how many letters there
+    are by now, and how many of them are faults of their own.
+    """
+
+    code: str
+    since: int
+    letters: int = 0
+    faults: int = 0
+
+
+class Retry(Struct, frozen=True):
+    """
+    A command that was written again from a dead letter: of which, where it first stood, and how many faults its case
+    had then. While there are no more it is decided although its case is parked; else something before it failed again.
+    """
+
+    of: str
+    root: str
+    faults: int
+
+
+FIRST = Retry("", "", -1)
+"""No retry."""
+RETRY_HEADERS = ("x-retry-of", "x-retry-root", "x-retry-faults")
+
+
+def retry_headers(retry: Retry) -> list[tuple[str, bytes]]:
+    """The headers that mark a command as written again."""
+    return list(zip(RETRY_HEADERS, (retry.of.encode(), retry.root.encode(), b"%d" % retry.faults), strict=True))
+
+
+def retry_of(headers: Sequence[tuple[str, bytes]]) -> Retry:
+    """What a command's headers say. Headers that do not fit mark nothing: then it is a command like any other."""
+    named: Mapping[str, bytes] = dict(headers)
+    try:
+        of, root, faults = (named[name].decode() for name in RETRY_HEADERS)
+        return Retry(of, root, int(faults))
+    except (KeyError, ValueError):
+        return FIRST
 
 
 @dataclass
@@ -81,33 +156,83 @@ class Batch:
     shard: ShardRecord
     partition: int
     touched: dict[bytes, None] = field(default_factory=dict)
-    parked: dict[bytes, int] = field(default_factory=dict)
+    postponed: dict[bytes, int] = field(default_factory=dict)
+    parked: dict[bytes, Parked | None] = field(default_factory=dict)
     requests: dict[bytes, bytes | None] = field(default_factory=dict)
-    cases: dict[bytes, Case] = field(default_factory=dict)
+    cases: dict[bytes, Case | None] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
-        return bool(self.touched or self.parked or self.outbox)
+        return bool(self.touched or self.postponed or self.parked or self.outbox)
 
-    def decide(self, key: bytes | None, value: bytes | None, source: str, facts: Facts, now: int) -> None:
-        """A record of `case.commands`. One that cannot be read, or breaks the rules of the log, is dead-lettered."""
-        try:
-            command = commands.decode(value or b"")
-        except msgspec.MsgspecError:
-            self.put_aside(key or source.encode(), source, "unreadable_command")
+    def decide(
+        self, key: bytes | None, value: bytes | None, source: str, facts: Facts, now: int, retry: Retry = FIRST
+    ) -> None:
+        """
+        A record of `case.commands`. One that cannot be read, or breaks the rules of the log, is dead-lettered; so is
+        one of a parked case, unless it was written again (`retry`).
+        """
+        command = self._read(key, value, source, retry)
+        if command is None:
             return
-        if shard_of(command.case, self.shard.shards) == self.partition:
-            self._guarded(command, source, facts, now)
+        if isinstance(command, commands.Release):
+            self._release(command)
+        elif (self.parked or self.store.parked) and self._must_wait(command, retry):
+            self._keep_aside(command, source, "case_parked", now, retry)
         else:
-            self.put_aside(command.case.encode(), source, "wrong_shard")
+            self._guarded(command, source, facts, now, retry)
+
+    def _read(
+        self, key: bytes | None, value: bytes | None, source: str, retry: Retry
+    ) -> commands.AnyCommand | commands.Release | None:
+        try:
+            command: commands.AnyCommand | commands.Release = commands.decode(value or b"")
+        except msgspec.MsgspecError:
+            self.put_aside(key or source.encode(), source, "unreadable_command", retry)
+            return None
+        if shard_of(command.case, self.shard.shards) != self.partition:
+            self.put_aside(command.case.encode(), source, "wrong_shard", retry)
+            return None
+        return command
+
+    def crashed(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        source: str,
+        now: int,
+        retry: Retry = FIRST,
+        *,
+        blind: bool = False,
+    ) -> None:
+        """
+        A record at which the process died too often: its case is parked. `blind`: it is not even read any more,
+        because that was what it died of.
+        """
+        command = None if blind else self._read(key, value, source, retry)
+        if isinstance(command, commands.AnyCommand):
+            self._keep_aside(command, source, "engine_crashed", now, retry)
+        elif command is not None or blind:
+            self._crashed(key or source.encode(), source, "", now, retry)
+
+    def crashed_deadline(self, case: bytes, source: str, now: int) -> None:
+        """The same for a deadline. It is not due again before the case is released, or something else happens to it."""
+        self._crashed(case, source, "ReachDeadline", now, FIRST)
+        self.postponed[case] = 0
+
+    def _crashed(self, case: bytes, source: str, action: str, now: int, retry: Retry) -> None:
+        letter = DeadLetter(
+            stage="engine", code="engine_crashed", source=source, case=case.decode("utf-8", "replace"), action=action
+        )
+        self._write_letter(case, letter, self._park(case, letter.code, now), retry)
 
     def expire(self, case: bytes, facts: Facts, now: int) -> None:
         """
         A case of the due index. Its command is derived from the case's version, so a replay makes the same one.
 
-        Where nothing comes of it the case would be due again at once, and for ever: it is parked.
+        Where nothing comes of it the case would be due again at once, and for ever: it is put off.
         """
         source = f"deadline/{case.decode('utf-8', 'replace')}"
         try:
@@ -118,52 +243,58 @@ class Batch:
         else:
             if held is None:
                 return
-            cause = event_id(held.id, held.version)
+            # with the number, as an id that was forgotten and comes again begins anew with version 1
+            cause = event_id(f"{held.id}/{held.number}", held.version)
             self._guarded(
-                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now
+                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now, FIRST
             )
         if case not in self.touched:
-            self.parked[case] = now + PARKED_MS
+            self.postponed[case] = now + POSTPONED_MS
 
-    def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int) -> None:
+    def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry) -> None:
         try:
             self._step(command, facts, now)
-        except NewerFormat:
-            raise  # the whole shard is not ours to serve
+        except (NewerFormat, Damaged, DiskRefuses):
+            raise  # the whole shard is not to be served: it is not the record's fault
         except Exception as error:
             # our own fault, not the sender's: the record is kept aside and said so, the others go on
             log.error("command.failed", command_id=command.id, case_id=command.case, error=error)
             code = "case_too_large" if isinstance(error, CaseTooLarge) else "engine_fault"
-            self.put_aside(command.case.encode(), source, code)
+            self._keep_aside(command, source, code, now, retry)
+        else:
+            self.shard.seen += 1
+            self.shard.row = 0
 
     def _step(self, command: commands.AnyCommand, facts: Facts, now: int) -> None:
         key = command.case.encode()
         before = self._case(key)
         if isinstance(command, commands.Submit) and before is None:
-            command = msgspec.structs.replace(command, serial=self._serial(now))
+            command = replace(command, serial=self._serial(now))
         result = step(before, command, facts, now, self._request(key))
         if result.case is not None and len(result.case.legs) > MANY and len(encode(result.case)) > RECORD_BYTES:
             raise CaseTooLarge
         written = [(key, outgoing.encode(record)) for record in _outbox(command, result, now)]
         kind = type(command).__name__
-        if result.record is not None and result.case is not None:
+        if result.record is not None:
             self.events.append((key, events.encode(result.record)))
             self._keep(key, result.case)
             if isinstance(command, commands.Submit) and before is None:
                 self.requests[key] = bytes(command.request)
-            elif result.case.state == "archived":
-                self.requests[key] = None  # of an archived case only the stub stays
+            elif result.case is None or result.case.state == "archived":
+                self.requests[key] = None  # of an archived case only the stub stays, of a forgotten one nothing
         self.outbox += written
         metrics.COMMANDS.labels(kind, "changed" if result.record is not None else "unchanged").inc()
 
-    def _keep(self, key: bytes, case: Case) -> None:
+    def _keep(self, key: bytes, case: Case | None) -> None:
         self.cases[key] = case
         self.touched[key] = None
 
     def _case(self, key: bytes) -> Case | None:
-        held = self.cases.get(key)
-        if held is None and (value := self.store.state(key)) is not None:
-            held = self.cases[key] = decode(body_of(value))
+        if key in self.cases:
+            return self.cases[key]
+        if (value := self.store.state(key)) is None:
+            return None
+        held = self.cases[key] = decode(body_of(value))
         return held
 
     def _request(self, key: bytes) -> bytes | None:
@@ -177,37 +308,111 @@ class Batch:
         self.shard.serial += 1
         return f"{self.partition:02d}{self.shard.serial:05d}"
 
-    def put_aside(self, key: bytes, source: str, code: str) -> None:
-        """A dead letter for what the engine could not take."""
-        letter = DeadLetter(stage="engine", code=code, source=source)
+    # -- what is kept aside --
+
+    def _keep_aside(self, command: commands.AnyCommand, source: str, code: str, now: int, retry: Retry) -> None:
+        """A letter, an answer to its sender, and where it is our fault its case is parked; a deadline is tried again by itself."""
+        key, parked = command.case.encode(), None
+        if code == "case_parked" or (code in PARKING and not isinstance(command, commands.ReachDeadline)):
+            parked = self._park(key, code, now)
+        # whoever was told already that his message is held need not be told again
+        said = "case_too_large" if code == "case_too_large" else "held"
+        answers = () if said == "held" and retry is not FIRST else outgoing.undecided(command, said)
+        letter = DeadLetter(
+            stage="engine", code=code, source=source, case=command.case, action=type(command).__name__, input=command.source
+        )  # fmt: skip
+        self._write_letter(key, letter, parked, retry, answers)
+
+    def _park(self, case: bytes, code: str, now: int) -> Parked:
+        """One letter more of a case that is parked from here on, if it was not before."""
+        name = case.decode("utf-8", "replace")
+        before = self._parked(case)
+        if before is None:
+            before = Parked(code=code, since=now)
+            log.error("case.parked", case_id=name, shard=self.partition, code=code)
+        faults = before.faults + (code != "case_parked")
+        parked = self.parked[case] = Parked(
+            code=before.code, since=before.since, letters=before.letters + 1, faults=faults
+        )
+        return parked
+
+    def _parked(self, case: bytes) -> Parked | None:
+        if case in self.parked:
+            return self.parked[case]
+        value = self.store.parked.get(case)
+        return json.decode(value, type=Parked) if value else None
+
+    def _must_wait(self, command: commands.AnyCommand, retry: Retry) -> bool:
+        parked = self._parked(command.case.encode())
+        return parked is not None and parked.faults != retry.faults
+
+    def _release(self, command: commands.Release) -> None:
+        """Unless more letters came meanwhile: its commands are decided again, its deadlines stand as the case has them."""
+        key = command.case.encode()
+        parked = self._parked(key)
+        if parked is not None:
+            if parked.letters != command.letters:
+                log.warning("case.not_released", case_id=command.case, shard=self.partition, count=parked.letters)
+                return
+            self.parked[key] = None
+            log.info("case.released", case_id=command.case, shard=self.partition, count=parked.letters)
+        self.postponed.pop(key, None)
+        try:
+            case = self._case(key)
+        except msgspec.MsgspecError:
+            return  # its deadline says so again
+        value = self.store.state(key)
+        if case is not None and value is not None and key not in self.touched and due_of(value) != case.next_due:
+            self.postponed[key] = case.next_due
+
+    def put_aside(self, key: bytes, source: str, code: str, retry: Retry = FIRST) -> None:
+        """A dead letter for what cannot be read, or is not ours."""
+        self._write_letter(key, DeadLetter(stage="engine", code=code, source=source), None, retry)
+
+    def _write_letter(
+        self,
+        key: bytes,
+        letter: DeadLetter,
+        parked: Parked | None,
+        retry: Retry,
+        answers: tuple[outgoing.Message, ...] = (),
+    ) -> None:
+        if parked is not None:
+            letter = replace(letter, parked=parked.letters, faults=parked.faults)
+        if retry is not FIRST:
+            letter = replace(letter, retry_of=retry.of, root=retry.root)
+        elif letter.code in COUNTED:
+            self.shard.seen += 1
+            self.shard.letters += 1
+            self.shard.row += 1
         message = outgoing.Message(
             to="dead-letters.engine",
             key=key.decode("utf-8", "replace"),
-            id=event_id(source, 0),
-            type="cn.duokua.dead_letter.written.v1",
+            id=event_id(letter.source, 0),
+            type=outgoing.DEAD_LETTER,
             data=msgspec.Raw(json.encode(letter)),
         )
-        self.outbox.append(
-            (
-                key,
-                outgoing.encode(
-                    outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=source, messages=(message,))
-                ),
-            )
+        record = outgoing.OutboxRecord(
+            case="", version=0, at=self.shard.now, source=letter.source, messages=(message, *answers)
         )
-        metrics.DEAD_LETTERS.labels("engine", code).inc()
+        self.outbox.append((key, outgoing.encode(record)))
+        metrics.DEAD_LETTERS.labels("engine", letter.code).inc()
 
     def changelog(self) -> list[tuple[bytes, bytes | None]]:
         """The records of `case.state`: each case that changed once, new requests, and `_shard` last."""
-        records: list[tuple[bytes, bytes | None]] = [
-            (key, state_value(self.cases[key].next_due, encode(self.cases[key]))) for key in self.touched
-        ]
-        records += [(key, state_value(until, self._as_it_is(key))) for key, until in self.parked.items()]
+        records: list[tuple[bytes, bytes | None]] = [(key, self._value(key)) for key in self.touched]
+        records += [(key, state_value(until, self._as_it_is(key))) for key, until in self.postponed.items()]
         records += [(key + REQUEST_SUFFIX, body) for key, body in self.requests.items()]
+        for key, parked in self.parked.items():
+            records.append((key + PARKED_SUFFIX, state_value(0, json.encode(parked)) if parked else None))
         return [*records, (SHARD_KEY, json.encode(self.shard))]
 
+    def _value(self, key: bytes) -> bytes | None:
+        case = self.cases[key]
+        return None if case is None else state_value(case.next_due, encode(case))
+
     def _as_it_is(self, key: bytes) -> bytes:
-        return body_of(self.store.state(key) or state_value(0, b""))
+        return body_of((self._value(key) if key in self.touched else self.store.state(key)) or state_value(0, b""))
 
 
 def _outbox(command: commands.AnyCommand, result: Step, now: int) -> Iterator[outgoing.OutboxRecord]:

@@ -7,7 +7,7 @@ value begins with a fixed prefix, format (1 byte) and the next due time (8 bytes
 milliseconds, 0 = none); what follows belongs to `workflows.case`.
 
 Keys: `c<case id>` state value, `r<case id>` the request's body, `d<due 8 bytes><case id>` the due index
-(one entry per case, its earliest), `m…` what the store knows of itself.
+(one entry per case, its earliest), `p<case id>` why the case is parked, `m…` what the store knows of itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,6 +26,7 @@ PREFIX = Struct(">BQ")
 DUE = Struct(">Q")
 SHARD_KEY = b"_shard"
 REQUEST_SUFFIX = b"/request"
+PARKED_SUFFIX = b"/parked"
 STALE_SECONDS = 3 * 24 * 3600
 INDEX_PAGE = 2_000
 """Entries of the due index written at a time in a full restore."""
@@ -75,6 +76,8 @@ def _place(key: bytes) -> bytes:
         return b"mshard"
     if key.endswith(REQUEST_SUFFIX):
         return b"r" + key[: -len(REQUEST_SUFFIX)]
+    if key.endswith(PARKED_SUFFIX):
+        return b"p" + key[: -len(PARKED_SUFFIX)]
     return b"c" + key
 
 
@@ -97,6 +100,7 @@ class Store:
         self._damaged = False
         self._next: int | None = None
         self._dues: dict[bytes, int] = {}
+        self._parked: dict[bytes, bytes] | None = None
         self._table, self.meta = self._open()
 
     def _open(self) -> tuple[Table, Meta]:
@@ -129,7 +133,7 @@ class Store:
         self._table.close()
         self._disk.remove(self._folder)
         self._table, self.meta = self._empty()
-        self.origin, self._next, self._dues = why, None, {}
+        self.origin, self._next, self._dues, self._parked = why, None, {}, None
 
     def _judge(self, meta: Meta | None) -> str:
         if meta is None:
@@ -159,6 +163,18 @@ class Store:
     def shard(self) -> bytes | None:
         """The last `_shard` record."""
         return self._get(b"mshard")
+
+    @property
+    def parked(self) -> dict[bytes, bytes]:
+        """Cases whose commands are kept aside, and why; few, so they are held in memory and asked for each command."""
+        if self._parked is None:
+            self._parked = {}
+            with self._watched():
+                for key, value in self._table.items_from(b"p"):
+                    if key[:1] != b"p":
+                        break
+                    self._parked[key[1:]] = body_of(value)
+        return self._parked
 
     def due(self, now: int, limit: int) -> list[bytes]:
         """Up to `limit` cases whose earliest due is not after `now`, earliest first."""
@@ -218,6 +234,8 @@ class Store:
                 moved[key] = value
             elif value is not None or key != SHARD_KEY:
                 changes.append((place, value))
+                if place[:1] == b"p":
+                    self._parked = None
         for case, value in moved.items():
             changes += self._move(case, value)
         self._dues.clear()
@@ -273,5 +291,5 @@ class Store:
                     yield count
             self._table.write(page, logged=False)
             self._table.flush()
-        self._next, self.meta.cursor = None, b"d"
+        self._next, self.meta.cursor, self._parked = None, b"d", None
         self.apply((), changelog)

@@ -36,7 +36,16 @@ KINDS = (
     Kind("replies.{}", "case id", 1, 90 * DAY, "department", "intake", BIG),
     Kind("case.commands", "case id", "shards", 30 * DAY, "intake, delivery, publisher", "engine", BIG),
     Kind("case.events", "case id", "shards", FOR_EVER, "engine", "projector, insights", BIG),
-    Kind("case.state", "case id, <id>/request, _shard", "shards", FOR_EVER, "engine", "engine", BIG, compacted=True),
+    Kind(
+        "case.state",
+        "case id, <id>/request, <id>/parked, _shard",
+        "shards",
+        FOR_EVER,
+        "engine",
+        "engine",
+        BIG,
+        compacted=True,
+    ),
     Kind("case.outbox", "case id", "shards", 30 * DAY, "engine", "delivery", BIG),
     Kind("supervision", "case id", 1, 90 * DAY, "delivery", "supervisors"),
     Kind(

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from router.engine import batch
-from router.engine.batch import PARKED_MS
+from router.engine.batch import POSTPONED_MS
 from router.engine.store import NewerFormat
 from schemas.ids import command_id
 from tests.memory.engine.house import DAY, START, House, facts
@@ -58,10 +58,10 @@ async def test_a_deadline_that_cannot_be_decided_is_tried_again_later_and_not_fo
         house.clock.time = START + 20 * DAY
         await serve(house, 0.5)
         assert codes(house) == ["engine_fault"]
-        house.clock.time += PARKED_MS
+        house.clock.time += POSTPONED_MS
         await serve(house, 0.5)
         assert codes(house) == ["engine_fault"] * 2
-    house.clock.time += PARKED_MS
+    house.clock.time += POSTPONED_MS
     await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
 
 

@@ -1,0 +1,281 @@
+"""
+A case of which a command could not be decided is parked: its order holds, the others are not delayed, nothing is lost.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.engine import batch
+from router.engine.batch import DeadLetter, Retry, retry_headers
+from router.engine.limits import TooManyDeadLetters
+from schemas.ids import case_id, command_id
+from tests.memory.engine.house import DAY, START, House
+from workflows import commands, events
+from workflows.case import Case
+from workflows.handle import Step
+
+PHONE = "13800001234"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Ids of commands and cases that the core fails at while they are in this set, with a citizen's number in the text."""
+    real, those = batch.step, set[str]()
+
+    def faulty(case: Case | None, command: Any, *more: Any) -> Step:
+        if command.id in those or (command.case in those and not isinstance(command, commands.ReachDeadline)):
+            raise KeyError(PHONE)
+        return real(case, command, *more)
+
+    monkeypatch.setattr(batch, "step", faulty)
+    return those
+
+
+def supplement(house: House, ref: str, text: str, headers: Any = ()) -> commands.Supplement:
+    case = case_id("hotline_12345", ref)
+    house.sent += 1
+    source = f"intake.hotline_12345/0/{house.sent}"
+    command = commands.Supplement(
+        id=command_id(case, source), case=case, at=house.clock.time, source=source, channel="hotline_12345", ref=ref,
+        body=msgspec.Raw(msgspec.json.encode({"text": text})),
+    )  # fmt: skip
+    house.log.append([(house.input, case.encode(), commands.encode(command), tuple(headers))])
+    return command
+
+
+def again(house: House, letter: DeadLetter, number: int, faults: int) -> None:
+    """Write the command of a letter again, as the redrive does."""
+    record = house.log.records[house.input][int(letter.source.rpartition("/")[2])]
+    headers = retry_headers(Retry(f"engine/0/{number}", letter.root or letter.source, faults))
+    house.log.append([(house.input, record.key, record.value, tuple(headers))])
+
+
+def release(house: House, case: str, letters: int) -> None:
+    house.send(commands.Release(id=command_id(case, f"release/{letters}"), case=case, at=START, letters=letters))
+
+
+def letters(house: House) -> list[DeadLetter]:
+    return [msgspec.json.decode(m.data, type=DeadLetter) for m in house.messages() if m.to == "dead-letters.engine"]
+
+
+def receipts(house: House, ref: str) -> list[str]:
+    return [
+        msgspec.json.decode(m.data)["code"]
+        for m in house.messages()
+        if m.to.startswith("answers.") and m.key == ref and m.type == "cn.duokua.receipt.issued.v1"
+    ]
+
+
+def supplemented(house: House, case: str) -> list[str]:
+    return [
+        msgspec.json.decode(e.body)["text"]
+        for r in house.events()
+        for e in r.events
+        if isinstance(e, events.CaseSupplemented) and r.case == case
+    ]
+
+
+async def test_what_comes_after_a_fault_waits_and_the_other_cases_do_not(house: House, broken: set[str]) -> None:
+    """Letters in the order of the commands, each told to its sender as held; nothing of the case is decided."""
+    case = house.submit("R1")
+    await house.run(house.done)
+    first = supplement(house, "R1", "一")
+    broken.add(first.id)
+    supplement(house, "R1", "二")
+    other = house.submit("R2")
+    await house.run(house.done)
+
+    assert [(x.code, x.source, x.case, x.parked, x.faults) for x in letters(house)] == [
+        ("engine_fault", "case.commands/0/1", case, 1, 1),
+        ("case_parked", "case.commands/0/2", case, 2, 1),
+    ]
+    assert [x.input for x in letters(house)] == [f"intake.hotline_12345/0/{n}" for n in (2, 3)]
+    assert supplemented(house, case) == []
+    assert (receipts(house, "R1"), receipts(house, "R2")) == (["accepted", "held", "held"], ["accepted"])
+    assert other.encode() in house.state()
+
+
+async def test_a_request_that_fails_parks_the_case_it_would_have_opened(house: House, broken: set[str]) -> None:
+    """What follows is held as well and is not refused as unknown."""
+    case = case_id("hotline_12345", "R1")
+    broken.add(case)
+    house.submit("R1")
+    supplement(house, "R1", "补充")
+    await house.run(house.done)
+
+    assert [x.code for x in letters(house)] == ["engine_fault", "case_parked"]
+    assert receipts(house, "R1") == ["held", "held"]
+
+
+async def test_parking_holds_for_the_next_holder_and_for_one_with_an_empty_disk(house: House, broken: set[str]) -> None:
+    """It stands in `case.state`."""
+    case = house.submit("R1")
+    broken.add(case)
+    await house.run(house.done)
+    broken.clear()
+    supplement(house, "R1", "一")
+    await house.run(house.done)
+    house.process.settings = house.settings.model_copy(update={"instance": "another"})
+    supplement(house, "R1", "二")
+    await house.run(house.done)
+
+    assert [x.code for x in letters(house)] == ["engine_fault", "case_parked", "case_parked"]
+
+
+async def test_letters_written_again_are_decided_in_their_order_and_the_case_is_released(
+    house: House, broken: set[str]
+) -> None:
+    """Same commands, same ids: each takes effect once, and what comes afterwards is decided as ever."""
+    case = house.submit("R1")
+    await house.run(house.done)
+    broken.add(case)
+    supplement(house, "R1", "一")
+    supplement(house, "R1", "二")
+    await house.run(house.done)
+    broken.clear()
+    held = letters(house)
+    for number, letter in enumerate([*held, *held]):  # a redrive that is done twice changes nothing
+        again(house, letter, number, faults=1)
+    release(house, case, letters=2)
+    supplement(house, "R1", "三")
+    await house.run(house.done)
+
+    assert supplemented(house, case) == ["一", "二", "三"]
+    assert len(letters(house)) == 2
+    assert house.state()[case.encode() + b"/parked"] == b""
+    assert len({m.id for m in house.messages()}) == len(house.messages())
+
+
+async def test_a_release_that_has_not_seen_all_letters_is_refused(house: House, broken: set[str]) -> None:
+    """Else what came meanwhile would be decided after what comes next."""
+    case = house.submit("R1")
+    broken.add(case)
+    await house.run(house.done)
+    broken.clear()
+    again(house, letters(house)[0], 0, faults=1)
+    supplement(house, "R1", "一")
+    release(house, case, letters=1)
+    supplement(house, "R1", "二")
+    await house.run(house.done)
+    assert [x.code for x in letters(house)] == ["engine_fault", "case_parked", "case_parked"]
+
+    for number in (1, 2):
+        again(house, letters(house)[number], number, faults=1)
+    release(house, case, letters=3)
+    supplement(house, "R1", "三")
+    await house.run(house.done)
+    assert supplemented(house, case) == ["一", "二", "三"]
+
+
+async def test_what_fails_again_names_its_letter_and_holds_up_what_was_written_again_after_it(
+    house: House, broken: set[str]
+) -> None:
+    """The order of a case survives a retry that does not help."""
+    case = house.submit("R1")
+    await house.run(house.done)
+    bad = supplement(house, "R1", "一")
+    broken.add(bad.id)
+    supplement(house, "R1", "二")
+    await house.run(house.done)
+    for number, letter in enumerate(letters(house)):
+        again(house, letter, number, faults=1)
+    release(house, case, letters=2)
+    await house.run(house.done)
+
+    assert [(x.code, x.retry_of, x.root, x.faults) for x in letters(house)[2:]] == [
+        ("engine_fault", "engine/0/0", "case.commands/0/1", 2),
+        ("case_parked", "engine/0/1", "case.commands/0/2", 2),
+    ]
+    assert supplemented(house, case) == []
+    assert receipts(house, "R1") == ["accepted", "held", "held"]  # told once
+
+
+async def test_deadlines_of_a_parked_case_go_on(house: House, broken: set[str]) -> None:
+    """The citizen's clock does not stop because of a fault of ours."""
+    case = house.submit("R1")
+    await house.run(house.done)
+    broken.add(case)
+    supplement(house, "R1", "一")
+    await house.run(house.done)
+    house.clock.time = START + 20 * DAY
+    await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
+
+
+async def test_nothing_of_a_citizen_is_in_what_a_fault_writes(house: House, broken: set[str]) -> None:
+    """Neither the words of the request nor those of the exception (of logs: tests/processes/test_quarantine.py)."""
+    broken.add(house.submit("R1", text=f"请打 {PHONE}"))
+    await house.run(house.done)
+    assert len(house.messages()) == 2
+    assert all(PHONE.encode() not in bytes(m.data) for m in house.messages())
+
+
+# -- limits ------------------------------------------------------------------------------------------
+
+
+async def test_a_bad_deploy_stops_the_shard_and_a_restart_gets_no_new_allowance(house: House, broken: set[str]) -> None:
+    """Ten different cases in a row: the batch is not committed, however often it is tried."""
+    for n in range(9):
+        broken.add(house.submit(f"R{n}"))
+    await house.run(house.done)
+    assert len(letters(house)) == 9
+    broken.add(house.submit("R9"))
+    for _ in range(3):
+        with pytest.raises(TooManyDeadLetters):
+            await house.run(house.done)
+    assert (len(letters(house)), house.done()) == (9, False)
+
+
+async def test_a_mended_release_goes_on_where_the_shard_stopped(house: House, broken: set[str]) -> None:
+    """What was not committed is decided; what was parked before stays parked."""
+    for n in range(10):
+        broken.add(house.submit(f"R{n}"))
+    with pytest.raises(TooManyDeadLetters):
+        await house.run(house.done)
+    broken.clear()
+    await house.run(house.done)
+    assert letters(house) == []
+
+
+async def test_a_person_who_has_looked_can_let_it_go_on(house: House, broken: set[str]) -> None:
+    """With the limits off it goes on, and what was counted is forgotten."""
+    for n in range(30):
+        broken.add(house.submit(f"R{n}"))
+    house.process.settings = house.settings.model_copy(update={"dead_letter_share": 0.0, "dead_letters_in_a_row": 0})
+    await house.run(house.done)
+    assert len(letters(house)) == 30
+    house.process.settings = house.settings
+    broken.add(house.submit("R30"))
+    await house.run(house.done)
+    assert len(letters(house)) == 31
+
+
+async def test_the_senders_own_faults_stop_nothing(house: House) -> None:
+    """Commands to cases that do not exist are answered and dead-lettered, and they count for no limit."""
+    for n in range(40):
+        supplement(house, f"nobody{n}", "一")
+    await house.run(house.done)
+    assert [x.code for x in letters(house)] == ["unknown_case"] * 40
+
+
+async def test_one_fault_among_hundreds_stops_nothing_and_one_in_fifty_does(house: House, broken: set[str]) -> None:
+    """The share counts where faults do not come in a row."""
+    for n in range(600):
+        case = house.submit(f"R{n}")
+        if n % 300 == 7:
+            broken.add(case)
+    await house.run(house.done)
+    assert len(letters(house)) == 2
+    for n in range(600, 1200):
+        case = house.submit(f"R{n}")
+        if n % 50 == 7:
+            broken.add(case)
+    with pytest.raises(TooManyDeadLetters):
+        await house.run(house.done)
