@@ -17,9 +17,11 @@ import structlog
 from aiokafka import TopicPartition
 from msgspec import MsgspecError, json
 
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import FIRST, Batch, ShardRecord, retry_of
 from router.engine.guard import LIMIT, ClockGuard
-from router.engine.store import FORMAT, SHARD_KEY, Store
+from router.engine.limits import Limits
+from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
+from router.engine.store import FORMAT, SHARD_KEY, Store, due_of
 from router.engine.table import ROCKS, Disk
 from router.operate import metrics
 from router.operate.process import Process
@@ -56,6 +58,7 @@ class Shard:
         genesis: Callable[[], Awaitable[tuple[int, str]]],
         guard: ClockGuard | None = None,
         disk: Disk = ROCKS,
+        files: Callable[[Path], Files] = Folder,
     ) -> None:
         self._clock, self._disk = process.clock, disk
         self._process, self._reader, self._load, self._genesis = process, reader, load, genesis
@@ -65,6 +68,8 @@ class Shard:
         self._changelog = TopicPartition(self._topics.state, partition)
         self._log_id = log_id
         self._guard = guard or ClockGuard(process.clock)
+        self._quarantine = Quarantine(files(self.folder.parent), self.folder.name)
+        self._limits = Limits(process.settings.dead_letter_share, process.settings.dead_letters_in_a_row)
         self._store: Store | None = None
         self._transactions: Any = None
         self._facts: Facts
@@ -95,6 +100,7 @@ class Shard:
             self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
         await self._commit(Batch(self._store, self._shard, self.partition))  # and hear the broker's time
+        await self._look_for_a_crash()
         self._reader.seek(self._input, self._shard.input)
         self._reader.resume(self._input)
         self.serving, self.moved_at = True, self._clock.monotonic()
@@ -160,6 +166,12 @@ class Shard:
             log.error("shard.commands_gone", shard=self.partition, offset=shard.input, offsets=[first, end])
             shard.input = first
 
+    async def _look_for_a_crash(self) -> None:
+        """Where the last to serve from this folder died hard, take one by one what it may have had in hand."""
+        waiting = (await self._reader.end_offsets([self._input]))[self._input] - self._shard.input
+        if self._quarantine.begin(min(COMMANDS_PER_BATCH, waiting), DUE_PER_BATCH):
+            log.warning("shard.died", shard=self.partition, offset=self._shard.input, count=self._quarantine.commands)
+
     # -- serving --
 
     async def serve(self) -> None:
@@ -170,6 +182,7 @@ class Shard:
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
             self._expire(batch)
+            self._limits.check(self.partition, self._shard)
             self.moved_at = self._clock.monotonic()
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
@@ -196,11 +209,42 @@ class Shard:
             source = f"{prefix}{record.offset}"
             if record.key == SHARD_KEY:
                 await self._obey(batch, record.value, source)
+            elif self._quarantine.commands > 0:
+                self._decide_carefully(batch, record, source, now)
+                await asyncio.sleep(0)  # a mark takes the disk's time: heartbeats must not wait for all of them
             else:
-                batch.decide(record.key, record.value, source, self._facts, now)
+                retry = retry_of(record.headers) if record.headers else FIRST
+                batch.decide(record.key, record.value, source, self._facts, now, retry)
             self._shard.input = record.offset + 1
         if records:
             metrics.BATCH_COMMANDS.observe(len(records))
+
+    def _decide_carefully(self, batch: Batch, record: Any, source: str, now: int) -> None:
+        """One command under a mark. What the process died of too often is not decided any more."""
+        retry, deaths = retry_of(record.headers), self._quarantine.mark(source)
+        if deaths < CRASHES:
+            try:
+                batch.decide(record.key, record.value, source, self._facts, now, retry)
+            finally:
+                self._quarantine.survived(source)
+        else:
+            batch.crashed(record.key, record.value, source, now, retry, blind=deaths > CRASHES)
+            self._quarantine.survived(source, deaths)
+        self._quarantine.commands -= 1
+
+    def _expire_carefully(self, batch: Batch, case: bytes, now: int) -> None:
+        """The same for a deadline, which is named by the time it is due and not by a state that may be what kills."""
+        state = self._store_in_use.state(case)
+        source = f"deadline/{case.decode('utf-8', 'replace')}/{due_of(state) if state else 0}"
+        deaths = self._quarantine.mark(source)
+        if deaths < CRASHES:
+            try:
+                batch.expire(case, self._facts, now)
+            finally:
+                self._quarantine.survived(source)
+        else:
+            batch.crashed_deadline(case, source, now)
+            self._quarantine.survived(source, deaths)
 
     def _now(self) -> int:
         """Business time never runs back in a shard, whatever the clock does."""
@@ -225,8 +269,14 @@ class Shard:
         now = self._now()
         due = self._store_in_use.next_due()
         self._lag.set(max(0, now - due) / 1000 if due else 0)
-        for case in self._store_in_use.due(now, DUE_PER_BATCH):
-            batch.expire(case, self._facts, now)
+        cases = self._store_in_use.due(now, DUE_PER_BATCH)
+        if self._quarantine.deadlines:
+            for case in cases:
+                self._expire_carefully(batch, case, now)
+            self._quarantine.deadlines = 0
+        else:
+            for case in cases:
+                batch.expire(case, self._facts, now)
 
     def _may_fire(self) -> bool:
         """Whether the clock can be trusted, and has reached the time that this shard has seen already."""
@@ -264,6 +314,7 @@ class Shard:
             ends = await self._transactions.commit(offsets)
         self._guard.heard(self._transactions.appended_ms)
         self._store_in_use.apply(changelog, ends[self._changelog])
+        self._quarantine.committed()
         if offsets:
             self._committed_input, self._committed_at = self._shard.input, self._clock.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
@@ -285,6 +336,7 @@ class Shard:
     async def close(self) -> None:
         """Let go of the transactional id and the store; an open transaction dies with its holder."""
         self.serving = False
+        self._quarantine.end()
         if self._store is not None:
             # first, because it takes no time and the next holder of the folder waits for it
             self._store.close()

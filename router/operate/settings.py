@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.clock import Clock
@@ -17,6 +17,8 @@ class Settings(BaseSettings):
 
     clock: `<virtual start>,<real epoch>,<speed>`, refused in production. shards: the partition count of
     `case.commands`, chosen once for the life of a deployment (it is checked against the log).
+    dead_letter_share, dead_letters_in_a_row: beyond them a shard stops (router/engine/limits.py); 0 is no limit.
+    state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
     http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
     """
 
@@ -29,6 +31,7 @@ class Settings(BaseSettings):
     clock: str = ""
     catalog: Path = CHECKOUT / "catalog"
     state_dir: Path = CHECKOUT / "var"
+    state_free_mb: int = Field(default=256, ge=0)
     instance: str = "1"
     http_host: str = "127.0.0.1"
     http_port: int = 0
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     secret: SecretStr = SecretStr("duokua-trial")
     replication: int = 1
     simulator_seed: str = "duokua"
+    dead_letter_share: float = Field(default=0.01, ge=0, le=1)
+    dead_letters_in_a_row: int = Field(default=10, ge=0)
 
     @field_validator("clock")
     @classmethod
