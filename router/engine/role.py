@@ -24,6 +24,7 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version
 from router.engine.guard import ClockGuard
+from router.engine.limits import TooManyDeadLetters
 from router.engine.progress import Progress
 from router.engine.shard import ForeignLog, Shard
 from router.engine.store import NewerFormat
@@ -39,7 +40,7 @@ LOOK_SECONDS = 5.0
 GROUP_SECONDS = 10.0
 """How long the group may refuse us before the process ends."""
 NOWHERE = TopicPartition("", 0)
-REFUSALS = (ForeignLog, NewerFormat, VersionUnusable, CatalogueFaulty)
+REFUSALS = (ForeignLog, NewerFormat, VersionUnusable, CatalogueFaulty, TooManyDeadLetters)
 
 
 class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
