@@ -111,6 +111,8 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             return "shards of the group"
         if self._awaits_catalogue:
             return "a published catalogue"
+        if any(shard.lacks_room for shard in self.shards.values()):
+            return "room on the disk"
         serving = {tp for tp, shard in self.shards.items() if shard.serving}
         return "" if serving >= set(self._tasks) else "taking shards over"
 
@@ -120,7 +122,10 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 ends = await self.reader.end_offsets(list(serving))
-                for tp in serving:
+                for tp, shard in serving.items():
+                    if shard.lacks_room:
+                        self.progress.seen(tp.partition, ends[tp], ends[tp])  # it is known why it does not move
+                        continue
                     # the position and not what is committed: it passes the markers of transactions, and so can reach the end
                     self.progress.seen(tp.partition, await self.reader.position(tp), ends[tp])
 

@@ -36,7 +36,9 @@ FLOOR_SECONDS = 0.05
 OFFSETS_SECONDS = 1.0
 """How often the group hears how far the shard is: for those who watch it. The shard itself goes by `_shard`."""
 LONGEST_WAIT_SECONDS = 0.2
-RESTORE_PAGE = 5_000
+RESTORE_PAGE = 2_000
+TELL_SECONDS = 5.0
+ROOM_SECONDS = 1.0
 
 LoadFacts = Callable[[int, str], Awaitable[Facts]]
 
@@ -74,7 +76,7 @@ class Shard:
         self._transactions: Any = None
         self._facts: Facts
         self.moved_at = self._clock.monotonic()
-        self.serving = self._held = False
+        self.serving = self._held = self.lacks_room = False
         self._busy = 0.0
         self._committed_at = float("-inf")
         self._lag = metrics.TIMER_LAG.labels(str(partition))
@@ -92,6 +94,8 @@ class Shard:
         transactional_id = f"{self._topics.prefix}case.{self.partition}"
         self._transactions = await self._process.log.transactions(transactional_id, self._topics.group("engine"))
         committed = await self._reader.committed(self._input)
+        while not await self._has_room():
+            pass
         self._store = Store(self.folder, self._log_id, self._clock, self._disk)
         restored = await self._restore(self._store)
         self._shard = self._check(self._store.shard(), committed)
@@ -118,7 +122,8 @@ class Shard:
 
     async def _restore(self, store: Store) -> int:
         """Bring the store to the end of the changelog: to the end offset, not to the last record seen."""
-        count = 0
+        count, began = 0, self._clock.monotonic()
+        told = began
         async with self._process.log.reader(partitions=[self._changelog]) as reader:
             end = (await reader.end_offsets([self._changelog]))[self._changelog]
             first = (await reader.beginning_offsets([self._changelog]))[self._changelog]
@@ -126,16 +131,40 @@ class Shard:
                 # the log lost what the store has (a broker's disk, a topic made anew): only the log counts
                 log.error("store.ahead", shard=self.partition, offset=store.meta.changelog, offsets=end)
                 store.begin_anew("ahead")
+            full = store.is_empty
             reader.seek(self._changelog, max(store.meta.changelog, first))
             while (position := await reader.position(self._changelog)) < end:
                 # short, because where only a transaction's marker is left nothing comes but the position moves
                 records = (await reader.getmany(timeout_ms=50, max_records=RESTORE_PAGE)).get(self._changelog, [])
                 if records:
-                    store.apply([(r.key, r.value) for r in records], records[-1].offset + 1)
+                    while not await self._has_room():
+                        pass
+                    page = [(r.key, r.value) for r in records]
+                    if full:
+                        store.load(page)
+                    else:
+                        store.apply(page, records[-1].offset + 1)
                     count += len(records)
                     metrics.RESTORED.inc(len(records))
+                    metrics.RESTORE_BEHIND.labels(str(self.partition)).set(end - position)
                     self.moved_at = self._clock.monotonic()
+                if self._clock.monotonic() - told > TELL_SECONDS:
+                    told = self._clock.monotonic()
+                    log.info(
+                        "shard.restoring",
+                        shard=self.partition,
+                        state=store.origin,
+                        records=count,
+                        offset=position,
+                        offsets=[first, end],
+                        seconds=round(told - began, 1),
+                    )
+            if full and count:
+                for _ in store.loaded(position):
+                    self.moved_at = self._clock.monotonic()
+                    await asyncio.sleep(0)  # the other shards of the process, and its heartbeats
             store.meta.changelog = max(store.meta.changelog, position)
+        metrics.RESTORE_BEHIND.labels(str(self.partition)).set(0)
         return count
 
     def _check(self, found: bytes | None, committed: int | None) -> ShardRecord:
@@ -177,6 +206,8 @@ class Shard:
     async def serve(self) -> None:
         """Batch after batch until the process stops. Any error ends it: the owner takes the shard over anew."""
         while not self._process.stop.is_set():
+            if not await self._has_room():
+                continue
             started = self._clock.monotonic()
             records = await self._fetch()
             batch = Batch(self._store_in_use, self._shard, self.partition)
@@ -187,6 +218,21 @@ class Shard:
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
                 await self._keep_the_floor(started, len(records))
+
+    async def _has_room(self) -> bool:
+        """
+        Whether the disk has room for what is to be committed next. Where it has none the shard waits, and commits nothing
+        that it could not keep: it goes on by itself when there is room.
+        """
+        lacks = self._disk.free(self.folder) < self._process.settings.state_free_mb << 20
+        if lacks != self.lacks_room:
+            self.lacks_room = lacks
+            metrics.LACKS_ROOM.labels(str(self.partition)).set(lacks)
+            (log.error if lacks else log.info)("disk.full" if lacks else "disk.has_room", shard=self.partition)
+        if lacks:
+            self.moved_at = self._clock.monotonic()
+            await asyncio.sleep(ROOM_SECONDS)
+        return not lacks
 
     @property
     def _store_in_use(self) -> Store:

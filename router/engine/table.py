@@ -38,6 +38,7 @@ REFUSALS = (
     "Read-only file system",
     "Permission denied",
     "Too many open files",
+    "File too large",
     "Writer has previous error",
 )
 """What a disk says that takes nothing more. What lies there is sound."""

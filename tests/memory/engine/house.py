@@ -17,6 +17,7 @@ from router.catalogue.load import load
 from router.engine.batch import ShardRecord
 from router.engine.shard import Shard
 from router.engine.store import SHARD_KEY
+from router.engine.table import ROCKS, Damaged, Disk, DiskRefuses
 from router.operate.process import Process
 from router.operate.settings import CHECKOUT, Settings
 from schemas.ids import case_id, command_id
@@ -49,7 +50,7 @@ class HandClock(Clock):
         return milliseconds / 1000 / 86_400
 
 
-FAILURES = (OutcomeUnknown, RecordRefused)
+FAILURES = (OutcomeUnknown, RecordRefused, DiskRefuses, Damaged)
 """What leads to a new take-over; anything else is a defect."""
 
 
@@ -80,6 +81,7 @@ class House:
             self.log.largest[spec.name] = int(spec.config["max.message.bytes"])
         self.input = TopicPartition(self.topics.commands, 0)
         self.sent = 0
+        self.disk: Disk = ROCKS
 
     def submit(self, ref: str, *, offset: int | None = None, **changes: Any) -> str:
         """Put a Submit on the log; returns the case id."""
@@ -114,7 +116,7 @@ class House:
                     await self.serve_once(reader, until)
 
     async def serve_once(self, reader: Any, until: Callable[[], bool]) -> None:
-        shard = Shard(self.process, reader, 0, "memory", load_facts, genesis)
+        shard = Shard(self.process, reader, 0, "memory", load_facts, genesis, disk=self.disk)
         try:
             await shard.take_over()
             serving = asyncio.create_task(shard.serve())
@@ -124,6 +126,8 @@ class House:
             await asyncio.wait([serving])
             if not serving.cancelled() and serving.exception() and not isinstance(serving.exception(), FAILURES):
                 raise serving.exception() or AssertionError
+        except FAILURES:
+            pass
         finally:
             await shard.close()
 

@@ -25,6 +25,7 @@ class FakeShard:
 
     def __init__(self, process: Any, reader: Any, partition: int, *more: Any) -> None:
         self.partition, self.moved_at, self.serving = partition, time.monotonic(), False
+        self.lacks_room = False
 
     async def take_over(self) -> None:
         if self.partition in FakeShard.held:
