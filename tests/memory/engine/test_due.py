@@ -33,7 +33,7 @@ def expected(held: dict[bytes, bytes], now: int, limit: int) -> list[bytes]:
     return [case for due, case in dues if 0 < due <= now][:limit]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(STEPS, max_size=25))
 def test_the_index_is_what_the_values_say(steps: list[tuple[str, object]]) -> None:
     held: dict[bytes, bytes] = {}
