@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import CoordinationType
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError, ProducerFenced, for_code
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced, for_code
 from aiokafka.producer.sender import BACKOFF_OVERRIDE, AddPartitionsToTxnHandler, EndTxnHandler, Sender
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
@@ -55,11 +55,16 @@ __all__ = [
 
 
 class RecordRefused(Exception):
-    """The broker did not take a record: nothing of its batch may be counted as done. `topic` is which one."""
+    """
+    The broker did not take a record: nothing of its batch may be counted as done. `topic` is which one.
 
-    def __init__(self, reason: str, topic: str = "") -> None:
+    too_large: the topics that took nothing from some record on because it is too large for them, where nothing
+    else was wrong: all that was added for other topics is written, and the writer may be used again.
+    """
+
+    def __init__(self, reason: str, topic: str = "", too_large: frozenset[str] = frozenset()) -> None:
         super().__init__(reason)
-        self.topic = topic
+        self.topic, self.too_large = topic, too_large
 
 
 class Fenced(Exception):
@@ -142,16 +147,53 @@ class Writer:
         self._open, self.appended_ms = {}, None
         await self._know({slot for slot, _ in batches})
         sent = [await self._send(slot, batch) for slot, batch in batches]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
         ends: dict[TopicPartition, int] = {}
-        for (slot, batch), answer in zip(batches, await asyncio.gather(*sent, return_exceptions=True), strict=True):
+        for (slot, batch), answer in zip(batches, answers, strict=True):
             if isinstance(answer, ProducerFenced):
                 raise Fenced from answer
             if isinstance(answer, BaseException):
-                raise RecordRefused(type(answer).__name__, slot[0]) from answer
+                too_large = self._too_large(
+                    [slot for slot, _ in batches], [b.record_count() for _, b in batches], answers
+                )
+                raise RecordRefused(type(answer).__name__, slot[0], too_large) from answer
             ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
             if answer.timestamp_type == LOG_APPEND_TIME:
                 self.appended_ms = answer.timestamp
         return ends
+
+    def _too_large(
+        self, slots: Sequence[tuple[str, int]], counts: Sequence[int], answers: Sequence[Any]
+    ) -> frozenset[str]:
+        """
+        The topics that refused a record for its size; none where anything else went wrong.
+
+        The library has counted on the sequence numbers of what was refused, so that whatever follows on such a
+        partition would be out of order: they are taken back.
+        """
+        lost: dict[tuple[str, int], int] = {}
+        for slot, count, answer in zip(slots, counts, answers, strict=True):
+            if isinstance(answer, MessageSizeTooLargeError) or (slot in lost and isinstance(answer, KafkaError)):
+                lost[slot] = lost.get(slot, 0) + count
+            elif isinstance(answer, BaseException):
+                return frozenset()
+            elif slot in lost:
+                lost[slot] = 0  # a broker that knows nothing of us yet takes any number, and counts on from there
+        manager = self._producer._txn_manager
+        if manager is not None:
+            for slot, count in lost.items():
+                manager._sequence_numbers[TopicPartition(*slot)] -= count
+        return frozenset(topic for topic, _ in lost)
+
+    async def missing(self, topics: Iterable[str]) -> set[str]:
+        """Those of `topics` that do not exist, by the broker's word of now. Asks nothing where all are known."""
+        client = self._producer.client
+        unknown = {topic for topic in topics if client.cluster.partitions_for_topic(topic) is None}
+        if unknown:
+            for topic in unknown:
+                client.add_topic(topic)
+            await client.force_metadata_update()
+        return {topic for topic in unknown if client.cluster.partitions_for_topic(topic) is None}
 
     async def _know(self, slots: set[tuple[str, int]]) -> None:
         """

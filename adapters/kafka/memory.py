@@ -109,20 +109,32 @@ class MemoryWriter:
 
     async def flush(self) -> dict[TopicPartition, int]:
         added, self._added = self._added, []
-        self._check(added)
+        try:
+            self._check(added)
+        except RecordRefused as refused:
+            # the others are taken by a broker, and told apart
+            self._append(
+                [one for one in added if one[0].topic not in (refused.too_large or {t.topic for t, *_ in added})]
+            )
+            raise
         await asyncio.sleep(0)
         return self._append(added)
+
+    async def missing(self, topics: Iterable[str]) -> set[str]:
+        return {topic for topic in topics if topic not in self._log.names}
 
     def _append(self, added: Added) -> dict[TopicPartition, int]:
         self.appended_ms = int(time.time() * 1000)
         return self._log.append(added)
 
     def _check(self, added: Added) -> None:
-        for tp, _, value, _ in added:
+        for tp, *_ in added:
             if not 0 <= tp.partition < self._log.names.get(tp.topic, 0):
                 raise RecordRefused("UnknownTopicOrPartitionError", tp.topic)
-            if len(value or b"") > self._log.largest.get(tp.topic, DEFAULT_BYTES):
-                raise RecordRefused("MessageSizeTooLargeError", tp.topic)
+        largest = self._log.largest
+        too_large = [tp.topic for tp, _, value, _ in added if len(value or b"") > largest.get(tp.topic, DEFAULT_BYTES)]
+        if too_large:
+            raise RecordRefused("MessageSizeTooLargeError", too_large[0], frozenset(too_large))
 
     def forget(self) -> None:
         self._added = []

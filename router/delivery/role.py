@@ -1,12 +1,23 @@
-"""`duokua run delivery`: copies `case.outbox` to where each message goes; offsets after the acknowledgements."""
+"""
+`duokua run delivery`: copies `case.outbox` to where each message goes; offsets after the acknowledgements.
 
+No destination stops the others, and nothing is passed over. What goes to a topic that does not exist is held, in its
+order, until somebody makes the topic; until then the group's offset stays before it, so that a restart finds it again
+(and sends what lies behind it a second time, under the same ids). What is too large for its topic becomes a dead letter.
+"""
+
+import asyncio
 from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import structlog
+from aiokafka import TopicPartition
 from msgspec import MsgspecError
 
 from adapters.kafka.log import RecordRefused
-from router.delivery.fanout import fan_out
+from router.delivery.fanout import Outgoing, fan_out
 from router.operate import metrics
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
@@ -14,30 +25,175 @@ from workflows.outgoing import OutboxRecord, decode
 
 log = structlog.get_logger()
 
+STAGE = "delivery"
+KEPT_BYTES = 4096
+LOOK_SECONDS = 1.0
+"""Between two looks whether a missing topic is there now."""
+HELD_MESSAGES = 20_000
+HELD_BYTES = 64 << 20
+"""What may be held: beyond either, nothing more is read until the topic is there."""
+
+
+class Copy(NamedTuple):
+    """A message that is to leave, and the place in the outbox that it stands at."""
+
+    place: TopicPartition
+    offset: int
+    message: Outgoing
+
 
 async def run(process: Process) -> None:
-    """Until asked to stop. A topic that does not exist ends the process: nothing may be passed over."""
+    """Until asked to stop. Raises where a record is refused for any other reason than its size."""
     topics = process.topics
     async with (
         process.log.writer() as writer,
         process.log.reader([topics.outbox], group=topics.group("delivery"), lost="none") as reader,
     ):
+        await pump(process, reader, Delivery(process, writer, reader).take)
 
-        async def deliver(batch: Batch) -> None:
-            sent: Counter[str] = Counter()
-            for record in (r for records in batch.values() for r in records):
-                for message in fan_out(_read(record.value), topics):
-                    writer.add(*message)
-                    sent[topics.short(message.topic).partition(".")[0]] += 1
-            try:
-                await writer.flush()
-            except RecordRefused as error:
-                log.error("delivery.refused", topic=error.topic, error=error)
+
+class Delivery:
+    """Takes batches of the outbox: what `take` returns is how far everything has left."""
+
+    def __init__(self, process: Process, writer: Any, reader: Any) -> None:
+        self._process, self._writer, self._reader = process, writer, reader
+        self._topics = process.topics
+        self._known: set[str] = set()
+        self._held: dict[str, list[Copy]] = {}
+        self._read: dict[TopicPartition, int] = {}
+        self._told: dict[TopicPartition, int] = {}
+        self._looked = 0.0
+
+    async def take(self, batch: Batch) -> dict[TopicPartition, int]:
+        """Send what can leave, hold what cannot; returns the offsets before which all has left."""
+        if self._held:
+            await self._look_again()
+        if batch:
+            await self._deliver(batch)
+            self._read |= {tp: records[-1].offset + 1 for tp, records in batch.items()}
+        while self._is_full and not self._process.stop.is_set():
+            self._process.health.beat()
+            await asyncio.sleep(LOOK_SECONDS / 10)
+            await self._look_again()
+        return self._done()
+
+    async def _deliver(self, batch: Batch) -> None:
+        copies = [
+            Copy(tp, record.offset, message)
+            for tp, records in batch.items()
+            for record in records
+            for message in fan_out(_read(record.value), self._topics)
+        ]
+        wanted = {copy.message.topic for copy in copies}
+        missing = await self._missing(wanted)
+        if missing or not wanted.isdisjoint(self._held):
+            self._hold([copy for copy in copies if copy.message.topic in missing or copy.message.topic in self._held])
+            copies = [copy for copy in copies if copy.message.topic not in self._held]
+        await self._send(copies)
+
+    async def _missing(self, topics: set[str]) -> set[str]:
+        unknown = topics - self._known
+        missing: set[str] = await self._writer.missing(unknown) if unknown else set()
+        self._known |= unknown - missing
+        return missing
+
+    # -- what leaves --
+
+    async def _send(self, copies: list[Copy]) -> None:
+        """Write and count; what is too large for its topic is told apart, one by one."""
+        for copy in copies:
+            self._writer.add(*copy.message)
+        try:
+            await self._writer.flush()
+        except RecordRefused as refused:
+            if not refused.too_large:
+                log.error("delivery.refused", topic=refused.topic, error=refused)
                 raise
-            for family, count in sent.items():
-                metrics.DELIVERED.labels(family).inc(count)
+            for copy in copies:
+                if copy.message.topic in refused.too_large:
+                    await self._send_alone(copy)
+        sent = Counter(self._topics.short(copy.message.topic).partition(".")[0] for copy in copies)
+        for family, count in sent.items():
+            metrics.DELIVERED.labels(family).inc(count)
 
-        await pump(process, reader, deliver)
+    async def _send_alone(self, copy: Copy) -> None:
+        """A second time under the same id, if it was not the one that was refused."""
+        self._writer.add(*copy.message)
+        try:
+            await self._writer.flush()
+        except RecordRefused as refused:
+            if not refused.too_large:
+                raise
+            topic = copy.message.topic
+            log.error("delivery.too_large", topic=topic, partition=copy.place.partition, offset=copy.offset)
+            self._writer.add(*dead_letter(copy, "too_large", self._topics.dead_letters(STAGE)))
+            await self._writer.flush()
+            metrics.DEAD_LETTERS.labels(STAGE, "too_large").inc()
+
+    # -- what waits --
+
+    def _hold(self, copies: Iterable[Copy]) -> None:
+        for copy in copies:
+            if copy.message.topic not in self._held:
+                log.error("delivery.topic_missing", topic=copy.message.topic)
+            self._held.setdefault(copy.message.topic, []).append(copy)
+        self._tell()
+
+    async def _look_again(self) -> None:
+        """Send what was held for topics that are there now; forget what another member has taken over."""
+        now = self._process.clock.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        mine = self._reader.assignment()
+        self._read = {tp: offset for tp, offset in self._read.items() if tp in mine}
+        for topic, copies in list(self._held.items()):
+            self._held[topic] = [copy for copy in copies if copy.place in mine]
+        still = await self._missing(set(self._held))
+        for topic in [topic for topic in self._held if topic not in still]:
+            log.info("delivery.resumed", topic=topic, count=len(self._held[topic]))
+            await self._send(self._held[topic])
+            metrics.HELD.labels(self._topics.short(topic)).set(0)
+            del self._held[topic]
+        self._tell()
+
+    def _tell(self) -> None:
+        for topic, copies in self._held.items():
+            metrics.HELD.labels(self._topics.short(topic)).set(len(copies))
+        names = ", ".join(sorted(map(self._topics.short, self._held)))
+        self._process.health.lacking = f"topics: {names}" if names else ""
+
+    @property
+    def _is_full(self) -> bool:
+        held = [copy for copies in self._held.values() for copy in copies]
+        return len(held) > HELD_MESSAGES or sum(len(copy.message.value) for copy in held) > HELD_BYTES
+
+    def _done(self) -> dict[TopicPartition, int]:
+        """Of each partition whose place has moved: before the first that is held, else behind the last that was read."""
+        upto = dict(self._read)
+        for copy in (copy for copies in self._held.values() for copy in copies):
+            upto[copy.place] = min(upto.get(copy.place, copy.offset), copy.offset)
+        moved = {tp: offset for tp, offset in upto.items() if self._told.get(tp) != offset}
+        self._told = upto
+        return moved
+
+
+def dead_letter(copy: Copy, code: str, topic: str) -> Outgoing:
+    """What is kept of a message that its topic does not take: where it stands, and its first 4 KB."""
+    message = copy.message
+    headers = {
+        "x-stage": STAGE,
+        "x-reason": code,
+        "x-original-topic": copy.place.topic,
+        "x-original-partition": str(copy.place.partition),
+        "x-original-offset": str(copy.offset),
+        "x-original-sha256": sha256(message.value).hexdigest(),
+        "x-original-size": str(len(message.value)),
+        "x-destination": message.topic,
+    }
+    encoded = [(name, text.encode()) for name, text in headers.items()]
+    named = [("x-message-id", value) for name, value in message.headers if name == "ce_id"]
+    return Outgoing(topic, 0, message.key, message.value[:KEPT_BYTES], encoded + named)
 
 
 def _read(value: bytes) -> OutboxRecord:

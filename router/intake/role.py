@@ -108,6 +108,8 @@ class Intake:
 
     async def take(self, batch: Batch) -> None:
         """Translate and write a batch; returns when all of it is acknowledged."""
+        if not batch:
+            return
         known, now = self._known(), self._process.clock.now()
         refused: Counter[str] = Counter()
         received: Counter[tuple[str, str]] = Counter()

@@ -29,6 +29,8 @@ class Health:
 
     def __init__(self, stale: float = 60.0) -> None:
         self._stale, self._beat, self.waiting_for = stale, time.monotonic(), "start"
+        self.lacking = ""
+        """What it cannot do although it serves, such as topics it cannot write to; not ready, but its loop turns."""
 
     def beat(self) -> None:
         """The main loop turned."""
@@ -104,7 +106,8 @@ async def _livez(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    waiting = request.app[HEALTH].waiting_for
+    health = request.app[HEALTH]
+    waiting = health.waiting_for or health.lacking
     return web.json_response({"ready": not waiting, "waiting_for": waiting}, status=503 if waiting else 200)
 
 

@@ -6,7 +6,7 @@ go to another without a word. Here it is said how much is gone, and reading goes
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ from router.operate.process import Process
 log = structlog.get_logger()
 
 Batch = dict[TopicPartition, list[Any]]
+Offsets = Mapping[TopicPartition, int]
 
 STALLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
@@ -37,13 +38,14 @@ class Stalled(Exception):
 
 
 async def pump(
-    process: Process, reader: Any, handle: Callable[[Batch], Awaitable[None]], *, max_records: int = 2000
+    process: Process, reader: Any, handle: Callable[[Batch], Awaitable[Offsets | None]], *, max_records: int = 2000
 ) -> None:
     """
     Until the process is asked to stop: `handle` a batch, then commit it.
 
-    `handle` returns only when all that it wrote is acknowledged. When it raises, nothing is committed and
-    the error ends the process: its supervisor starts it again and the batch comes again. Raises Stalled.
+    `handle` returns only when all that it wrote is acknowledged; it is given an empty batch where nothing came. Where
+    it is not done with all that it was given it returns the offsets to commit, of former batches too. When it raises, nothing is committed and the error ends the process: its supervisor starts it again and the batch comes
+    again. Raises Stalled.
     """
     process.health.ready()
     idle = _Idle(reader)
@@ -55,13 +57,17 @@ async def pump(
             continue
         process.health.beat()
         metrics.INPUT_AGE.set(_age(process, batch))
-        if not batch:
+        if batch:
+            idle.moved()
+        else:
             await idle.look()
+        done = await handle(batch)
+        if done is None:
+            done = {tp: records[-1].offset + 1 for tp, records in batch.items()}
+        if not done:
             continue
-        idle.moved()
-        await handle(batch)
         try:
-            await reader.commit({tp: records[-1].offset + 1 for tp, records in batch.items()})
+            await reader.commit(done)
         except (CommitFailedError, RebalanceInProgressError, IllegalStateError):
             # the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
             continue

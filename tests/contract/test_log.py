@@ -175,3 +175,43 @@ async def test_a_take_over_that_is_given_up_leaves_nothing_running(kafka: str) -
     await asyncio.sleep(0.2)
 
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_a_writer_goes_on_after_a_record_that_is_too_large(log: Any, topic: str, before: int) -> None:
+    """
+    The topic that refused is named, what went elsewhere is written, and nothing that follows is lost or doubled.
+
+    On the first record ever to a partition, and later; with records behind it in the same flush, and flushes behind it.
+    """
+    other, tp = f"{topic}-other", TopicPartition(topic, 0)
+    await log.create_topics([TopicSpec(other, 1)])
+    async with log.writer() as writer:
+        for n in range(before):
+            writer.add(topic, 0, None, b"before %d" % n)
+            await writer.flush()
+        for turn in range(3):
+            writer.add(other, 0, None, b"other %d" % turn)
+            writer.add(topic, 0, None, b"x" * 1_000_000)
+            writer.add(topic, 0, None, b"y" * 1_000_000)
+            writer.add(topic, 0, None, b"behind")
+            with pytest.raises(RecordRefused) as refused:
+                await writer.flush()
+            assert refused.value.too_large == {topic}
+            writer.add(topic, 0, None, b"after %d" % turn)
+            await writer.flush()
+
+    # what stands behind it on its own topic may be written or not: it was told as refused
+    read = [value for value in await read_all(log, tp) if value != b"behind"]
+    assert read == [b"before %d" % n for n in range(before)] + [b"after %d" % n for n in range(3)]
+    assert await read_all(log, TopicPartition(other, 0)) == [b"other %d" % n for n in range(3)]
+
+
+async def test_which_topics_are_missing_is_told(log: Any, topic: str) -> None:
+    """Of now: one that was made since is missing no more."""
+    new = f"{topic}-new"
+    async with log.writer() as writer:
+        assert await writer.missing([topic, new]) == {new}
+        await log.create_topics([TopicSpec(new, 1)])
+        assert await writer.missing([topic, new]) == set()
+        assert await writer.missing([]) == set()
