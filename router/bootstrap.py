@@ -23,8 +23,9 @@ from prometheus_client import Info
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog
 from router.operate import logs
-from router.operate.packages import check_packages
+from router.operate.packages import PackagesMixed, check_packages
 from router.operate.process import Process, watched
+from router.operate.refusals import sentence
 from router.operate.settings import Settings
 
 ROLES = ("intake", "engine", "delivery", "projector", "insights", "simulator")
@@ -41,9 +42,22 @@ log = structlog.get_logger()
 
 def run_role(role: str, settings: Settings) -> int:
     """Run one role until SIGTERM or SIGINT. Returns the exit code: 0 ended as asked, 1 it failed."""
-    check_packages()
     logs.setup(role, instance=settings.instance, form=settings.log_format, level=settings.log_level)
+    try:
+        check_packages()
+    except PackagesMixed as error:
+        return _failed(error)
     return uvloop.run(_serve(role, settings))
+
+
+def _failed(error: Exception) -> int:
+    """Say why a role ends: in a sentence where it refuses to go on, else by the error's type. The exit code."""
+    told = sentence(error)
+    if told is None:
+        log.error("role.failed", error=error)
+    else:
+        log.error("role.refused", code=told.code, said=f"{told.zh} / {told.en}", error=error)
+    return 1
 
 
 async def _serve(role: str, settings: Settings) -> int:
@@ -66,8 +80,7 @@ async def _serve(role: str, settings: Settings) -> int:
         log.info("role.stopped")
         return 0
     except Exception as error:
-        log.error("role.failed", error=error)
-        return 1
+        return _failed(error)
 
 
 def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -175,7 +175,7 @@ async def run(process: Process) -> None:
     partitions = (await process.log.topics()).get(process.topics.commands, process.settings.shards)
     if partitions != process.settings.shards:
         # on a new deployment no state would tell, and half of all requests would be dead letters
-        raise ForeignLog(f"DUOKUA_SHARDS is {process.settings.shards}, but there are {partitions} partitions")
+        raise ForeignLog("shards_differ", wanted=process.settings.shards, there=partitions)
     owned = Shards(process, await process.log.cluster_id())
     async with process.log.reader(group=process.topics.group("engine")) as reader:
         owned.reader = reader

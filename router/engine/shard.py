@@ -25,6 +25,7 @@ from router.engine.store import FORMAT, SHARD_KEY, Store, due_of
 from router.engine.table import ROCKS, Disk
 from router.operate import metrics
 from router.operate.process import Process
+from router.operate.refusals import Refused
 from workflows import commands
 from workflows.facts import Facts
 
@@ -43,7 +44,7 @@ ROOM_SECONDS = 1.0
 LoadFacts = Callable[[int, str], Awaitable[Facts]]
 
 
-class ForeignLog(Exception):
+class ForeignLog(Refused):
     """The state on this log was written for another deployment, shard count or format: refuse to serve."""
 
 
@@ -172,13 +173,15 @@ class Shard:
         shards = self._process.settings.shards
         if found is None:
             if committed:
-                raise ForeignLog("offsets are committed for this shard but its state is gone")
+                raise ForeignLog("state_gone", shard=self.partition)
             return ShardRecord(log=self._log_id, shards=shards)
         shard = json.decode(found, type=ShardRecord)
-        if shard.format > FORMAT or shard.log != self._log_id or shard.shards != shards:
-            raise ForeignLog(
-                "the state was written by a newer release, for another log or for another number of shards"
-            )
+        if shard.format > FORMAT:
+            raise ForeignLog("state_newer")
+        if shard.log != self._log_id:
+            raise ForeignLog("state_foreign")
+        if shard.shards != shards:
+            raise ForeignLog("shards_changed", there=shard.shards, wanted=shards)
         if committed is not None and committed > shard.input:
             log.warning("shard.offset_differs", shard=self.partition, offset=shard.input, offsets=committed)
         return shard

@@ -21,6 +21,7 @@ from router.intake.translate import Accepted, Directory, Known, Record, Rejected
 from router.operate import metrics
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
+from router.operate.refusals import Refused
 from router.operate.topics import Topics
 from schemas.faults import CODES, InvalidMessage, fault
 from schemas.registry import FROM_CHANNELS
@@ -30,7 +31,7 @@ log = structlog.get_logger()
 UNREADABLE = "unreadable"
 
 
-class ShardsDiffer(Exception):
+class ShardsDiffer(Refused):
     """DUOKUA_SHARDS is not the partition count of `case.commands`: a case would be sent to another's shard."""
 
 
@@ -58,8 +59,10 @@ async def serve(process: Process, following: InForce) -> None:
 
 async def _require_shards(process: Process) -> None:
     partitions = (await process.log.topics()).get(process.topics.commands)
+    if partitions is None:
+        raise ShardsDiffer("no_commands_topic")
     if partitions != process.settings.shards:
-        raise ShardsDiffer(f"{process.settings.shards} set, {partitions} partitions")
+        raise ShardsDiffer("shards_differ", wanted=process.settings.shards, there=partitions)
 
 
 async def _read_while_unchanged(process: Process, following: InForce, writer: Any) -> None:
