@@ -55,14 +55,14 @@ async def _zombie(stage: "Stage", role: str) -> bool:
 
 
 async def _crash(stage: "Stage", point: str) -> bool:
-    """An engine that dies at this point: the present one is killed, its next incarnation carries the crash in it."""
+    """An engine that dies at this point: the present one leaves in order, its next incarnation carries the crash in it."""
     victim = _victim(stage, "engine")
     taking_over = "init" in point or "restoring" in point
-    count = 1 if taking_over else stage.random.randint(1, 60)
+    count = 1 if taking_over else stage.random.randint(1, 30)
     victim.next = ("-m", "tests.chaos.crash", "engine", point, str(count))
     seen = victim.codes.count(CRASHED)
     victim.held = "restoring" in point
-    victim.signal(signal.SIGKILL)
+    victim.signal(signal.SIGTERM)
     if victim.held:
         await _gone(victim)
         _empty(stage.stores / victim.instance)

@@ -92,7 +92,7 @@ async def run(wanted: Wanted, note: Callable[[str], None]) -> Found:
             await on.house.stop(*(m for m in on.house.members if not m.leaving))
         note(f"at rest after {found.rest_seconds:.0f} s; reading everything")
         found.exits = on.house.exits
-        found.memory = _memory(on)
+        found.memory = _memory(on) if wanted.spared else {}
         await _verdict(on, evidence, found)
     return found
 

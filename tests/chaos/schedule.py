@@ -27,7 +27,7 @@ SEVERAL: dict[str, tuple[str, ...]] = {
 }
 """In place of `broker_kill`, where there are three."""
 SECONDS = {
-    "kill": 3.0, "zombie": 16.0, "crash": 5.0, "broker_kill": 24.0, "rebalance_storm": 20.0, "proxy_delay": 9.0,
+    "kill": 3.0, "zombie": 16.0, "crash": 9.0, "broker_kill": 24.0, "rebalance_storm": 20.0, "proxy_delay": 9.0,
     "proxy_reset": 9.0, "proxy_half_open": 8.0, "commit_answer_lost": 8.0, "disk_full": 12.0, "store_deleted": 5.0,
     "leader_kill": 18.0, "follower_kill": 16.0, "two_brokers_kill": 30.0,
 }  # fmt: skip
