@@ -17,13 +17,14 @@ import structlog
 from aiokafka import TopicPartition
 from msgspec import MsgspecError, json
 
-from router.engine.batch import FIRST, Batch, ShardRecord, retry_of
+from router.engine.batch import Batch, ShardRecord
 from router.engine.guard import LIMIT, ClockGuard
 from router.engine.limits import Limits
 from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
 from router.engine.store import FORMAT, SHARD_KEY, Store, due_of
 from router.engine.table import ROCKS, Disk
 from router.operate import metrics
+from router.operate.letters import FIRST, retry_of
 from router.operate.process import Process
 from router.operate.refusals import Refused
 from workflows import commands

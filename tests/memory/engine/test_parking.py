@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from router.engine import batch
-from router.engine.batch import DeadLetter, Retry, retry_headers
 from router.engine.limits import TooManyDeadLetters
+from router.operate.letters import DeadLetter, Retry, retry_headers
 from schemas.ids import case_id, command_id
 from tests.memory.engine.house import DAY, START, House
 from workflows import commands, events
