@@ -1,0 +1,162 @@
+"""
+Who writes to a shard: channels through intake, units through their replies, the publisher, and whoever sends rubbish.
+
+Intake and delivery are at-least-once: the same command may be on the log twice, anywhere later. Replies are made from what
+the engine committed to its outbox.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from router.operate.topics import Topics
+from router.engine.store import SHARD_KEY
+from schemas.ids import case_id, command_id, shard_of
+from tests.simulation.broker import Broker
+from tests.unit.workflows.small_world import COUNTY, ROUTES
+from workflows import commands as cmd
+from workflows import outgoing
+
+CATEGORIES = (*ROUTES, "unclear")
+CHANNEL = "website"
+BODY: dict[str, dict[str, Any]] = {
+    "reply": {"result": "resolved", "text": "已修复", "contacted": True},
+    "return": {"reason": "不属于本单位"},
+    "send_back": {"reason": "未办好"},
+    "reject_return": {"reason": "属于本单位"},
+    "reject_refusal": {"reason": "应当受理"},
+    "dispatch": {"targets": [{"unit": "370102.urban", "part": "lead"}]},
+    "sub_dispatch": {"units": ["370102001.town"]},
+    "confirm_receipt": {"receipt_no": "110-1"},
+}
+"""What goes with an action; some of it is not allowed where it arrives, which is an answer too."""
+
+
+class People:
+    """`later(seconds, call)` lets something happen; everything else is drawn from `random`."""
+
+    def __init__(
+        self, broker: Broker, topics: Topics, random: Random, later: Callable[[float, Callable[[], None]], None]
+    ) -> None:
+        self._broker, self._topics, self._random, self._later = broker, topics, random, later
+        self._refs = 0
+        self._records = 0
+        self._version = 1
+        self._read = dict.fromkeys(range(topics.shards), 0)
+        self.sent = 0
+        self.patience = 1.0
+        """The share of tasks that somebody answers."""
+
+    # -- channels --
+
+    def arrive(self) -> None:
+        """One thing comes in."""
+        draw = self._random.random()
+        if draw < 0.62 or not self._refs:
+            self._submit(f"r{self._refs}")
+            self._refs += 1
+        elif draw < 0.72:
+            self._submit(f"r{self._random.randrange(self._refs)}", again=self._random.random() < 0.5)
+        elif draw < 0.88:
+            self._follow_up()
+        elif draw < 0.92:
+            self._publish()
+        else:
+            self._rubbish()
+
+    def _submit(self, ref: str, again: bool = False) -> None:
+        case, source = case_id(CHANNEL, ref), self._source()
+        category = Random(ref).choice(CATEGORIES)
+        request: dict[str, Any] = {
+            "title": "路灯不亮", "text": "again" if again else "", "appeal_kind": "help", "appeal_category": category,
+            "place": {"region": COUNTY}, "urgency": "emergency" if ref.endswith("7") else "normal",
+        }  # fmt: skip
+        if ref[-1] in "05":
+            request["direct_answer"] = {"text": "已解释"}
+        body = msgspec.json.encode(request)
+        self._send(
+            cmd.Submit(
+                id=command_id(case, source), case=case, at=self._broker.time_ms(), source=source, channel=CHANNEL,
+                ref=ref, request=msgspec.Raw(body), digest=f"{ref}-{again}", received_at=self._broker.time_ms(),
+                query_code="012345",
+            )
+        )  # fmt: skip
+
+    def _follow_up(self) -> None:
+        """More about a case: sometimes one that is not there yet, or never will be."""
+        ref = f"r{self._random.randrange(self._refs + 2)}"
+        case, source = case_id(CHANNEL, ref), self._source()
+        base: dict[str, Any] = {"id": command_id(case, source), "case": case, "at": self._broker.time_ms()}
+        base |= {"source": source, "channel": CHANNEL, "ref": ref, "body": msgspec.Raw(b'{"text":"x"}')}
+        kind = self._random.choice((cmd.Supplement, cmd.Supplement, cmd.Withdraw, cmd.Evaluate))
+        if kind is cmd.Evaluate:
+            base |= {"grade": 4, "body": msgspec.Raw(b'{"grade":4}')}
+        self._send(kind(**base))
+
+    def _publish(self) -> None:
+        self._version += 1
+        order = cmd.ActivateCatalogue(id=f"v{self._version}", version=self._version, hash=f"h{self._version}")
+        for shard in range(self._topics.shards):
+            self._put(shard, SHARD_KEY, msgspec.json.encode(order))
+
+    def _rubbish(self) -> None:
+        case = case_id(CHANNEL, f"r{self._random.randrange(self._refs + 1)}")
+        shard = self._random.randrange(self._topics.shards)
+        what = self._random.choice((b"\xff{", b"", b'{"kind":"submit"}', b"[]"))
+        self._put(shard, self._random.choice((case.encode(), SHARD_KEY, None)), what)
+
+    # -- units --
+
+    def read_tasks(self) -> None:
+        """Take what was committed since, and answer some of it, some time."""
+        for shard, position in self._read.items():
+            tp = TopicPartition(self._topics.outbox, shard)
+            found, self._read[shard] = self._broker.fetch(tp, position, 10_000)
+            for entry in found:
+                for message in outgoing.decode(entry.value or b"").messages:
+                    if message.type == "cn.duokua.task.assigned.v1" and self._random.random() < self.patience:
+                        self._later(self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random(), self._answer(message))
+
+    def _answer(self, message: outgoing.Message) -> Callable[[], None]:
+        task = msgspec.json.decode(message.data)
+        action = self._random.choice(task["allowed"])
+        endpoint = message.to.removeprefix("tasks.")
+        if self._random.random() < 0.05:
+            endpoint = "elsewhere"
+
+        def send() -> None:
+            case, source = task["case_id"], self._source("replies")
+            body = {"case_id": case, "task_id": task["task_id"], "action": action, **BODY.get(action, {})}
+            self._send(
+                cmd.Reply(
+                    id=command_id(case, source), case=case, at=self._broker.time_ms(), source=source, endpoint=endpoint,
+                    task=task["task_id"], action=action, body=msgspec.Raw(msgspec.json.encode(body)),
+                )
+            )  # fmt: skip
+
+        return send
+
+    # -- to the log --
+
+    def _source(self, kind: str = "intake") -> str:
+        self._records += 1
+        return f"{kind}.{CHANNEL}/0/{self._records}"
+
+    def _send(self, command: Any) -> None:
+        """To its shard; sometimes to another one as well, sometimes again later."""
+        value, shard = msgspec.json.encode(command), shard_of(command.case, self._topics.shards)
+        key = command.case.encode()
+        if self._random.random() < 0.03:
+            self._put((shard + 1) % self._topics.shards, key, value)
+        self._put(shard, key, value)
+        if self._random.random() < 0.1:
+            self._later(
+                self._random.choice((0.01, 5.0, 50_000.0)) * self._random.random(), lambda: self._put(shard, key, value)
+            )
+
+    def _put(self, shard: int, key: bytes | None, value: bytes) -> None:
+        self.sent += 1
+        self._broker.append(TopicPartition(self._topics.commands, shard), [(key, value)])
