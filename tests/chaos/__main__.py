@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -29,7 +30,9 @@ NOT_SHOWN = """\
 def main() -> int:
     wanted = _asked()
     try:
-        found = asyncio.run(run(wanted, _note))
+        found = asyncio.run(_until_told(wanted))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
     except KafkaFault as fault:
         _note(f"Kafka 没能启动 / Kafka does not start: {fault}")
         return 3
@@ -40,6 +43,14 @@ def main() -> int:
         _note(f"运行目录保留 / the run's folder stays: {wanted.folder}")
     print(json.dumps(_result(found, wanted), ensure_ascii=False))
     return 0 if found.passed else 1
+
+
+async def _until_told(wanted: Wanted) -> Found:
+    """SIGTERM ends it as Ctrl-C does: with all of its processes and its small disk."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run(wanted, _note)
 
 
 def _asked() -> Wanted:
