@@ -97,7 +97,6 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("shard.dropped", shard=tp.partition, error=error)
                 metrics.TRANSACTIONS.labels("dropped").inc()
                 self.progress.failed(tp.partition)
-                self._pause(tp)
             finally:
                 await asyncio.shield(shard.close())
                 self.shards.pop(tp, None)
@@ -126,16 +125,11 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                     if shard.lacks_room:
                         self.progress.seen(tp.partition, ends[tp], ends[tp])  # it is known why it does not move
                         continue
-                    # the position and not what is committed: it passes the markers of transactions, and so can reach the end
-                    self.progress.seen(tp.partition, await self.reader.position(tp), ends[tp])
+                    self.progress.seen(tp.partition, await shard.position(), ends[tp])
 
     def stalled(self) -> list[int]:
         """The shards that do not move; asked from a thread of its own."""
         return self.progress.stalled({s.partition: s.moved_at for s in list(self.shards.values())})
-
-    def _pause(self, tp: TopicPartition) -> None:
-        if tp in self.reader.assignment():
-            self.reader.pause(tp)
 
     async def _load(self, version: int, digest: str) -> Facts:
         """The facts of a catalogue version, verified against its hash; read once for all shards, the last few kept."""

@@ -10,6 +10,8 @@ memory and take over anew, finding in the log what holds.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,12 @@ log = structlog.get_logger()
 
 COMMANDS_PER_BATCH = 400
 DUE_PER_BATCH = 200
-FLOOR_SECONDS = 0.05
+FLOOR_SECONDS = 0.08
 OFFSETS_SECONDS = 1.0
 """How often the group hears how far the shard is: for those who watch it. The shard itself goes by `_shard`."""
 LONGEST_WAIT_SECONDS = 0.2
+POLL_MS = 500
+"""How long the broker holds a request for commands while there are none."""
 RESTORE_PAGE = 2_000
 TELL_SECONDS = 5.0
 ROOM_SECONDS = 1.0
@@ -49,8 +53,32 @@ class ForeignLog(Refused):
     """The state on this log was written for another deployment, shard count or format: refuse to serve."""
 
 
+@dataclass
+class Floor:
+    """
+    Transactions are the scarce thing, not records (design D17): the busier a shard, the longer its next one may fill.
+
+    An idle shard answers at once. Under load the time from one to the next settles at about the geometric mean of what one
+    takes and FLOOR_SECONDS; a shard that is behind does not wait at all.
+    """
+
+    busy: float = 0.0
+    """The share of the time that goes into batches, of late."""
+
+    def rest(self, worked: float, waited: float, commands: int) -> float:
+        """Seconds to let pass after a batch of `commands` that took `worked`, after waiting `waited` for it."""
+        share = worked / (worked + waited) if worked else 0.0
+        self.busy += 0.2 * (share - self.busy)
+        return 0.0 if commands >= COMMANDS_PER_BATCH else max(0.0, self.busy * FLOOR_SECONDS - worked)
+
+
 class Shard:
-    """The actor. `run` takes over and serves until it is cancelled or fails; then `close`."""
+    """
+    The actor. `take_over`, then `serve` until it is cancelled or fails; then `close`.
+
+    `reader` is the group's, and tells only what is committed. The commands come through a reader of the shard's own: one
+    that is shared brings nothing for any shard while it holds records that another has no time for.
+    """
 
     def __init__(
         self,
@@ -79,7 +107,8 @@ class Shard:
         self._facts: Facts
         self.moved_at = self._clock.monotonic()
         self.serving = self._held = self.lacks_room = False
-        self._busy = 0.0
+        self._open = AsyncExitStack()
+        self._commands: Any = None
         self._committed_at = float("-inf")
         self._lag = metrics.TIMER_LAG.labels(str(partition))
         self._committed_input = -1
@@ -107,8 +136,9 @@ class Shard:
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
         await self._commit(Batch(self._store, self._shard, self.partition))  # and hear the broker's time
         await self._look_for_a_crash()
-        self._reader.seek(self._input, self._shard.input)
-        self._reader.resume(self._input)
+        commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS)
+        self._commands = await self._open.enter_async_context(commands)
+        self._commands.seek(self._input, self._shard.input)
         self.serving, self.moved_at = True, self._clock.monotonic()
         seconds = round(self._clock.monotonic() - started, 3)
         metrics.TAKEOVER_SECONDS.observe(seconds)
@@ -209,11 +239,12 @@ class Shard:
 
     async def serve(self) -> None:
         """Batch after batch until the process stops. Any error ends it: the owner takes the shard over anew."""
+        floor, ended = Floor(), self._clock.monotonic()
         while not self._process.stop.is_set():
             if not await self._has_room():
                 continue
-            started = self._clock.monotonic()
             records = await self._fetch()
+            started = self._clock.monotonic()
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
             self._expire(batch)
@@ -221,7 +252,12 @@ class Shard:
             self.moved_at = self._clock.monotonic()
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
-                await self._keep_the_floor(started, len(records))
+                waited, ended = started - ended, self._clock.monotonic()
+                await asyncio.sleep(floor.rest(ended - started, waited, len(records)))
+
+    async def position(self) -> int:
+        """The offset that is read next: it passes the markers of transactions, and so can reach the end."""
+        return int(await self._commands.position(self._input))
 
     async def _has_room(self) -> bool:
         """
@@ -248,7 +284,7 @@ class Shard:
         wait = LONGEST_WAIT_SECONDS
         if due and not self._held:
             wait = max(0.0, min(wait, self._clock.real_seconds(due - self._guard.now())))
-        found = await self._reader.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
+        found = await self._commands.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
         records: list[Any] = found.get(self._input, [])
         return records
 
@@ -370,17 +406,6 @@ class Shard:
         metrics.TRANSACTIONS.labels("committed").inc()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)
 
-    async def _keep_the_floor(self, started: float, commands_done: int) -> None:
-        """
-        Transactions are the scarce thing, not records (design D17): the busier the shard, the longer
-        the next one may fill. An idle shard answers at once.
-        """
-        took = self._clock.monotonic() - started
-        full = min(1.0, commands_done / COMMANDS_PER_BATCH * 8)
-        self._busy += 0.2 * (full - self._busy)
-        if (rest := self._busy * FLOOR_SECONDS - took) > 0.001:
-            await asyncio.sleep(rest)
-
     # -- leaving --
 
     async def close(self) -> None:
@@ -394,3 +419,4 @@ class Shard:
         if self._transactions is not None:
             await self._process.log.close(self._transactions)
             self._transactions = None
+        await self._open.aclose()

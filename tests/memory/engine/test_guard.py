@@ -10,7 +10,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from adapters.clock import Clock
-from adapters.kafka.memory import MemoryWriter
+from adapters.kafka.memory import MemoryReader, MemoryWriter
 from router.engine.guard import ASK_AGAIN, SETTLE, ClockGuard
 from router.engine.shard import Shard
 from tests.memory.engine.house import DAY, START, House, genesis, load_facts
@@ -153,7 +153,7 @@ async def test_no_deadline_fires_because_of_a_jump_that_was_put_right(
     assert not any(isinstance(e, events.ClockWarned | events.ClockOverdue | events.CaseEscalated) for e in fired)
 
 
-async def test_a_shard_whose_deadlines_are_held_does_not_spin(tmp_path: Path) -> None:
+async def test_a_shard_whose_deadlines_are_held_does_not_spin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due waits, and the loop with it."""
     house = House(tmp_path)
     house.submit("R1")
@@ -164,14 +164,14 @@ async def test_a_shard_whose_deadlines_are_held_does_not_spin(tmp_path: Path) ->
     guard.heard(int((machine.wall() + HOUR) * 1000))
     polls = 0
     async with house.log.reader([house.topics.commands], group=house.topics.group("engine")) as reader:
-        real = reader.getmany
+        real = MemoryReader.getmany
 
-        async def count(*partitions: Any, **how: Any) -> Any:
+        async def count(*of: Any, **how: Any) -> Any:
             nonlocal polls
             polls += 1
-            return await real(*partitions, **how)
+            return await real(*of, **how)
 
-        reader.getmany = count  # type: ignore[method-assign]
+        monkeypatch.setattr(MemoryReader, "getmany", count)
         shard = Shard(house.process, reader, 0, "memory", load_facts, genesis, guard)
         await shard.take_over()
         await turn(house, shard, 1.0)
