@@ -3,8 +3,8 @@ The clock guard: deadlines are held while the wall clock cannot be trusted.
 
 A mass of false escalations after a clock jump is the worst a hotline's clockwork can do, and it cannot
 be taken back. So nothing fires after the wall clock moved against the monotonic one by more than LIMIT, until
-it has gone straight for SETTLE seconds; and nothing while it differs by more than LIMIT from the time that
-the broker gave to the last record. Meanwhile business time goes on without the jump: a shard's time never
+it has gone straight for SETTLE seconds and the broker was heard since; and nothing while it differs by more than
+LIMIT from the time that the broker gave to the last record. Meanwhile business time goes on without the jump: a shard's time never
 runs back, so an instant too far ahead, taken over once, would be fired by for as long as it lies ahead.
 Business time may be compressed: only the real clocks count.
 """
@@ -60,8 +60,10 @@ class ClockGuard:
         monotonic = self._clock.monotonic()
         offset = self._clock.wall() - monotonic
         if abs(offset - self._seen) > LIMIT:
-            self._seen, self._held_until = offset, monotonic + SETTLE
-        if self._held_until and monotonic >= self._held_until:
+            # what the broker said before tells nothing about the clock as it goes now: a shard without work would
+            # believe it after SETTLE seconds and fire everything at once
+            self._seen, self._held_until, self._heard_at = offset, monotonic + SETTLE, None
+        if self._held_until and monotonic >= self._held_until and self._heard_at is not None:
             self._held_until = 0.0
             if not self._differs:
                 self._believed = offset

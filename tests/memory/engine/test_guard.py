@@ -58,13 +58,32 @@ def test_before_the_broker_was_heard_nothing_fires(machine: Machine) -> None:
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, 30 * 24 * HOUR])
 def test_a_jump_holds_until_the_clock_has_gone_straight(machine: Machine, guard: ClockGuard, jump: int) -> None:
-    """For SETTLE seconds business time goes on as before; then the clock is believed."""
+    """For SETTLE seconds business time goes on as before; then the clock is believed, where the broker does not object."""
     before = guard.now()
     machine.ahead += jump
     assert (guard.trusted(), guard.now()) == (False, before)
+    guard.heard(None)
     machine.seconds += SETTLE - 1
     assert (guard.trusted(), guard.now()) == (False, before + (SETTLE - 1) * 1000)
     machine.seconds += 1
+    assert (guard.trusted(), guard.now()) == (True, machine.now())
+
+
+def test_a_jump_is_not_believed_before_the_broker_was_heard_again(machine: Machine, guard: ClockGuard) -> None:
+    """A shard without work hears nothing by itself: what it heard before the jump must not count (found by simulation)."""
+    guard.heard(int(machine.wall() * 1000))
+    machine.ahead += 30 * 24 * HOUR
+    assert (guard.trusted(), guard.asks) == (False, True)
+    machine.seconds += 2 * SETTLE
+    true = machine.now() - 30 * 24 * HOUR * 1000
+    assert (guard.trusted(), guard.asks, guard.now()) == (False, True, true)
+    guard.heard(true)
+    machine.seconds += SETTLE
+    assert (guard.trusted(), guard.now()) == (False, true + int(SETTLE * 1000))
+    machine.ahead = 0.0
+    assert guard.now() == machine.now()
+    guard.heard(machine.now())
+    machine.seconds += SETTLE
     assert (guard.trusted(), guard.now()) == (True, machine.now())
 
 
@@ -74,6 +93,7 @@ def test_a_jump_put_right_leaves_no_trace(machine: Machine, guard: ClockGuard) -
     assert guard.now() == machine.now() - 30 * 24 * HOUR * 1000
     machine.ahead = 0.0
     assert (guard.trusted(), guard.now()) == (False, machine.now())
+    guard.heard(machine.now())
     machine.seconds += SETTLE
     assert (guard.trusted(), guard.now()) == (True, machine.now())
 
