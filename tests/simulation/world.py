@@ -233,7 +233,8 @@ class World:
     def states(self, shard: int) -> dict[bytes, bytes]:
         """The newest value of each key of the shard's changelog."""
         tp = TopicPartition(self.topics.state, shard)
-        return {e.key or b"": e.value for e in self.broker.partitions[tp].visible() if e.value is not None}
+        newest = {e.key or b"": e.value for e in self.broker.partitions[tp].visible()}
+        return {key: value for key, value in newest.items() if value is not None}
 
 
 class Group:
