@@ -14,7 +14,8 @@ from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, budget, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
-from workflows.policies import ClockTemplate
+from workflows.evolve import Started, started
+from workflows.policies import ClockTemplate, Policy
 from workflows.workdays import DAY
 
 TASK_CLOCK: Mapping[str, str] = {
@@ -37,34 +38,31 @@ _ORDER = {"warn": 0, "due": 1, "deem_signed": 1, "escalate": 2}
 
 def start_case_clocks(d: Decision) -> None:
     """The citizen's clocks, from the receipt of the request: whatever happens inside, they run until the case is closed."""
-    for template in _templates(d, "case"):
-        _start(d, template, "", d.case.received_at)
+    d.start(_begun(d.calendar, d.policy, d.case.policy, "case", "", d.case.received_at))
 
 
 def start_leg_clocks(d: Decision, leg: str) -> None:
     """The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must."""
     whole = bool(d.case.plan) and d.case.legs[leg].part == "lead"
-    for template in _templates(d, "leg"):
-        if not (whole and template.kind == "finish"):
-            _start(d, template, leg, d.now)
+    d.start(_begun(d.calendar, d.policy, d.case.policy, "leg", leg, d.now, "finish" if whole else ""))
 
 
 def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
     """The same for a second-level unit: it must be done `reserve` before the first-level unit must."""
     outer = finish_of(d, parent)
     latest = d.calendar.subtract(outer.due, d.policy.reserve) if outer else None
-    templates = _templates(d, "leg")
+    templates = _templates(d.policy, "leg")
     if not any(template.kind == "finish" for template in templates):
-        templates += [template for template in _templates(d, "case") if template.kind == "finish"]
+        templates += [template for template in _templates(d.policy, "case") if template.kind == "finish"]
     for template in templates:
-        _start(d, template, leg, d.now, latest if template.kind == "finish" else None)
+        d.emit(_start(d.calendar, template, d.case.policy, leg, d.now, latest if template.kind == "finish" else None))
 
 
 def start_task_clock(d: Decision, task: str, kind: str) -> None:
     """The clock of an officer's task."""
-    for template in _templates(d, "task"):
+    for template in _templates(d.policy, "task"):
         if template.kind == TASK_CLOCK[kind]:
-            _start(d, template, task, d.now)
+            d.emit(_start(d.calendar, template, d.case.policy, task, d.now))
 
 
 def finish_of(d: Decision, leg: str) -> Clock | None:
@@ -73,29 +71,51 @@ def finish_of(d: Decision, leg: str) -> Clock | None:
     return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
 
 
-def _templates(d: Decision, of: str) -> list[ClockTemplate]:
-    return [template for template in d.policy.clocks if template.of == of]
+def _begun(
+    calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str = ""
+) -> Started:
+    """
+    The policy's clocks of a group (case | leg). `name`: under which the case knows the policy; `of`: the leg.
+
+    What is decided in one batch starts at one instant, and 次日起算 depends on the day alone: most cases share them.
+    """
+    if _by_the_day(policy, group):
+        start = day_of(start) * DAY - OFFSET
+    return _begun_at(calendar, policy, name, group, of, start, without)
 
 
-def _start(d: Decision, template: ClockTemplate, of: str, start: int, latest: int | None = None) -> None:
-    calendar = d.calendar
+@lru_cache(maxsize=1024)
+def _begun_at(calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str) -> Started:
+    templates = [template for template in _templates(policy, group) if template.kind != without]
+    return started(_start(calendar, template, name, of, start) for template in templates)
+
+
+@lru_cache(maxsize=1024)
+def _by_the_day(policy: Policy, group: str) -> bool:
+    return all(template.start == "next_day" for template in _templates(policy, group))
+
+
+def _templates(policy: Policy, of: str) -> list[ClockTemplate]:
+    return [template for template in policy.clocks if template.of == of]
+
+
+def _start(
+    calendar: Calendar, template: ClockTemplate, policy: str, of: str, start: int, latest: int | None = None
+) -> ev.ClockStarted:
     if template.start == "next_day" and latest is None:
-        timed = _timed_by_day(calendar, template, day_of(start))
-    else:
-        timed = _timed(calendar, template, start, latest)
-    d.emit(
-        ev.ClockStarted(
-            kind=template.kind,
-            of=of,
-            policy=d.case.policy,
-            calendar=calendar.id,
-            budget=template.budget,
-            anchor=timed.anchor,
-            due=timed.due,
-            provisional=timed.provisional,
-            start=template.start,
-            marks=timed.marks,
-        )
+        start = day_of(start) * DAY - OFFSET
+    timed = _timed(calendar, template, start, latest)
+    return ev.ClockStarted(
+        kind=template.kind,
+        of=of,
+        policy=policy,
+        calendar=calendar.id,
+        budget=template.budget,
+        anchor=timed.anchor,
+        due=timed.due,
+        provisional=timed.provisional,
+        start=template.start,
+        marks=timed.marks,
     )
 
 
@@ -109,11 +129,6 @@ class _Timed(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _timed_by_day(calendar: Calendar, template: ClockTemplate, day: int) -> _Timed:
-    """次日起算: whatever came in on the same day is due at the same time, so a busy day computes it once."""
-    return _timed(calendar, template, day * DAY - OFFSET, None)
-
-
 def _timed(calendar: Calendar, template: ClockTemplate, start: int, latest: int | None) -> _Timed:
     due = calendar.add(start, template.budget, template.start, template.due)
     at = due.at if latest is None else min(due.at, latest)

@@ -9,7 +9,7 @@ from schemas.ids import task_id
 from workflows import events as ev
 from workflows.calendars import Calendar
 from workflows.case import Case
-from workflows.evolve import evolve
+from workflows.evolve import Started, evolve, with_clocks
 from workflows.facts import Facts, Unit
 from workflows.policies import Policy
 
@@ -31,6 +31,11 @@ class Decision:
         """It has happened."""
         self.events.append(event)
         self.case = evolve(self.case, event, self.now)
+
+    def start(self, clocks: Started) -> None:
+        """These clocks have begun: as if each of their events were emitted."""
+        self.events += clocks.events
+        self.case = with_clocks(self.case, clocks)
 
     def new_task(self) -> str:
         """The id of another task that this command opens."""

@@ -177,8 +177,9 @@ def _lead_unit(d: Decision) -> Unit:
 
 def waits_for(case: Case, leg: Leg) -> str:
     """Why the unit cannot reply yet (a code of refusals), or empty."""
-    if any(child.parent == leg.id and child.open for child in case.legs.values()):
-        return "children_open"
+    for child in case.legs.values():
+        if child.parent == leg.id and child.open:
+            return "children_open"
     return "stages_open" if leg.part == "lead" and not plan_is_done(case) else ""
 
 

@@ -6,7 +6,7 @@ them) and leave out what is empty. The request is passed through as it came, but
 applicant keeps from a handling unit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -208,7 +208,7 @@ def task_body(
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,
-        due=[_due(clock) for clock in _binding(case, task)],
+        due=_dues(case, task),
         allowed=_allowed(d, leg) if leg is not None and handle else list(TASK_ACTIONS[task.kind]),
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
         round=leg.round if leg else 0,
@@ -229,12 +229,22 @@ def promised_due(case: Case) -> str | None:
     return instant(clock.due) if clock else None
 
 
+_ALLOWED: Mapping[str, tuple[str, ...]] = {
+    state: tuple(
+        action
+        for action in ACTING
+        if LEG_ACTION.get(action, action) in LEG["signed" if state == "dispatched" else state]
+    )
+    for state in LEG
+}
+"""What the table allows in each state; before it is signed, what it will allow then."""
+
+
 def _allowed(d: Decision, leg: Leg) -> list[str]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
-    state = "signed" if leg.state == "dispatched" else leg.state
     may = ["sign"] if leg.state == "dispatched" else []
     if leg.part != "copy":
-        may += [action for action in ACTING if LEG_ACTION.get(action, action) in LEG[state] and _fits(d, leg, action)]
+        may += [action for action in _ALLOWED[leg.state] if _fits(d, leg, action)]
     return may
 
 
@@ -246,16 +256,15 @@ def _fits(d: Decision, leg: Leg, action: str) -> bool:
     return not waits_for(d.case, leg)
 
 
-def _binding(case: Case, task: Task) -> Iterable[Clock]:
+def _dues(case: Case, task: Task) -> list[DueBody]:
     """The running clocks that whoever has the task must keep: its own and its leg's; the citizen's where it has no such one."""
     own = (task.id, task.leg) if task.kind == "handle" else (task.id,)
-    running = [clock for clock in case.clocks.values() if clock.running]
-    by_kind = {clock.kind: clock for clock in running if not clock.of}
-    return (by_kind | {clock.kind: clock for clock in running if clock.of in own}).values()
-
-
-def _due(clock: Clock) -> DueBody:
-    return DueBody(kind=clock.kind, due=instant(clock.due), provisional=clock.provisional)
+    binding: dict[str, Clock] = {}
+    for holders in ("",), own:
+        for clock in case.clocks.values():
+            if clock.of in holders and clock.running:
+                binding[clock.kind] = clock
+    return [DueBody(kind=c.kind, due=instant(c.due), provisional=c.provisional) for c in binding.values()]
 
 
 def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:

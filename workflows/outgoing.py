@@ -5,8 +5,7 @@ What leaves: messages that an event record brings about, written to `case.outbox
 the same id replaces what its endpoint knew of it (a reply that rose, a supplement, a rejected return).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,12 +61,13 @@ def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request:
     `before`: the case before the command. `request`: the body of its ServiceRequest.
     """
     post = Post(d, command, request, before.version + 1 if before else 1, before.sent if before else {})
-    for event in d.events:
+    told = [event for event in d.events if type(event) in _TOLD]
+    for event in told:
         if tell := _ANSWERS.get(type(event)):
             tell(post, event)
-    _tasks(post, before)
-    _status(post)
-    for event in d.events:
+    _tasks(post, before, told)
+    _status(post, told)
+    for event in told:
         if tell := _NEWS.get(type(event)):
             tell(post, event)
     return tuple(post.messages)
@@ -127,15 +127,18 @@ class Post:
             self.case = d.case
         self.command = command
         self._request = request
+        self._asked: body.Asked | None = None
         self.version = version
         self.messages: list[Message] = []
         self._numbered = d is not None
         self._sent = dict(sent)
 
-    @cached_property
+    @property
     def asked(self) -> body.Asked:
         """The request, read when the first task needs it."""
-        return body.asked(self.case, self._request)
+        if self._asked is None:
+            self._asked = body.asked(self.case, self._request)
+        return self._asked
 
     def add(self, to: str, key: str, kind: str, data: Struct) -> None:
         """One more message; of a case that exists it gets the next number of its destination."""
@@ -245,7 +248,7 @@ def _dead_letter(post: Post, code: str) -> None:
 # -- tasks --------------------------------------------------------------------------------------
 
 
-def _tasks(post: Post, before: Case | None) -> None:
+def _tasks(post: Post, before: Case | None, told: Sequence[ev.Event]) -> None:
     """What is open now and was not, what was open and is not, and what must be told anew."""
     old, new = before.tasks if before else {}, post.case.tasks
     if old is not new:
@@ -256,8 +259,10 @@ def _tasks(post: Post, before: Case | None) -> None:
         for task in new.values():
             if task.id not in old:
                 _assign(post, task)
-    for task, reply, reason in _again(post):
-        _tell(post, "task.assigned", task, reply, reason)
+    for event in told:
+        if again := _AGAIN.get(type(event)):
+            for task, reply, reason in again(post.case, event):
+                _tell(post, "task.assigned", task, reply, reason)
 
 
 def _assign(post: Post, task: Task) -> None:
@@ -266,20 +271,25 @@ def _assign(post: Post, task: Task) -> None:
     _tell(post, "task.sent_back" if again else "task.assigned", task, leg if task.kind == "review" else None)
 
 
-def _again(post: Post) -> Iterable[tuple[Task, Leg | None, str]]:
-    """Open tasks whose holders learn something: (task, the reply that rose to it, why)."""
-    case = post.case
-    for event in post.d.events:
-        if isinstance(event, ev.LegReturnRejected):
-            yield case.tasks[case.legs[event.leg].task], None, event.reason or "return_rejected"
-        elif isinstance(event, ev.LegReplied) and not event.task:
-            leg = case.legs[event.leg]
-            answers_for = case.legs.get(leg.parent) or case.lead
-            if answers_for is not None and answers_for.task in case.tasks:
-                yield case.tasks[answers_for.task], leg, "reply_below"
-        elif isinstance(event, ev.CaseSupplemented):
-            for task in case.tasks.values():
-                yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
+Again = Iterator[tuple[Task, Leg | None, str]]
+"""Open tasks whose holders learn something: (task, the reply that rose to it, why)."""
+
+
+def _return_rejected(case: Case, event: ev.LegReturnRejected) -> Again:
+    yield case.tasks[case.legs[event.leg].task], None, event.reason or "return_rejected"
+
+
+def _reply_below(case: Case, event: ev.LegReplied) -> Again:
+    """The lead's own reply is a task of its own: its review."""
+    leg = case.legs[event.leg]
+    answers_for = case.legs.get(leg.parent) or case.lead
+    if not event.task and answers_for is not None and answers_for.task in case.tasks:
+        yield case.tasks[answers_for.task], leg, "reply_below"
+
+
+def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
+    for task in case.tasks.values():
+        yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
 
 
 def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "") -> None:
@@ -323,13 +333,13 @@ _STATUS: Mapping[type[ev.Event], str] = {
 _ENDS = ("answered_at_once", "refused", "withdrawn")
 
 
-def _status(post: Post) -> None:
+def _status(post: Post, told: Sequence[ev.Event]) -> None:
     """At most one status per record: how the case stands after it."""
-    told = [_STATUS[type(event)] for event in post.d.events if type(event) in _STATUS and _concerns(post.case, event)]
-    if not told:
-        return
     case = post.case
-    status = next((word for word in told if word in _ENDS), told[-1])
+    words = [word for event in told if (word := _STATUS.get(type(event))) and _concerns(case, event)]
+    if not words:
+        return
+    status = next((word for word in words if word in _ENDS), words[-1])
     lead = case.lead
     post.answer(
         "case.status_changed",
@@ -405,3 +415,10 @@ _NEWS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {
     ev.ClockOverdue: _overdue,
     ev.CaseEscalated: _escalated,
 }
+_AGAIN: Mapping[type[ev.Event], Callable[[Case, Any], Again]] = {
+    ev.LegReturnRejected: _return_rejected,
+    ev.LegReplied: _reply_below,
+    ev.CaseSupplemented: _supplemented,
+}
+_TOLD = frozenset({*_ANSWERS, *_AGAIN, *_STATUS, *_NEWS})
+"""Events that somebody outside learns of; most are not."""

@@ -2,6 +2,7 @@
 Clock policies: time limits as data, one row of `catalog/policies/` each (norms.md, domain.md §4).
 
 A case keeps the policy it was routed with, by its id; a due time once given is not moved by an edit (design D8).
+Policies and templates remember their hash: what a clock comes to is kept under them (workflows/clocks.py).
 """
 
 from typing import Literal
@@ -30,7 +31,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what: Literal["urge", "supervise", "notify"]
 
 
-class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """
     One clock of a policy.
 
@@ -55,7 +56,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ladder: tuple[Step, ...] = ()
 
 
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """
     The limits for one class of cases, with where they come from.
 

@@ -39,13 +39,18 @@ def submit(d: Decision, command: Submit) -> None:
 
 def case_number(place: str, at: int, serial: str) -> str:
     """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
-    where, when, which = f"{place[:6]:0<6}", _short_date(day_of(at)), f"{serial:0>7}"
-    return f"{where}-{when}-{which}-{mod_11_10.calc_check_digit(where + when + which)}"
+    begun, check = _begun_number(place, day_of(at))
+    which = f"{serial:0>7}"
+    for digit in which:
+        check = ((check or 10) * 2 % 11 + int(digit)) % 10
+    return f"{begun}{which}-{(1 - (check or 10) * 2 % 11) % 10}"
 
 
-@lru_cache(maxsize=64)
-def _short_date(day: int) -> str:
-    return date_of(day * DAY).strftime("%y%m%d")
+@lru_cache(maxsize=1024)
+def _begun_number(place: str, day: int) -> tuple[str, int]:
+    """What the numbers of a place and day have in common, and the check sum over it."""
+    where, when = f"{place[:6]:0<6}", date_of(day * DAY).strftime("%y%m%d")
+    return f"{where}-{when}-", mod_11_10.checksum(where + when)
 
 
 def _register(d: Decision, command: Submit, view: RequestView) -> None:

@@ -6,7 +6,7 @@ that are emptied when they grow too large. All answers are functions of the vers
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.catalogue.rows import LEVELS, OneThing
@@ -47,7 +47,11 @@ class CatalogueFacts:
         self._alarm = _Alarm(catalogue)
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
-        self._chains: dict[Any, tuple[str, ...]] = {}
+        self._centres: dict[tuple[str, str], Unit] = {}
+        self._calendars: dict[str, Calendar] = {}
+        self._region_chains: dict[str, tuple[str, ...]] = {}
+        self._matter_chains: dict[str, tuple[str, ...]] = {}
+        self._category_chains: dict[str, tuple[str, ...]] = {}
 
     # -- what decisions ask ------------------------------------------------------------------------
 
@@ -97,6 +101,10 @@ class CatalogueFacts:
 
     def centre(self, channel: str, region: str) -> Unit:
         """The nearest centre at or above the place; for an unknown place, at or above the channel's own region."""
+        known = self._centres.get((channel, region))
+        return known or _keep(self._centres, (channel, region), self._centre(channel, region))
+
+    def _centre(self, channel: str, region: str) -> Unit:
         row = self._catalogue.channels.get(channel)
         home = row.owner_region if row and row.owner_region else self._catalogue.header.province
         for place in (*self.region_chain(region), *self.region_chain(home)):
@@ -112,11 +120,13 @@ class CatalogueFacts:
 
     def calendar(self, region: str) -> Calendar:
         """The layers of the nearest place that has its own, else the catalogue's default."""
-        catalogue = self._catalogue
-        for place in self.region_chain(region):
-            if place in catalogue.calendar_of_place:
-                return catalogue.calendars[catalogue.calendar_of_place[place]]
-        return catalogue.calendars[catalogue.calendar_of_place[""]]
+        known = self._calendars.get(region)
+        return known or _keep(self._calendars, region, self._calendar(region))
+
+    def _calendar(self, region: str) -> Calendar:
+        of_place = self._catalogue.calendar_of_place
+        nearest = next((place for place in self.region_chain(region) if place in of_place), "")
+        return self._catalogue.calendars[of_place[nearest]]
 
     def calendar_named(self, calendar: str) -> Calendar:
         return self._catalogue.calendars[calendar]
@@ -125,17 +135,18 @@ class CatalogueFacts:
 
     def region_chain(self, code: str) -> tuple[str, ...]:
         """The place in force and everything above it, nearest first; an abolished code stands for its successor."""
-        return self._chain(("region", code), lambda: tuple(_in_force(self._catalogue, self._parents, code)))
+        known = self._region_chains.get(code)
+        if known is None:
+            known = _keep(self._region_chains, code, tuple(_in_force(self._catalogue, self._parents, code)))
+        return known
 
     def _matter_chain(self, code: str) -> tuple[str, ...]:
-        return self._chain(("matter", code), lambda: lineage(self._matter_parents, code))
+        known = self._matter_chains.get(code)
+        return _keep(self._matter_chains, code, lineage(self._matter_parents, code)) if known is None else known
 
     def _category_chain(self, code: str) -> tuple[str, ...]:
-        return self._chain(("category", code), lambda: lineage(self._category_parents, code))
-
-    def _chain(self, key: tuple[str, str], make: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-        known = self._chains.get(key)
-        return _keep(self._chains, key, make()) if known is None else known
+        known = self._category_chains.get(code)
+        return _keep(self._category_chains, code, lineage(self._category_parents, code)) if known is None else known
 
     # -- routes ------------------------------------------------------------------------------------
 
