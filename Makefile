@@ -61,7 +61,7 @@ chaos: setup ## 混沌 / faults on a real Kafka, and the verdict: DURATION= SEED
 soak: setup ## 长跑 / twenty minutes of faults at half the rate, and how memory grows
 	$(BIN)/python -m tests.chaos --soak $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED))
 
-bench: setup ## 性能 / figures, on this machine
+bench: setup $(PEERS) ## 性能 / figures, on this machine, next to peers in the same run
 	$(BIN)/python -m bench
 
 verify: setup $(PEERS) ## 耗时的核对 / what takes long: locks read by pip anew, the bundled Java, all benches

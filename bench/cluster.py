@@ -7,10 +7,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from adapters.kafka.log import KafkaLog, TopicSpec
 from bench.sample import Request
@@ -48,6 +50,10 @@ class Ground:
         """Messages that are visible on tasks and answers: their topics are young and not transactional."""
         return sum((await self._ends.end_offsets(self._leaving)).values())
 
+    async def made(self) -> int:
+        """Outbox records that are visible, and the markers of the transactions that brought them."""
+        return sum((await self._ends.end_offsets(self.of(self.topics.outbox))).values())
+
     async def dead(self) -> int:
         """Records on the dead-letter topics: there should be none."""
         return sum((await self._ends.end_offsets(self._dead)).values())
@@ -69,6 +75,12 @@ class Ground:
             done.get(tp, 0) >= ends[tp] - 1 for tp in outbox
         )
 
+    async def decided(self) -> bool:
+        """Whether the engine has committed all commands."""
+        commands = self.of(self.topics.commands)
+        ends, done = await self._ends.end_offsets(commands), await self._committed("engine")
+        return all(done.get(tp, 0) >= ends[tp] for tp in commands)
+
     async def _committed(self, role: str) -> dict[TopicPartition, int]:
         found = await self._admin.list_consumer_group_offsets(self.topics.group(role))
         return {tp: at.offset for tp, at in found.items()}
@@ -80,14 +92,13 @@ class Ground:
     async def read_all(self, take: Callable[[str, Any], None]) -> "Counter[str]":
         """Hand every record of every topic to `take` with its family; returns bytes (key, value, headers) by family."""
         size: Counter[str] = Counter()
-        async with self.log.reader(partitions=self.partitions) as reader:
-            ends = await reader.end_offsets(self.partitions)
-            while [tp for tp in self.partitions if await reader.position(tp) < ends[tp]]:
-                for tp, records in (await reader.getmany(timeout_ms=200, max_records=PAGE)).items():
-                    name = family(self.topics, tp.topic)
-                    for record in records:
-                        size[name] += _bytes(record)
-                        take(name, record)
+
+        def weigh(record: Any) -> None:
+            name = family(self.topics, record.topic)
+            size[name] += _bytes(record)
+            take(name, record)
+
+        await read_to_end(self.log, self.partitions, weigh)
         return size
 
 
@@ -119,31 +130,77 @@ async def ground(log: KafkaLog, prefix: str, catalogue: Catalogue, *, now: int) 
             await admin.delete_topics([s.name for s in specs])
 
 
-class TwoTopics:
-    """What the Faust pass-through needs: one topic in, one out."""
+@dataclass(frozen=True)
+class Put:
+    """A record to lay: partition, key, value."""
 
-    def __init__(self, log: KafkaLog, topics: Topics, ends: Any) -> None:
-        self.log, self.topics, self._ends = log, topics, ends
+    partition: int
+    key: bytes
+    value: bytes
 
-    async def fill(self, requests: Iterable[Request]) -> None:
-        async with self.log.writer() as writer:
-            for n, r in enumerate(requests):
-                writer.add(f"{self.topics.prefix}faust.in", n % SHARDS, r.ref.encode(), r.value)
-            await writer.flush()
+
+class InOut:
+    """What a peer needs: a topic `in`, a topic `out`, as many partitions as there are shards."""
+
+    def __init__(self, log: KafkaLog, prefix: str, admin: AIOKafkaAdminClient, ends: Any) -> None:
+        self._log, self.prefix, self._admin, self._ends = log, prefix, admin, ends
+        self.source, self.target = (
+            [TopicPartition(f"{prefix}{name}", p) for p in range(SHARDS)] for name in ("in", "out")
+        )
+
+    async def fill(self, records: Iterable[Put]) -> None:
+        await fill(self._log, f"{self.prefix}in", records)
 
     async def left(self) -> int:
-        ends = await self._ends.end_offsets(
-            [TopicPartition(f"{self.topics.prefix}faust.out", p) for p in range(SHARDS)]
-        )
-        return sum(ends.values())
+        """Records visible at the other end; where they come in transactions, their markers count as well."""
+        return sum((await self._ends.end_offsets(self.target)).values())
+
+    async def taken(self, group: str) -> bool:
+        """Whether the group has committed all that was laid."""
+        ends = await self._ends.end_offsets(self.source)
+        found = await self._admin.list_consumer_group_offsets(group)
+        return all(tp in found and found[tp].offset >= ends[tp] for tp in self.source)
+
+    async def joined(self, group: str, members: int) -> bool:
+        """Whether so many members share the partitions: what comes before may be done twice by an at-least-once peer."""
+        try:
+            answer = (await self._admin.describe_consumer_groups([group]))[0].to_object()["groups"][0]
+        except GroupCoordinatorNotAvailableError:  # the broker's first group ever
+            return False
+        return answer["state"] == "Stable" and len(answer["members"]) == members
+
+    async def keys(self) -> "Counter[bytes]":
+        """How often each key came out."""
+        seen: Counter[bytes] = Counter()
+        await read_to_end(self._log, self.target, lambda record: seen.update((record.key,)))
+        return seen
+
+
+async def fill(log: KafkaLog, topic: str, records: Iterable[Put]) -> None:
+    """Lay records, as fast as it goes."""
+    async with log.writer() as writer:
+        for r in records:
+            writer.add(topic, r.partition, r.key, r.value)
+        await writer.flush()
+
+
+async def read_to_end(log: KafkaLog, partitions: list[TopicPartition], take: Callable[[Any], None]) -> None:
+    """Hand over every committed record there is now."""
+    async with log.reader(partitions=partitions) as reader:
+        ends = await reader.end_offsets(partitions)
+        while [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
+            for records in (await reader.getmany(timeout_ms=200, max_records=PAGE)).values():
+                for record in records:
+                    take(record)
 
 
 @asynccontextmanager
-async def two_topics(log: KafkaLog, prefix: str) -> AsyncIterator[TwoTopics]:
-    specs = [TopicSpec(f"{prefix}faust.{name}", SHARDS) for name in ("in", "out")]
-    await _create(log, specs)
+async def in_out(log: KafkaLog, prefix: str) -> AsyncIterator[InOut]:
+    """Removed at the end, with what the peer made for itself."""
+    await _create(log, [TopicSpec(f"{prefix}{name}", SHARDS) for name in ("in", "out")])
     async with log.admin() as admin, log.reader() as ends:
         try:
-            yield TwoTopics(log, Topics(prefix, SHARDS), ends)
+            yield InOut(log, prefix, admin, ends)
         finally:
-            await admin.delete_topics([s.name for s in specs])
+            own = (prefix, f"changelog__{prefix}", f"repartition__{prefix}")
+            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(own)])

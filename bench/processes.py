@@ -1,10 +1,12 @@
 """Child processes of a bench: started, watched, their CPU time read, and stopped by pid. Nobody else's are touched."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -49,10 +51,12 @@ class Processes:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+    def start(
+        self, name: str, arguments: Sequence[str], env: Mapping[str, str], *, program: str = sys.executable
+    ) -> None:
         with (self._folder / f"{name}.log").open("ab") as out:
             self._running[name] = subprocess.Popen(
-                [sys.executable, *arguments], cwd=CHECKOUT, env={**os.environ, **env}, stdout=out, stderr=out
+                [program, *arguments], cwd=CHECKOUT, env={**os.environ, **env}, stdout=out, stderr=out
             )
 
     def stop(self, *names: str) -> None:
@@ -66,6 +70,26 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """They stand still meanwhile."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self._running.values():
+                process.send_signal(signal.SIGCONT)
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and gone."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
 
     def check(self) -> None:
         """Raises Died when one ended by itself."""

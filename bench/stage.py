@@ -32,6 +32,10 @@ CHAINS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+class Wrong(Exception):
+    """Not everything came out exactly once: no figure of such a turn counts."""
+
+
 class Stuck(Exception):
     """Something that should have come did not come in time."""
 

@@ -11,16 +11,13 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from bench.cluster import Ground, two_topics
+from bench.cluster import SHARDS, Ground, Put, in_out
 from bench.processes import Processes
+from bench.sample import SEED, Request
 from bench.shape import Learning
-from bench.stage import LOOK, WARM, Bench, Chain, until
+from bench.stage import LOOK, WARM, Bench, Chain, Wrong, until
 
-FAUST = ("-m", "bench.faust_peer", "worker", "-l", "error", "--without-web")
-
-
-class Wrong(Exception):
-    """Not every request led to exactly one receipt `accepted` and to a task: no figure of such a turn counts."""
+FAUST = ("-m", "bench.peers.faust_copy", "worker", "-l", "error", "--without-web")
 
 
 class Throughput(Struct):
@@ -143,24 +140,38 @@ async def _look_through(bench: Bench, kind: str, place: Ground, requests: int) -
     return {name: round(amount / requests) for name, amount in sorted(size.items()) if name != "catalog"}
 
 
-async def faust_throughput(bench: Bench, count: int) -> Throughput:
+async def faust_throughput(bench: Bench, count: int, workers: int) -> Throughput:
     """A turn of the Faust pass-through: the same records from one topic to another."""
     prefix, folder = bench.next_turn()
     processes = Processes(folder)
-    async with two_topics(bench.log, prefix) as place:
-        await place.fill(bench.sample().take(count))
-        watch = Stopwatch(place.left, 0)
-
-        async def left(least: int) -> bool:
-            return await place.left() >= least
-
+    async with in_out(bench.log, prefix) as place:
+        for n in range(workers):
+            own = folder / str(n)
+            own.mkdir()
+            processes.start(f"faust-{n}", FAUST, bench.env(prefix, own, str(n)))
         try:
-            processes.start("faust", FAUST, bench.env(prefix, folder))
-            await until(lambda: left(1), _limit(count), processes, LOOK)
-            used = bench.cpu(processes)
-            await until(lambda: left(count), _limit(count), processes)
+            await until(lambda: place.joined(f"{prefix}faust", workers), 90, processes)
+            await place.fill(_puts(bench.sample(SEED + 1).take(WARM)))
+            await until(lambda: _reached(place.left, WARM), 90, processes)
+            with processes.held():
+                await place.fill(_puts(bench.sample().take(count)))
+                used = bench.cpu(processes)
+            watch = Stopwatch(place.left, WARM)
+            await until(lambda: _reached(place.left, WARM + count), _limit(count), processes, LOOK)
             cpu = _spent(used, bench.cpu(processes), count)
             await watch.stop()
+            processes.stop()
+            if (found := len(await place.keys())) != WARM + count:
+                raise Wrong(f"faust: {WARM + count} records, {found} came out")
         finally:
             processes.stop()
-    return Throughput("faust", count, watch.per_second(count), 0.0, cpu)
+    by_role = {"faust": sum(us for name, us in cpu.items() if name != "broker"), "broker": cpu.get("broker", 0)}
+    return Throughput("faust", count, watch.per_second(count), 0.0, by_role)
+
+
+def _puts(requests: list[Request]) -> list[Put]:
+    return [Put(n % SHARDS, r.ref.encode(), r.value) for n, r in enumerate(requests)]
+
+
+async def _reached(left: Callable[[], Awaitable[int]], count: int) -> bool:
+    return await left() >= count
