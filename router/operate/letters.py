@@ -1,11 +1,15 @@
 """
-What the engine and the redrive say to each other: the body of an engine's dead letter, and how a command is marked
-that was written again from one. Pure.
+Dead letters without a log: what the engine's say, how a command is marked that was written again from one, and in
+which order letters are done. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec import Struct
+
+Header = tuple[str, bytes]
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,12 +49,12 @@ FIRST = Retry("", "", -1)
 RETRY_HEADERS = ("x-retry-of", "x-retry-root", "x-retry-faults")
 
 
-def retry_headers(retry: Retry) -> list[tuple[str, bytes]]:
+def retry_headers(retry: Retry) -> list[Header]:
     """The headers that mark a command as written again."""
     return list(zip(RETRY_HEADERS, (retry.of.encode(), retry.root.encode(), b"%d" % retry.faults), strict=True))
 
 
-def retry_of(headers: Sequence[tuple[str, bytes]]) -> Retry:
+def retry_of(headers: Sequence[Header]) -> Retry:
     """What a command's headers say. Headers that do not fit mark nothing: then it is a command like any other."""
     named: Mapping[str, bytes] = dict(headers)
     try:
@@ -58,3 +62,124 @@ def retry_of(headers: Sequence[tuple[str, bytes]]) -> Retry:
         return Retry(of, root, int(faults))
     except (KeyError, ValueError):
         return FIRST
+
+
+# -- as they are looked at ------------------------------------------------------------------------------
+
+Act = Literal["retry", "discard"]
+State = Literal["open", "retried", "discarded"]
+DONE: Mapping[str, State] = {"retry": "retried", "discard": "discarded"}
+Block = Literal["closed", "gone", "behind_others", "no_original"]
+"""Why a letter cannot be acted on: done already; its record is no longer on the log; others of its case come first;
+nothing to write again."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """
+    One dead letter, without what its sender wrote. `original` is the place of the record it stands for, or a deadline's
+    name; written: broker time, milliseconds. said: the engine's own words, empty for other stages.
+    """
+
+    id: str
+    stage: str
+    code: str
+    original: str
+    written: int
+    key: str
+    headers: tuple[Header, ...]
+    said: DeadLetter
+    state: State = "open"
+
+    @property
+    def offset(self) -> int:
+        return int(self.id.rpartition("/")[2])
+
+    @property
+    def case(self) -> str:
+        return self.said.case
+
+    @property
+    def is_deadline(self) -> bool:
+        """A deadline has no record: the shard tries it again by itself, or when the case is released."""
+        return self.original.startswith("deadline/")
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where its command first stood: among letters of one case, which is on one partition."""
+        root = self.said.root or self.original
+        at = root.rpartition("/")[2]
+        return (int(at) if at.isdigit() and not self.is_deadline else -1, self.offset)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which letters are meant; what is empty asks nothing. since: broker time."""
+
+    ids: tuple[str, ...] = ()
+    stage: str = ""
+    code: str = ""
+    case: str = ""
+    since: int = 0
+
+    def takes(self, letter: Letter) -> bool:
+        return (
+            (not self.ids or letter.id in self.ids)
+            and self.stage in ("", letter.stage)
+            and self.code in ("", letter.code)
+            and self.case in ("", letter.case)
+            and letter.written >= self.since
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an act comes to: letters in the order in which they are done, and those that cannot be, with why."""
+
+    act: Act
+    letters: tuple[Letter, ...]
+    blocked: Mapping[str, Block] = field(default_factory=dict)
+
+
+def plan(act: Act, every: Sequence[Letter], wanted: Wanted) -> Plan:
+    """Which letters are done, in which order. None of a parked case goes before an open one in front of it."""
+    chosen = {letter.id for letter in every if wanted.takes(letter)}
+    if not wanted.ids:
+        chosen = {letter.id for letter in every if letter.id in chosen and letter.state == "open"}
+    blocked: dict[str, Block] = {}
+    done: list[Letter] = []
+    for queue in _queues(every):
+        ahead = False
+        for letter in queue:
+            if letter.id in chosen and letter.state != "open":
+                blocked[letter.id] = "closed"
+            elif letter.id in chosen and act == "retry" and letter.said.parked and ahead:
+                blocked[letter.id] = "behind_others"
+            elif letter.id in chosen:
+                done.append(letter)
+            elif letter.state == "open" and letter.said.parked:
+                ahead = True
+    return Plan(act, tuple(done), blocked)
+
+
+def _queues(every: Sequence[Letter]) -> Iterator[list[Letter]]:
+    """Letters that keep an order among each other: those of a case, by the place of the first try; others alone."""
+    cases: dict[str, list[Letter]] = {}
+    for letter in every:
+        cases.setdefault(letter.case or letter.id, []).append(letter)
+    for queue in cases.values():
+        yield sorted(queue, key=lambda letter: letter.order)
+
+
+def released(every: Sequence[Letter], done: Collection[str], case: str) -> int | None:
+    """How many letters to release the case with once `done` are; None while others of it are still open."""
+    parked = [letter for letter in every if letter.case == case and letter.said.parked]
+    if any(letter.state == "open" and letter.id not in done for letter in parked):
+        return None
+    return newest(parked).parked
+
+
+def newest(parked: Sequence[Letter]) -> DeadLetter:
+    """What the last letter of a parking says: its counts only grow. No letter, no counts."""
+    newest = max(parked, key=lambda letter: letter.offset, default=None)
+    return newest.said if newest else DeadLetter(stage="engine", code="", source="")

@@ -66,7 +66,7 @@ class Topics:
         self.commands, self.events = f"{prefix}case.commands", f"{prefix}case.events"
         self.state, self.outbox = f"{prefix}case.state", f"{prefix}case.outbox"
         self.catalog, self.supervision = f"{prefix}catalog", f"{prefix}supervision"
-        self.surges = f"{prefix}insights.surges"
+        self.surges, self.audit = f"{prefix}insights.surges", f"{prefix}audit"
 
     def intake(self, channel: str) -> str:
         return f"{self.prefix}intake.{channel}"

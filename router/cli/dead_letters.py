@@ -1,0 +1,423 @@
+"""
+`duokua dead-letters list|show|retry|discard`: what could not be processed, and what to do with it.
+
+Exit codes: 0 ok; 1 something could not be done, or failed again; 2 usage; 3 Kafka or its topics are not reachable.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from adapters.clock import to_text
+from adapters.kafka.log import Fenced, KafkaLog, RecordRefused
+from router.operate import dead_letters as redrive
+from router.operate.audit import ChainBroken
+from router.operate.letters import DONE, Act, Letter, Plan, Wanted, plan
+from router.operate.settings import Settings
+from router.operate.topics import STAGES, Topics
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="死信：没能处理的记录 / dead letters"
+)
+
+SETTLE_SECONDS = 30.0
+LOOK_SECONDS = 0.2
+ROUNDS = 10
+"""How often letters that came while a case was being released are done as well."""
+BODY_BYTES = 4096
+
+TEXTS = {
+    "zh": {
+        "unreachable": "连不上 Kafka：{where}", "no_topics": "主题尚未创建，请先运行 duokua topics apply：{names}", "broken": "审计记录被改动过（{where}）：先查清楚",
+        "meanwhile": "同时有人在处理死信：看看现状再试", "none": "没有死信", "count": "{count} 条",
+        "state.open": "待处理", "state.retried": "已重试", "state.discarded": "已放弃",
+        "unknown": "没有这条死信：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
+        "both": "--yes 和 --dry-run 只能选一个", "plan.retry": "将重试", "plan.discard": "将放弃", "dry": "共 {count} 条，尚未执行；加 --yes 执行", "done.retry": "已重试 {count} 条", "done.discard": "已放弃 {count} 条",
+        "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
+        "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
+        "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
+    },
+    "en": {
+        "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}", "broken": "the audit entries were changed ({where}): find out first",
+        "meanwhile": "somebody else is at the dead letters: look again, then try again", "none": "no dead letters", "count": "{count} letters",
+        "state.open": "open", "state.retried": "retried", "state.discarded": "discarded",
+        "unknown": "no such dead letter: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
+        "both": "either --yes or --dry-run", "plan.retry": "would retry", "plan.discard": "would discard", "dry": "{count} letters, nothing done yet; --yes does it", "done.retry": "{count} letters retried", "done.discard": "{count} letters discarded",
+        "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
+        "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
+        "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
+    },
+}  # fmt: skip
+CODES = {
+    "engine_fault": ("我方程序错误", "a defect of ours"),
+    "engine_crashed": ("使引擎崩溃三次", "crashed the engine three times"),
+    "case_parked": ("同一工单之前的命令未能处理", "an earlier command of its case could not be decided"),
+    "case_too_large": ("工单内容过多", "the case holds too much"),
+    "unreadable_command": ("读不懂的命令", "a command that cannot be read"),
+    "wrong_shard": ("写到了别的分片", "written to another's shard"),
+    "unknown_case": ("没有这个工单", "no such case"),
+    "id_reused": ("编号重复使用", "the id was used for something else"),
+}
+_ago = re.compile(r"(\d+)([mhd])").fullmatch
+_MINUTES = {"m": 1, "h": 60, "d": 1440}
+T = TypeVar("T")
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="死信编号 / letters, such as engine/0/15")]
+OfStage = Annotated[str, typer.Option("--stage", help=" | ".join(STAGES))]
+OfCode = Annotated[str, typer.Option("--code", help="原因 / reason")]
+OfCase = Annotated[str, typer.Option("--case", help="工单内部编号 / case id")]
+Since = Annotated[str, typer.Option("--since", help="30m | 2h | 7d | 2026-09-18T09:00+08:00")]
+AsJson = Annotated[bool, typer.Option("--json", help="一个 JSON 对象 / one JSON object")]
+Lang = Annotated[str, typer.Option("--lang", help="zh | en")]
+Yes = Annotated[bool, typer.Option("--yes", help="执行；缺省只说将做什么 / do it; by default only the plan is shown")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="只说将做什么 / only show the plan")]
+Rate = Annotated[int, typer.Option("--rate", min=1, help="每秒最多几条 / letters a second at most")]
+Actor = Annotated[str, typer.Option("--actor", help="谁，入审计 / who, for the audit")]
+Reason = Annotated[str, typer.Option("--reason", help="为何，入审计 / why, for the audit")]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Says things in one language; with `as_json` one object is all that stands on stdout."""
+
+    lang: str
+    as_json: bool
+
+    def text(self, name: str, **facts: object) -> str:
+        return TEXTS[self.lang][name].format(**facts)
+
+    def say(self, text: str) -> None:
+        if not self.as_json:
+            typer.echo(text)
+
+    def result(self, facts: dict[str, Any]) -> None:
+        if self.as_json:
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+
+    def code(self, code: str) -> str:
+        told = CODES.get(code)
+        return f"{code} {told[self.lang == 'en']}" if told else code
+
+
+def _voice(lang: str, as_json: bool) -> Voice:
+    return Voice("en" if (lang or Settings().lang) == "en" else "zh", as_json)
+
+
+@app.command("list")
+def list_(
+    stage: OfStage = "",
+    code: OfCode = "",
+    case: OfCase = "",
+    since: Since = "",
+    every: Annotated[bool, typer.Option("--all", help="也列已处理的 / those that were dealt with too")] = False,
+    as_json: AsJson = False,
+    lang: Lang = "",
+) -> None:
+    """有哪些死信 / what there is."""
+    voice = _voice(lang, as_json)
+    wanted = _wanted(voice, (), stage, code, case, since)
+
+    async def look(broker: Any, topics: Topics) -> list[Letter]:
+        return await redrive.letters(broker, topics)
+
+    found = [x for x in _run(voice, look) if wanted.takes(x) and (every or x.state == "open")]
+    for letter in found:
+        voice.say(_line(voice, letter))
+    voice.say(voice.text("count", count=len(found)) if found else voice.text("none"))
+    voice.result({"letters": [_facts(letter) for letter in found]})
+
+
+@app.command()
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    body: Annotated[
+        bool, typer.Option("--body", help="原记录前 4 KB，可能含个人信息 / its first 4 KB; may hold personal data")
+    ] = False,
+    as_json: AsJson = False,
+    lang: Lang = "",
+) -> None:
+    """一条死信：原因、原记录在哪、处理过没有 / one letter: why, where its original is, what was done."""
+    voice = _voice(lang, as_json)
+
+    async def look(broker: Any, topics: Topics) -> tuple[Letter | None, redrive.Source | None, list[dict[str, Any]]]:
+        letter = next((x for x in await redrive.letters(broker, topics) if x.id == letter_id), None)
+        source = await redrive.original(broker, topics, letter) if letter and body else None
+        return letter, source, await redrive.acts(broker, topics, letter_id)
+
+    letter, source, acts = _run(voice, look)
+    if letter is None:
+        _fail(voice.text("unknown", id=letter_id), 1)
+    facts = _facts(letter) | {"headers": _headers(letter), "acts": acts}
+    if body:
+        facts["body"] = (source.value or b"")[:BODY_BYTES].decode("utf-8", "replace") if source else None
+    _tell(voice, facts)
+    voice.result(facts)
+    raise typer.Exit(1 if body and source is None else 0)
+
+
+@app.command()
+def retry(
+    ids: Ids = None, stage: OfStage = "", code: OfCode = "", case: OfCase = "", since: Since = "",
+    yes: Yes = False, dry_run: DryRun = False, rate: Rate = 50,
+    actor: Actor = ..., reason: Reason = ...,  # type: ignore[assignment]
+    as_json: AsJson = False, lang: Lang = "",
+) -> None:  # fmt: skip
+    """再处理一次，同一工单按原来的先后 / have them processed again, those of a case in their order."""
+    _act("retry", _voice(lang, as_json), (ids or [], stage, code, case, since), yes, dry_run, rate, actor, reason)
+
+
+@app.command()
+def discard(
+    ids: Ids = None, stage: OfStage = "", code: OfCode = "", case: OfCase = "", since: Since = "",
+    yes: Yes = False, dry_run: DryRun = False, rate: Rate = 50,
+    actor: Actor = ..., reason: Reason = ...,  # type: ignore[assignment]
+    as_json: AsJson = False, lang: Lang = "",
+) -> None:  # fmt: skip
+    """放弃，不再处理；记录和审计都留着 / give them up; the letters and the audit stay."""
+    _act("discard", _voice(lang, as_json), (ids or [], stage, code, case, since), yes, dry_run, rate, actor, reason)
+
+
+# -- doing ------------------------------------------------------------------------------------------------
+
+
+def _act(
+    act: Act, voice: Voice, asked: tuple[list[str], str, str, str, str],
+    yes: bool, dry_run: bool, rate: int, actor: str, reason: str,
+) -> None:  # fmt: skip
+    ids, stage, code, case, since = asked
+    if yes and dry_run:
+        raise typer.BadParameter(voice.text("both"))
+    if not (ids or stage or code or case):
+        raise typer.BadParameter(voice.text("what"))
+    for name, value in (("--actor", actor), ("--reason", reason)):
+        if not value.strip():
+            raise typer.BadParameter(f"{name} ?")
+    wanted = _wanted(voice, tuple(ids), stage, code, case, since)
+
+    async def look(broker: Any, topics: Topics) -> list[Letter]:
+        return await redrive.letters(broker, topics)
+
+    async def do(broker: Any, topics: Topics) -> "Outcome":
+        person = redrive.Person(actor, reason, to_text(int(time.time() * 1000)))
+        return await carry_out(broker, topics, act, wanted, person, rate, voice)
+
+    if not yes:
+        planned = _checked(voice, plan(act, _run(voice, look), wanted), ids)
+        for letter in planned.letters:
+            voice.say(f"{voice.text(f'plan.{act}')}  {_line(voice, letter)}")
+        _tell_blocked(voice, dict(planned.blocked))
+        voice.say(voice.text("dry", count=len(planned.letters)))
+        voice.result({"plan": [letter.id for letter in planned.letters], "blocked": dict(planned.blocked)})
+        raise typer.Exit(1 if planned.blocked else 0)
+    outcome = _run(voice, do)
+    _tell_blocked(voice, outcome.blocked)
+    for letter in outcome.failed:
+        voice.say(voice.text("again", id=letter.id, code=letter.code, of=letter.said.retry_of))
+    for letter in outcome.came:
+        voice.say(f"{voice.text('came')}  {_line(voice, letter)}")
+    voice.say(voice.text(f"done.{act}", count=len(outcome.done)))
+    if outcome.released:
+        voice.say(voice.text("released", count=len(outcome.released)))
+    if not outcome.settled:
+        voice.say(voice.text("waiting", seconds=int(SETTLE_SECONDS)))
+    voice.result(
+        {
+            DONE[act]: outcome.done,
+            "released": outcome.released,
+            "blocked": outcome.blocked,
+            "failed": [letter.id for letter in outcome.failed],
+            "came": [letter.id for letter in outcome.came],
+            "settled": outcome.settled,
+        }
+    )
+    raise typer.Exit(1 if outcome.blocked or outcome.failed or outcome.came else 0)
+
+
+@dataclass
+class Outcome:
+    """
+    What came of it. failed: new letters that name one of those that were retried. came: letters for cases that were to
+    be released and therefore were not. settled: whether all that is known yet.
+    """
+
+    done: list[str]
+    blocked: dict[str, str]
+    released: list[str]
+    failed: list[Letter]
+    settled: bool
+    came: list[Letter] = field(default_factory=list)
+
+
+async def carry_out(
+    broker: Any, topics: Topics, act: Act, wanted: Wanted, person: redrive.Person, rate: int, voice: Voice
+) -> Outcome:
+    """Do what is wanted; then, where cases were to be released, what came for them meanwhile, until nothing more comes."""
+    outcome = Outcome([], {}, [], [], True)
+    async with redrive.opened(broker, topics, person) as acting:
+        planned = _checked(voice, plan(act, await acting.look(), wanted), list(wanted.ids))
+        for _ in range(ROUNDS):
+            with _bar(voice, act, len(planned.letters)) as advance:
+                done = await acting.do(planned, _paced(rate, advance), min(redrive.PAGE, rate))
+            outcome.done += done.letters
+            outcome.blocked |= done.blocked
+            outcome.released += done.released
+            if not done.upto:
+                break
+            outcome.settled = await redrive.settle(broker, topics, done.upto, _patient(SETTLE_SECONDS))
+            before = {letter.id for letter in acting.every}
+            new = [letter for letter in await acting.look() if letter.id not in before]
+            outcome.failed += [letter for letter in new if letter.said.retry_of in outcome.done]
+            stuck = {letter.case for letter in outcome.failed}
+            still = {letter.case for letter in new if letter.said.parked}
+            outcome.came = [letter for letter in new if letter.case in set(done.released) & still - stuck]
+            outcome.released = [case for case in outcome.released if case not in still]
+            if act == "discard" or not outcome.came:
+                break
+            late = outcome.came
+            planned = plan("retry", acting.every, Wanted(ids=tuple(letter.id for letter in late)))
+    return outcome
+
+
+def _paced(rate: int, advance: Callable[[int], None]) -> Callable[[int], Awaitable[None]]:
+    """After each page, as long a pause as `rate` letters a second ask for."""
+    began, sent = time.monotonic(), 0
+
+    async def paced(count: int) -> None:
+        nonlocal sent
+        sent += count
+        advance(count)
+        await asyncio.sleep(max(0.0, began + sent / rate - time.monotonic()))
+
+    return paced
+
+
+def _patient(seconds: float) -> Callable[[], Awaitable[bool]]:
+    until = time.monotonic() + seconds
+
+    async def pause() -> bool:
+        await asyncio.sleep(LOOK_SECONDS)
+        return time.monotonic() < until
+
+    return pause
+
+
+@contextmanager
+def _bar(voice: Voice, act: str, total: int) -> Iterator[Callable[[int], None]]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(voice.text(f"plan.{act}"), total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _run(voice: Voice, job: Callable[[Any, Topics], Coroutine[Any, Any, T]]) -> T:
+    """With the broker and its topics; what goes wrong is told in one sentence with its exit code."""
+    settings = Settings()
+
+    async def run() -> T:
+        broker = KafkaLog(settings.bootstrap)
+        topics = Topics(settings.prefix, settings.shards, settings.replication)
+        counts = await broker.topics()
+        needed = [topics.audit, topics.commands, topics.outbox, *map(topics.dead_letters, STAGES)]
+        if missing := [name for name in needed if name not in counts]:
+            _fail(voice.text("no_topics", names=", ".join(missing)), 3)
+        # the log itself knows how many shards there are: a setting that is wrong here must send nothing astray
+        return await job(broker, Topics(settings.prefix, counts[topics.commands], settings.replication))
+
+    try:
+        return asyncio.run(run())
+    except Fenced:
+        _fail(voice.text("meanwhile"), 1)
+    except ChainBroken as broken:
+        _fail(voice.text("broken", where=broken), 1)
+    except (KafkaError, RecordRefused, OSError, TimeoutError):
+        _fail(voice.text("unreachable", where=settings.bootstrap), 3)
+
+
+# -- saying -----------------------------------------------------------------------------------------------
+
+
+def _wanted(voice: Voice, ids: tuple[str, ...], stage: str, code: str, case: str, since: str) -> Wanted:
+    if stage and stage not in STAGES:
+        raise typer.BadParameter(f"--stage: {' | '.join(STAGES)}")
+    return Wanted(ids, stage, code, case, _instant(voice, since) if since else 0)
+
+
+def _instant(voice: Voice, text: str) -> int:
+    """Milliseconds of `2h` ago, or of a time with its offset."""
+    if ago := _ago(text):
+        return int((time.time() - int(ago[1]) * _MINUTES[ago[2]] * 60) * 1000)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise typer.BadParameter(f"--since: {voice.text('since')}")
+    return int(at.timestamp() * 1000)
+
+
+def _checked(voice: Voice, planned: Plan, ids: Sequence[str]) -> Plan:
+    """Each letter that was named exists, or nothing is done."""
+    known = {*(letter.id for letter in planned.letters), *planned.blocked}
+    for name in ids:
+        if name not in known:
+            _fail(voice.text("unknown", id=name), 1)
+    return planned
+
+
+def _line(voice: Voice, letter: Letter) -> str:
+    parts = (letter.id, to_text(letter.written), voice.text(f"state.{letter.state}"), voice.code(letter.code))
+    return "  ".join((*parts, letter.case or "-", letter.original))
+
+
+def _facts(letter: Letter) -> dict[str, Any]:
+    said = letter.said
+    facts = {
+        "id": letter.id, "stage": letter.stage, "code": letter.code, "state": letter.state,
+        "written": to_text(letter.written), "original": letter.original, "key": letter.key,
+        "case": said.case, "action": said.action, "input": said.input, "parked": said.parked, "retry_of": said.retry_of,
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value}
+
+
+def _headers(letter: Letter) -> dict[str, str]:
+    return {name: value.decode("utf-8", "replace") for name, value in letter.headers}
+
+
+def _tell(voice: Voice, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if name == "headers":
+            voice.say(voice.text(name))
+            for header, text in value.items():
+                voice.say(f"  {header}: {text}")
+        elif name == "acts":
+            for act in value:
+                voice.say(f"{voice.text(name)}  {act['at']}  {act['act']}  {act['who']}  {act['why']}")
+        elif name == "body":
+            voice.say(voice.text("gone") if value is None else f"{voice.text(name)}\n{value}")
+        else:
+            shown = {"state": f"state.{value}"}.get(name)
+            said = voice.code(value) if name == "code" else voice.text(shown) if shown else value
+            voice.say(f"{voice.text(name)}  {said}")
+
+
+def _tell_blocked(voice: Voice, blocked: dict[str, Any]) -> None:
+    for name, why in blocked.items():
+        voice.say(f"{name}  {voice.text(f'block.{why}')}")
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,279 @@
+"""
+Dead letters written again or given up: each command takes effect once, in the order of its case, whatever fails again
+and whatever comes meanwhile. The engine, the fan-out and the redrive are the real ones, on the log in memory.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.kafka.log import Fenced
+from router.delivery.fanout import fan_out
+from router.engine import batch
+from router.operate import audit, dead_letters
+from router.operate.dead_letters import Done, Person, opened
+from router.operate.letters import Letter, Wanted, plan
+from schemas.ids import case_id, command_id
+from tests.memory.engine import house as module
+from tests.memory.engine.house import House
+from tests.unit.workflows.small_world import SmallWorld
+from workflows import commands, events, outgoing
+from workflows.case import Case
+from workflows.handle import Step
+
+PERSON = Person("王", "已修复", "2026-09-18T10:00:00+08:00")
+CASES = ("R1", "R2", "R3")
+
+
+async def small_world(version: int, digest: str) -> SmallWorld:
+    return SmallWorld()
+
+
+async def at_once(count: int) -> None:
+    """No pace."""
+
+
+class Town:
+    """An engine, a fan-out that follows it, and a core that fails at the commands one names."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.house, self.broken, self._sent = House(folder), set[str](), 0
+        self.said: dict[str, list[str]] = {ref: [] for ref in CASES}
+        real = batch.step
+
+        def faulty(case: Case | None, command: Any, *more: Any) -> Step:
+            if command.id in self.broken:
+                raise KeyError
+            return real(case, command, *more)
+
+        patch.setattr(batch, "step", faulty)
+        patch.setattr(module, "load_facts", small_world)
+        self.house.process.settings = self.house.settings.model_copy(
+            update={"dead_letter_share": 0.0, "dead_letters_in_a_row": 0}
+        )
+
+    async def open_cases(self) -> None:
+        for ref in CASES:
+            self.house.submit(ref, appeal_category="street")
+        await self.work()
+
+    def supplement(self, ref: str) -> str:
+        """Say something more, numbered; returns the command's id."""
+        case, text = case_id("hotline_12345", ref), f"{ref}-{len(self.said[ref])}"
+        self.said[ref].append(text)
+        source = f"intake.hotline_12345/0/{1000 + sum(map(len, self.said.values()))}"
+        command = commands.Supplement(
+            id=command_id(case, source), case=case, at=self.house.clock.time, source=source, channel="hotline_12345",
+            ref=ref, body=msgspec.Raw(msgspec.json.encode({"text": text})),
+        )  # fmt: skip
+        self.house.send(command)
+        return command.id
+
+    async def work(self) -> None:
+        """The engine decides all there is, delivery brings what came of it."""
+        house = self.house
+        await house.run(house.done)
+        records = house.log.records[TopicPartition(house.topics.outbox, 0)]
+        for record in records[self._sent :]:
+            for message in fan_out(outgoing.decode(record.value or b""), house.topics):
+                tp = TopicPartition(message.topic, message.partition)
+                house.log.append([(tp, message.key, message.value, message.headers)])
+        self._sent = len(records)
+
+    async def letters(self, *, every: bool = False) -> list[Letter]:
+        found = await dead_letters.letters(self.house.log, self.house.topics)
+        return [letter for letter in found if every or letter.state == "open"]
+
+    async def act(self, act: Any, wanted: Wanted, size: int = 100) -> Done:
+        async with opened(self.house.log, self.house.topics, PERSON) as acting:
+            planned = plan(act, await acting.look(), wanted)
+            return await acting.do(planned, at_once, size)
+
+    def heard(self, ref: str) -> list[str]:
+        """What was said to the case, in the order in which it took effect."""
+        case = case_id("hotline_12345", ref)
+        return [
+            msgspec.json.decode(e.body)["text"]
+            for r in self.house.events()
+            for e in r.events
+            if isinstance(e, events.CaseSupplemented) and r.case == case
+        ]
+
+    def parked(self) -> list[bytes]:
+        return [key for key, value in self.house.state().items() if key.endswith(b"/parked") and value]
+
+
+@pytest.fixture
+def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
+    return Town(tmp_path, monkeypatch)
+
+
+SAY = st.tuples(st.just("say"), st.sampled_from(CASES), st.booleans())
+RETRY = st.tuples(st.just("retry"), st.sampled_from(["", *CASES]), st.integers(1, 4))
+MEND = st.tuples(st.just("mend"), st.just(""), st.integers(0, 3))
+WORK = st.tuples(st.just("work"), st.just(""), st.just(0))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.one_of(SAY, SAY, SAY, RETRY, MEND, WORK), max_size=25))
+def test_however_it_goes_each_command_takes_effect_once_and_in_the_order_of_its_case(story: Sequence[Any]) -> None:
+    """Faults, retries that fail again, retries of a part, commands that come in between; in the end all is mended."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        asyncio.run(_told(Town(Path(folder), patch), story))
+
+
+async def _told(town: Town, story: Sequence[Any]) -> None:
+    await town.open_cases()
+    for what, ref, how in story:
+        if what == "say":
+            command = town.supplement(ref)
+            if how:
+                town.broken.add(command)
+        elif what == "mend":
+            town.broken -= set(sorted(town.broken)[:how])
+        elif what == "work":
+            await town.work()
+        else:
+            await town.act("retry", Wanted(case=case_id("hotline_12345", ref) if ref else ""), how)
+    town.broken.clear()
+    await town.work()
+    for _ in range(len(story) + 2):
+        if not await town.letters():
+            break
+        await town.act("retry", Wanted())
+        await town.work()
+
+    assert {ref: town.heard(ref) for ref in CASES} == town.said
+    assert (town.parked(), await town.letters()) == ([], [])
+    every = await town.letters(every=True)
+    entries = await audit.read(town.house.log, town.house.topics.audit, dead_letters.STREAM)
+    assert sorted(x for e in entries for x in e.facts["letters"]) == sorted(letter.id for letter in every)
+
+
+async def test_none_of_a_case_goes_before_the_ones_in_front_of_it(town: Town) -> None:
+    """One asked for alone is told to wait; with those in front of it, it goes."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.supplement("R1")
+    await town.work()
+    first, second = await town.letters()
+    town.broken.clear()
+
+    assert (await town.act("retry", Wanted(ids=(second.id,)))).blocked == {second.id: "behind_others"}
+    done = await town.act("retry", Wanted(ids=(second.id, first.id)))
+    await town.work()
+    assert (done.letters, done.blocked, town.heard("R1")) == ([first.id, second.id], {}, town.said["R1"])
+
+
+async def test_what_is_given_up_has_no_effect_and_holds_nobody_up(town: Town) -> None:
+    """The rest of the case is written again, then it is released."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.supplement("R1")
+    await town.work()
+    first, second = await town.letters()
+    assert (await town.act("discard", Wanted(ids=(first.id,)))).released == []
+    assert (await town.act("retry", Wanted(ids=(second.id,)))).released == [first.case]
+    town.supplement("R1")
+    await town.work()
+
+    assert town.heard("R1") == town.said["R1"][1:]
+    assert [letter.state for letter in await town.letters(every=True)] == ["discarded", "retried"]
+
+
+async def test_a_letter_is_done_once(town: Town) -> None:
+    """What was done is told as done, even to who named it."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    (letter,) = await town.letters()
+    await town.act("discard", Wanted(ids=(letter.id,)))
+
+    assert (await town.act("retry", Wanted(ids=(letter.id,)))).blocked == {letter.id: "closed"}
+
+
+async def test_a_record_past_its_retention_stays_open_and_so_do_those_behind_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said so; given up, it lets the others go on."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.supplement("R1")
+    town.broken.add(town.supplement("R2"))
+    await town.work()
+    town.broken.clear()
+    one, two, other = await town.letters()
+    real = dead_letters._place
+    with monkeypatch.context() as patch:
+        gone = TopicPartition(town.house.topics.commands, 0), 10_000
+        patch.setattr(dead_letters, "_place", lambda letter, t: gone if letter.id == one.id else real(letter, t))
+        done = await town.act("retry", Wanted())
+    assert (done.blocked, done.letters) == ({one.id: "gone", two.id: "behind_others"}, [other.id])
+
+
+async def test_a_second_redrive_fences_the_first(town: Town) -> None:
+    """Of two at once, only the later one's acts hold."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    log, topics = town.house.log, town.house.topics
+    async with opened(log, topics, PERSON) as first:
+        planned = plan("retry", await first.look(), Wanted())
+        async with opened(log, topics, PERSON) as second:
+            await second.do(plan("discard", await second.look(), Wanted()), at_once)
+            with pytest.raises(Fenced):
+                await first.do(planned, at_once)
+    assert [letter.state for letter in await town.letters(every=True)] == ["discarded"]
+
+
+async def test_a_letter_of_intake_is_published_again_as_it_was(town: Town) -> None:
+    """Value, key and headers; a record that is not the one the letter tells of is not taken for it."""
+    log, topics = town.house.log, town.house.topics
+    intake, dead = TopicPartition(topics.intake("hotline_12345"), 0), TopicPartition(topics.dead_letters("intake"), 0)
+    log.names |= {intake.topic: 1}
+    log.append([(intake, b"k", "坏".encode(), (("ce_type", b"x"),))])
+
+    def letter(digest: str) -> tuple[Any, ...]:
+        headers = {
+            "x-stage": "intake", "x-reason": "not_json", "x-original-topic": intake.topic,
+            "x-original-partition": "0", "x-original-offset": "0", "x-original-sha256": digest,
+        }  # fmt: skip
+        return dead, b"k", b"", tuple((name, text.encode()) for name, text in headers.items())
+
+    right = dead_letters.sha256("坏".encode()).hexdigest()
+    log.append([letter(right), letter("0" * 64)])
+    done = await town.act("retry", Wanted())
+
+    assert (done.letters, done.blocked) == (["intake/0/0"], {"intake/0/1": "gone"})
+    assert [(r.key, r.value, tuple(r.headers)) for r in log.records[intake]] == [
+        (b"k", "坏".encode(), (("ce_type", b"x"),))
+    ] * 2
+
+
+async def test_a_message_too_large_for_its_topic_is_sent_again_as_delivery_would(town: Town) -> None:
+    """From the outbox, the one message that is meant, under its own id."""
+    await town.open_cases()
+    log, topics = town.house.log, town.house.topics
+    outbox = log.records[TopicPartition(topics.outbox, 0)][0]
+    message = fan_out(outgoing.decode(outbox.value or b""), topics)[-1]
+    named = dict(message.headers)
+    headers = {
+        "x-stage": b"delivery", "x-reason": b"too_large", "x-original-topic": topics.outbox.encode(),
+        "x-original-partition": b"0", "x-original-offset": b"0", "x-message-id": named["ce_id"],
+    }  # fmt: skip
+    log.append([(TopicPartition(topics.dead_letters("delivery"), 0), b"k", b"", tuple(headers.items()))])
+    there = log.records[TopicPartition(message.topic, 0)]
+    before = len(there)
+    log.names |= {message.topic: 1}
+    log.largest[message.topic] = 1 << 24
+    await town.act("retry", Wanted(stage="delivery"))
+
+    assert [(r.key, r.value) for r in there[before:]] == [(message.key, message.value)]
