@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from router.operate.children import _end_with
 from router.operate.settings import CHECKOUT
 from tests.chaos import faults, rss
 from tests.chaos.audit import Audit
@@ -106,7 +108,7 @@ async def _faults_under_load(wanted: Wanted, on: Stage, found: Found) -> None:
     with (on.folder / "logs" / "load.log").open("ab") as out:
         load = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.chaos.load", msgspec.json.encode(order).decode(),
-            cwd=CHECKOUT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
+            cwd=CHECKOUT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=partial(_end_with, os.getpid()),
         )  # fmt: skip
     telling = asyncio.create_task(_tell(on, began, found))
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
@@ -10,11 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from adapters.kafka.log import KafkaLog
 from router.catalogue.load import load
 from router.catalogue.publish import publish
+from router.operate.children import _end_with
 from router.operate.settings import CHECKOUT
 from router.operate.topics import DAY, Topics
 from tests.chaos import faults
@@ -50,6 +53,7 @@ class Proxy:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.chaos.proxy", str(seed), *(f"{a}:{b}" for a, b in doors),
                 cwd=CHECKOUT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=err,
+                preexec_fn=partial(_end_with, os.getpid()),
             )  # fmt: skip
         proxy = cls(process)
         await proxy._answer()
