@@ -70,6 +70,8 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         self.progress.assigned()
         # whoever is not gone yet, from however many rebalances ago, may still have its store open
         self._leaving = {task for task in self._leaving if not task.done()}
+        for gauge in metrics.OF_A_SHARD:
+            gauge.clear()
         for tp in assigned:
             self.reader.pause(tp)
             self._tasks[tp] = asyncio.create_task(self._own(tp, set(self._leaving)), name=f"shard-{tp.partition}")
@@ -125,7 +127,9 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                     if shard.lacks_room:
                         self.progress.seen(tp.partition, ends[tp], ends[tp])  # it is known why it does not move
                         continue
-                    self.progress.seen(tp.partition, await shard.position(), ends[tp])
+                    position = await shard.position()
+                    self.progress.seen(tp.partition, position, ends[tp])
+                    metrics.COMMANDS_BEHIND.labels(str(tp.partition)).set(max(0, ends[tp] - position))
 
     def stalled(self) -> list[int]:
         """The shards that do not move; asked from a thread of its own."""
@@ -170,6 +174,7 @@ async def run(process: Process) -> None:
     if partitions != process.settings.shards:
         # on a new deployment no state would tell, and half of all requests would be dead letters
         raise ForeignLog("shards_differ", wanted=process.settings.shards, there=partitions)
+    metrics.SHARDS_SET.set(process.settings.shards)
     owned = Shards(process, await process.log.cluster_id())
     async with process.log.reader(group=process.topics.group("engine")) as reader:
         owned.reader = reader

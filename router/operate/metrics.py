@@ -20,9 +20,14 @@ RECORDS_GONE = Counter(
     "duokua_records_gone", "Records that were gone from the log before this role had read them.", ["topic"]
 )
 INPUT_AGE = Gauge(
-    "duokua_input_age_seconds", "How old the oldest record of the last batch was when it was read; 0 when none waits."
+    "duokua_input_age_seconds",
+    "How old the oldest record of the last batch was when it was read; 0 when none waits.",
+    ["role"],
 )
 
+COMMANDS_BEHIND = Gauge(
+    "duokua_commands_behind", "Offsets of the commands that a shard of this process has not read yet.", ["shard"]
+)
 COMMANDS = Counter("duokua_commands", "Commands decided by the engine.", ["kind", "outcome"])
 TRANSACTIONS = Counter("duokua_transactions", "Transactions of the engine.", ["outcome"])
 COMMIT_SECONDS = Histogram(
@@ -31,6 +36,7 @@ COMMIT_SECONDS = Histogram(
 BATCH_COMMANDS = Histogram(
     "duokua_batch_commands", "Commands in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 400, 800)
 )
+SHARDS_SET = Gauge("duokua_shards", "Shards of this deployment, as set.")
 SHARDS = Gauge("duokua_shards_owned", "Shards that this process serves.")
 TAKEOVERS = Counter("duokua_takeovers", "Shards taken over, by why.", ["reason"])
 TAKEOVER_SECONDS = Histogram(
@@ -52,6 +58,9 @@ FIRING_HELD = Gauge(
     "duokua_firing_held", "1 while deadlines are held because the clock is not to be trusted.", ["shard"]
 )
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
+
+OF_A_SHARD = (COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, CATALOGUE)
+"""What a process says of the shards it has; of those it had it must say nothing any more."""
 
 DELIVERED = Counter("duokua_messages_delivered", "Messages fanned out.", ["family"])
 HELD = Gauge("duokua_messages_held", "Messages of the outbox that wait for a topic that does not exist.", ["topic"])

@@ -48,7 +48,7 @@ async def pump(
     again. Raises Stalled.
     """
     process.health.ready()
-    idle = _Idle(reader)
+    idle, age = _Idle(reader), metrics.INPUT_AGE.labels(process.role)
     while not process.stop.is_set():
         try:
             batch: Batch = await reader.getmany(timeout_ms=200, max_records=max_records)
@@ -56,7 +56,7 @@ async def pump(
             await find_footing(process, reader, error)
             continue
         process.health.beat()
-        metrics.INPUT_AGE.set(_age(process, batch))
+        age.set(_age(process, batch))
         if batch:
             idle.moved()
         else:
