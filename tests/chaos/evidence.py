@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Evidence:
 
     # -- state -------------------------------------------------------------------------------------
 
-    def state_differs(self, stores: Path) -> tuple[list[str], int]:
+    def state_differs(self, stores: Path, damaged: Collection[str] = ()) -> tuple[list[str], int]:
         """
         I4: replay of the events = last values of the changelog = each engine's store, at the offset that it reflects.
 
@@ -143,7 +143,14 @@ class Evidence:
                 wrong += list(differences(mine, last, f"case.state/{partition}"))
             complete = False
             for folder in sorted(stores.glob(f"*/shard-{partition}")):
-                at, found = _store_differs(folder, changelog)
+                try:
+                    at, found = _store_differs(folder, changelog)
+                except Exception as error:
+                    # damage is found by who reads it: nobody has since
+                    if folder.parent.name not in damaged:
+                        wrong.append(f"{folder.parent.name}/{folder.name}: cannot be read ({error!r})")
+                    complete = complete or folder.parent.name in damaged
+                    continue
                 wrong += [f"{folder.parent.name}/{folder.name}: {text}" for text in found]
                 complete = complete or (bool(changelog) and at > changelog[-1][0])
                 compared += 1

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 FROZEN = 13.0
 """Seconds: longer than the session of a consumer (10 s)."""
-CRASH_WITHIN = 25.0
+CRASH_WITHIN = 45.0
 MISBEHAVES = 8.0
 DISK_FULL = 10.0
+AGES = 6.0
+"""Seconds that a copy of a store grows old."""
+ALL = "all"
 SMALL_DISK = "1g"
 BALLAST = "ballast"
 TINY = 64 << 10
@@ -36,7 +39,9 @@ async def do(stage: "Stage", fault: Fault) -> bool:
 
 
 async def _kill(stage: "Stage", role: str) -> bool:
-    _victim(stage, role).signal(signal.SIGKILL)
+    victims = [m for m in stage.house.members if m.alive and not m.leaving] if role == ALL else [_victim(stage, role)]
+    for victim in victims:
+        victim.signal(signal.SIGKILL)
     return True
 
 
@@ -102,6 +107,18 @@ async def _kill_and_restart(stage: "Stage", brokers: list[Broker], away: float) 
     return True
 
 
+async def _broker_frozen(stage: "Stage", _: str) -> bool:
+    """It stands still for longer than all sessions last, as in a long pause of its collector."""
+    broker = stage.random.choice(stage.cluster.brokers)
+    assert broker.child is not None
+    os.kill(broker.child.running.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(FROZEN)
+    finally:
+        os.kill(broker.child.running.pid, signal.SIGCONT)
+    return True
+
+
 async def _leader(stage: "Stage") -> Broker:
     """Of the first shard's commands."""
     async with stage.log.admin() as admin:
@@ -124,7 +141,8 @@ async def _rebalance_storm(stage: "Stage", _: str) -> bool:
 
 def _proxied(mode: str, what: str) -> Callable[["Stage", str], Awaitable[bool]]:
     async def misbehave(stage: "Stage", _: str) -> bool:
-        before = (await stage.proxy.order(mode)).get(what, 0)
+        before = (await stage.proxy.order("pass")).get(what, 0)
+        await stage.proxy.order(mode)
         await asyncio.sleep(MISBEHAVES)
         return (await stage.proxy.order("pass")).get(what, 0) > before
 
@@ -153,12 +171,54 @@ async def _disk_full(stage: "Stage", _: str) -> bool:
 
 async def _store_deleted(stage: "Stage", _: str) -> bool:
     victim = _victim(stage, "engine")
-    victim.held = True
-    victim.signal(signal.SIGKILL)
-    await _gone(victim)
+    await _down(victim)
     _empty(stage.stores / victim.instance)
     victim.held = False
     return True
+
+
+async def _store_stale(stage: "Stage", _: str) -> bool:
+    """A copy of its state from a while ago is put back, as out of a backup."""
+    victim = _victim(stage, "engine")
+    mine, copy = stage.stores / victim.instance, stage.folder / "copy"
+    await _down(victim)
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(mine, copy)
+    victim.held = False
+    await asyncio.sleep(AGES)
+    await _down(victim)
+    _empty(mine)
+    shutil.copytree(copy, mine, dirs_exist_ok=True)
+    victim.held = False
+    return any(copy.iterdir())
+
+
+async def _store_damaged(stage: "Stage", how: str) -> bool:
+    """Bytes of one of its files are others now, or its end is missing."""
+    victim = _victim(stage, "engine")
+    await _down(victim)
+    stage.damaged.add(victim.instance)
+    files = sorted(
+        f for f in (stage.stores / victim.instance).glob("shard-*/*") if f.is_file() and f.stat().st_size > 64
+    )
+    if files:
+        file = stage.random.choice(files)
+        size = file.stat().st_size
+        with file.open("r+b") as opened:
+            if how == "truncated":
+                opened.truncate(stage.random.randrange(size))
+            else:
+                opened.seek(stage.random.randrange(size - 16))
+                opened.write(stage.random.randbytes(16))
+    victim.held = False
+    return bool(files)
+
+
+async def _down(victim: Member) -> None:
+    """Killed, and not started anew before it is let."""
+    victim.held = True
+    victim.signal(signal.SIGKILL)
+    await _gone(victim)
 
 
 async def _gone(member: Member) -> None:
@@ -184,8 +244,11 @@ DONE: Mapping[str, Callable[["Stage", str], Awaitable[bool]]] = {
     "proxy_reset": _proxied("reset", "reset"),
     "proxy_half_open": _proxied("half_open", "half_open"),
     "commit_answer_lost": _proxied("swallow", "swallowed"),
+    "broker_frozen": _broker_frozen,
     "disk_full": _disk_full,
     "store_deleted": _store_deleted,
+    "store_stale": _store_stale,
+    "store_damaged": _store_damaged,
 }
 
 

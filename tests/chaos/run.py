@@ -162,7 +162,7 @@ async def _verdict(on: Stage, evidence: Evidence, found: Found) -> None:
     found.offsets = await evidence.offsets_differ()
     shards = [json.loads(record or b"{}").get("now", 0) for record in evidence.shard_records()]
     audit.unfired(shards, int(SLACK * 1000 * on.speed))
-    found.state, found.stores = await asyncio.to_thread(evidence.state_differs, on.stores)
+    found.state, found.stores = await asyncio.to_thread(evidence.state_differs, on.stores, on.damaged)
     found.fenced = [f"{tp}: {text}" for tp, log in _segments(on) for text in breaches(log)]
     found.counts, found.texts, found.cases = dict(audit.counts), dict(audit.found), len(audit.cases)
     found.takeovers = _said(on.folder / "logs")

@@ -4,7 +4,7 @@ import random
 from typing import NamedTuple
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "kill": ("engine", "intake", "delivery", "simulator"),
+    "kill": ("engine", "intake", "delivery", "simulator", "all"),
     "zombie": ("engine",),
     "crash": (
         "before_send", "after_sends", "after_offsets", "before_end_txn", "end_txn_sent",
@@ -16,8 +16,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "proxy_reset": ("1 % of pieces",),
     "proxy_half_open": ("half of the connections",),
     "commit_answer_lost": ("EndTxn",),
+    "broker_frozen": ("broker",),
     "disk_full": ("engine",),
     "store_deleted": ("engine",),
+    "store_stale": ("engine",),
+    "store_damaged": ("flipped", "truncated"),
 }  # fmt: skip
 """Each kind of fault with its variants."""
 SEVERAL: dict[str, tuple[str, ...]] = {
@@ -28,7 +31,8 @@ SEVERAL: dict[str, tuple[str, ...]] = {
 """In place of `broker_kill`, where there are three."""
 SECONDS = {
     "kill": 3.0, "zombie": 16.0, "crash": 9.0, "broker_kill": 24.0, "rebalance_storm": 20.0, "proxy_delay": 9.0,
-    "proxy_reset": 9.0, "proxy_half_open": 8.0, "commit_answer_lost": 8.0, "disk_full": 12.0, "store_deleted": 5.0,
+    "proxy_reset": 9.0, "proxy_half_open": 8.0, "commit_answer_lost": 8.0, "disk_full": 12.0, "store_deleted": 4.0,
+    "broker_frozen": 16.0, "store_stale": 11.0, "store_damaged": 4.0,
     "leader_kill": 18.0, "follower_kill": 16.0, "two_brokers_kill": 30.0,
 }  # fmt: skip
 """How long one roughly takes: faults follow each other, they do not overlap."""

@@ -92,7 +92,8 @@ class Stage:
     spared: tuple[str, ...] = ()
     """Instances that are not killed: their memory is watched over the whole run"""
     small_disk: Path | None = None
-    simulator: bool = True
+    damaged: set[str] = field(default_factory=set)
+    """Instances whose stores we have damaged: what was never read since need not have been noticed"""
     note: Callable[[str], None] = field(default=lambda _: None)
 
     @property
