@@ -92,7 +92,7 @@ class Yard:
         warm, rest = self._commands[: about.warm], self._commands[-count:]
         async with self._line(contender, width) as line:
             await line.fill(warm)
-            await until(lambda: line.done(len(warm)), 90, line.processes)
+            await until(lambda: line.done(len(warm)), 90 + len(warm) / 100, line.processes)
             with line.processes.held():
                 await line.fill(rest)
                 used = self._bench.cpu(line.processes)
@@ -100,7 +100,7 @@ class Yard:
             await until(lambda: line.done(len(warm) + count), 60 + count / 100, line.processes, LOOK)
             took, spent = time.monotonic() - began, self._bench.cpu(line.processes)
             line.processes.stop()
-            _complete(contender, await line.came(), [*warm, *rest])
+            complete(contender, await line.came(), [*warm, *rest])
         by_process = {name: round((seconds - used[name]) / count * 1e6) for name, seconds in spent.items()}
         broker = by_process.pop("broker", 0)
         return Hop(contender, width, count, count / took, {"itself": sum(by_process.values()), "broker": broker})
@@ -176,7 +176,8 @@ class Yard:
         return [(python, *FAUST)] * width
 
 
-def _complete(contender: str, came: list["Counter[bytes]"], commands: list[Put]) -> None:
+def complete(contender: str, came: list["Counter[bytes]"], commands: list[Put]) -> None:
+    """Raises Wrong where a topic (its keys in `came`) has not each command exactly once."""
     wanted = Counter(command.key for command in commands)
     for keys in came:
         if keys != wanted:

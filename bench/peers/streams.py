@@ -10,7 +10,7 @@ from adapters.kafka.embedded.java import find_java
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "KafkaStreamsHop.java"
-JVM = ("-Xms512m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+JVM = ("-Xms512m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError")
 
 
 class DoesNotCompile(Exception):
