@@ -23,6 +23,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
 
 from adapters.kafka.forgiving import forgive_senders
+from adapters.kafka.frames import frame_in_one_copy
 
 Header = tuple[str, bytes]
 BATCH_BYTES = 900 << 10
@@ -323,6 +324,7 @@ class KafkaLog:
         if "_crecords" not in DefaultRecordBatchBuilder.__module__:
             raise RuntimeError("aiokafka runs without its C extension (100 x slower): install a wheel")
         forgive_senders()
+        frame_in_one_copy()
         self.bootstrap = bootstrap
 
     @asynccontextmanager
