@@ -39,9 +39,12 @@ async def do(stage: "Stage", fault: Fault) -> bool:
 
 
 async def _kill(stage: "Stage", role: str) -> bool:
-    victims = [m for m in stage.house.members if m.alive and not m.leaving] if role == ALL else [_victim(stage, role)]
-    for victim in victims:
-        victim.signal(signal.SIGKILL)
+    if role != ALL:
+        _victim(stage, role).signal(signal.SIGKILL)
+        return True
+    for member in stage.house.members:
+        if not (member.role == "engine" and member.instance in stage.spared):
+            member.signal(signal.SIGKILL)
     return True
 
 
