@@ -31,6 +31,8 @@ Offsets = Mapping[TopicPartition, int]
 
 STALLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
+COMMIT_SECONDS = 0.2
+"""How often offsets are committed under load: what was done since then is done again after a crash, under the same ids."""
 
 
 class Stalled(Exception):
@@ -41,14 +43,14 @@ async def pump(
     process: Process, reader: Any, handle: Callable[[Batch], Awaitable[Offsets | None]], *, max_records: int = 2000
 ) -> None:
     """
-    Until the process is asked to stop: `handle` a batch, then commit it.
+    Until the process is asked to stop: `handle` a batch, then commit it, or a few of them at once.
 
     `handle` returns only when all that it wrote is acknowledged; it is given an empty batch where nothing came. Where
     it is not done with all that it was given it returns the offsets to commit, of former batches too. When it raises, nothing is committed and the error ends the process: its supervisor starts it again and the batch comes
     again. Raises Stalled.
     """
     process.health.ready()
-    idle, age = _Idle(reader), metrics.INPUT_AGE.labels(process.role)
+    idle, commits, age = _Idle(reader), _Commits(reader), metrics.INPUT_AGE.labels(process.role)
     while not process.stop.is_set():
         try:
             batch: Batch = await reader.getmany(timeout_ms=200, max_records=max_records)
@@ -64,13 +66,8 @@ async def pump(
         done = await handle(batch)
         if done is None:
             done = {tp: records[-1].offset + 1 for tp, records in batch.items()}
-        if not done:
-            continue
-        try:
-            await reader.commit(done)
-        except (CommitFailedError, RebalanceInProgressError, IllegalStateError):
-            # the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
-            continue
+        await commits.take(done)
+    await commits.commit()
 
 
 def _age(process: Process, batch: Batch) -> float:
@@ -108,6 +105,28 @@ async def find_footing(process: Process, reader: Any, error: KafkaError) -> None
             )
         with suppress(IllegalStateError):  # it went to another member meanwhile
             reader.seek(tp, first[tp])
+
+
+class _Commits:
+    """The offsets before which all is done. A commit is a round trip in which nothing else is done, so not with each batch."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader, self._done, self._at = reader, dict[TopicPartition, int](), float("-inf")
+
+    async def take(self, done: Offsets) -> None:
+        self._done.update(done)
+        if time.monotonic() - self._at >= COMMIT_SECONDS:
+            await self.commit()
+
+    async def commit(self) -> None:
+        ours = self._reader.assignment()
+        done, self._done = {tp: offset for tp, offset in self._done.items() if tp in ours}, {}
+        self._at = time.monotonic()
+        if not done:
+            return
+        # or the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
+        with suppress(CommitFailedError, RebalanceInProgressError, IllegalStateError):
+            await self._reader.commit(done)
 
 
 class _Idle:

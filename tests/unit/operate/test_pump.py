@@ -72,6 +72,30 @@ async def test_a_commit_after_the_partitions_moved_is_nothing(
     assert done == [b"0", b"1", b"2"]
 
 
+async def test_offsets_are_committed_now_and_then_and_all_of_them_at_the_end(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more than is done; time stands still here, so that only the first batch and the last are told."""
+    done = 0
+    told: list[tuple[int, int]] = []
+
+    async def handle(batch: Batch) -> None:
+        nonlocal done
+        done += sum(map(len, batch.values()))
+        if done == 3:
+            process.stop.set()
+
+    async def commit(reader: MemoryReader, offsets: Any) -> None:
+        told.append((offsets[TP], done))
+
+    monkeypatch.setattr(MemoryReader, "commit", commit)
+    monkeypatch.setattr(module.time, "monotonic", lambda: 1000.0)
+    async with process.log.reader(["t"], group="g") as reader:
+        await pump(process, reader, handle, max_records=1)
+
+    assert told == [(1, 1), (3, 3)]
+
+
 async def nothing(batch: Batch) -> None:
     pass
 
