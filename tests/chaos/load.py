@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,13 +20,14 @@ from typing import IO
 import msgspec
 from aiokafka.errors import KafkaError
 
-from adapters.kafka.log import KafkaLog, RecordRefused
+from adapters.kafka.log import KafkaLog, RecordRefused, Writer
 from bench.sample import Sample
 from router.catalogue.load import load
 from router.operate.settings import CHECKOUT
 from router.operate.topics import Topics
 
 TICK = 0.1
+ANSWER_WITHIN = 60.0
 SHARES = {"new": 86, "duplicate": 4, "reused": 2, "bad": 3, "supplemented": 2, "withdrawn": 1, "evaluated": 1, "orphan": 1}  # fmt: skip
 KNOWN = 20_000
 """Requests that a later record may refer to."""
@@ -126,67 +128,66 @@ class Maker:
         return Made(self._made, kind, known.channel, ref, json.dumps(event, ensure_ascii=False).encode())
 
 
+class Channels:
+    """One writer to all intake topics, made anew when it fails."""
+
+    def __init__(self, order: Order, ledger: IO[str]) -> None:
+        self._log, self._topics, self._ledger = KafkaLog(order.bootstrap), Topics(order.prefix, order.shards), ledger
+        self._stack = AsyncExitStack()
+        self._writer: Writer | None = None
+
+    async def send(self, batch: list[Made]) -> None:
+        """All of it, and again until the broker has said yes."""
+        self._note("".join(made.line() + "\n" for made in batch))
+        first, last = batch[0].number, batch[-1].number
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await self._flush(batch)
+                break
+            except (KafkaError, RecordRefused, TimeoutError, OSError):
+                self._note(json.dumps(["again", first, last]) + "\n")
+                await self.close()
+                await asyncio.sleep(0.5)
+        self._note(json.dumps(["acked", first, last]) + "\n")
+
+    async def _flush(self, batch: list[Made]) -> None:
+        if self._writer is None:
+            self._writer = await self._stack.enter_async_context(self._log.writer())
+        for made in batch:
+            topic, header = self._topics.intake(made.channel), ("load", str(made.number).encode())
+            self._writer.add(topic, 0, made.ref.encode(), made.value, [header])
+        await self._writer.flush()
+
+    def _note(self, text: str) -> None:
+        self._ledger.write(text)
+        self._ledger.flush()
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+        self._writer = None
+
+
 async def run(order: Order, ledger: IO[str]) -> None:
     """Send until the time is up and enough is sent."""
-    sample = Sample(load(CHECKOUT / "catalog"), order.time, order.seed)
-    row, log, topics = iter(Maker(sample, order.seed)), KafkaLog(order.bootstrap), Topics(order.prefix, order.shards)
+    row = iter(Maker(Sample(load(CHECKOUT / "catalog"), order.time, order.seed), order.seed))
+    channels = Channels(order, ledger)
     begin, sent = time.monotonic(), 0
     end = begin + order.until - time.time()
-    while (now := time.monotonic()) < end or sent < order.at_least:
-        wanted = int((now - begin) * order.rate) - sent
-        # after a standstill it goes on at most at three times the pace: channels do not wait in one place
-        count = min(max(wanted, 0), int(order.rate * TICK * 3) + 1)
-        if count:
-            await _send([next(row) for _ in range(count)], log, topics, ledger)
-            sent += count
-        await asyncio.sleep(TICK)
-
-
-_writer: list[tuple[object, object]] = []
-
-
-async def _send(batch: list[Made], log: KafkaLog, topics: Topics, ledger: IO[str]) -> None:
-    """All of it, and again until the broker has said yes."""
-    ledger.write("".join(made.line() + "\n" for made in batch))
-    ledger.flush()
-    while True:
-        try:
-            writer = await _open(log)
-            for made in batch:
-                key = made.ref.encode()
-                writer.add(topics.intake(made.channel), 0, key, made.value, [("load", str(made.number).encode())])  # type: ignore[attr-defined]
-            async with asyncio.timeout(60):
-                await writer.flush()  # type: ignore[attr-defined]
-            break
-        except (KafkaError, RecordRefused, TimeoutError, OSError):
-            ledger.write(json.dumps(["again", batch[0].number, batch[-1].number]) + "\n")
-            await _close()
-            await asyncio.sleep(0.5)
-    ledger.write(json.dumps(["acked", batch[0].number, batch[-1].number]) + "\n")
-    ledger.flush()
-
-
-async def _open(log: KafkaLog) -> object:
-    if not _writer:
-        context = log.writer()
-        _writer.append((context, await context.__aenter__()))
-    return _writer[0][1]
-
-
-async def _close() -> None:
-    while _writer:
-        context, _ = _writer.pop()
-        await context.__aexit__(None, None, None)  # type: ignore[attr-defined]
-
-
-async def main(order: Order, ledger: IO[str]) -> None:
     try:
-        await run(order, ledger)
+        while (now := time.monotonic()) < end or sent < order.at_least:
+            wanted = int((now - begin) * order.rate) - sent
+            # after a standstill it goes on at most at three times the pace: channels do not wait in one place
+            count = min(max(wanted, 0), int(order.rate * TICK * 3) + 1)
+            if count:
+                await channels.send([next(row) for _ in range(count)])
+                sent += count
+            await asyncio.sleep(TICK)
     finally:
-        await _close()
+        await channels.close()
 
 
 if __name__ == "__main__":
     given = msgspec.json.decode(sys.argv[1], type=Order)
     with Path(given.ledger).open("a", encoding="utf-8") as file:
-        asyncio.run(main(given, file))
+        asyncio.run(run(given, file))

@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections import Counter
+from collections.abc import Callable
 
 END_TXN = 26
 DELAY, SPREAD = 0.200, 0.100
@@ -96,6 +97,7 @@ class Proxy:
         return await asyncio.start_server(connected, "127.0.0.1", port, limit=1 << 20)
 
 
+Look = Callable[[bytes, list[tuple[int, bytes]]], bytes]
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -128,7 +130,7 @@ class Connection:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
             writer.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, see, frames: Frames) -> None:  # type: ignore[no-untyped-def]
+    async def _pump(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, see: Look, frames: Frames) -> None:
         loop, latest = asyncio.get_running_loop(), 0.0
         while piece := await source.read(1 << 16):
             piece = see(piece, frames.feed(piece))

@@ -1,6 +1,7 @@
 """When which fault happens: a pure function of seed, length and the number of brokers."""
 
 import random
+from collections.abc import Iterator
 from typing import NamedTuple
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -81,7 +82,8 @@ def plan(seed: int, seconds: float, brokers: int = 1, pause: tuple[float, float]
     return faults
 
 
-def _turns(draw: random.Random, whats: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _turns(draw: random.Random, whats: tuple[str, ...]) -> Iterator[str]:
+    """One after the other, each round in another order."""
     while True:
         row = list(whats)
         draw.shuffle(row)
