@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import uvloop
@@ -60,7 +60,6 @@ def broker() -> Iterator[tuple[str, int | None, str]]:
 SECTIONS = ("chain", "latency", "hop")
 OWN = ("duokua", "bare")
 WARM_UP = 2000
-Turn = TypeVar("Turn", Throughput, Hop)
 
 
 @dataclass
@@ -77,20 +76,17 @@ class Found:
 class Race:
     """Contenders that take turns; each runs as wide as it was best when tried."""
 
-    def __init__(self, title: str, found: Found, run: "Callable[[str, int, int], Awaitable[Turn]]") -> None:
+    def __init__(self, title: str, found: Found, run: Callable[[str, int, int], Awaitable[Throughput | Hop]]) -> None:
         self._title, self._found, self._run = title, found, run
         self._width: dict[str, int] = {}
 
-    async def try_out(self, widths: dict[str, tuple[int, ...]], count: int) -> None:
+    async def try_out(self, contender: str, widths: tuple[int, ...], count: int) -> None:
         """Warms the broker up as well."""
-        for contender, several in widths.items():
-            speeds = {
-                width: turn.per_second for width in several if (turn := await self._turn(contender, width, count))
-            }
-            if speeds:
-                self._width[contender] = max(speeds, key=lambda width: speeds[width])
-            if len(several) > 1:
-                self._found.tried[f"{contender}, {self._title}"] = {str(w): round(s) for w, s in speeds.items()}
+        speeds = {w: turn.per_second for w in widths if (turn := await self._turn(contender, w, count))}
+        if speeds:
+            self._width[contender] = max(speeds, key=lambda width: speeds[width])
+        if len(widths) > 1:
+            self._found.tried[f"{contender}, {self._title}"] = {str(w): round(s) for w, s in speeds.items()}
 
     async def round(self, n: int, count: int) -> dict[str, Any]:
         """One turn of each, in another order every time."""
@@ -108,8 +104,8 @@ class Race:
         except (Wrong, Stuck, Died) as error:
             if contender in OWN:
                 raise
-            say(f"  {contender}, {self._title}: {error}")
-            self._found.left_out[f"{contender}, {self._title}"] = f"{type(error).__name__}: {error}"
+            say(f"  {contender} × {width}, {self._title}: {error}")
+            self._found.left_out[f"{contender} × {width}, {self._title}"] = f"{type(error).__name__}: {error}"
             return None
         say(
             f"  {contender} × {width}, {self._title}: {turn.per_second:,.0f} requests/s, CPU µs a request {turn.cpu_us}"
@@ -119,33 +115,13 @@ class Race:
 
 async def measure(bench: Bench, options: argparse.Namespace) -> Found:
     """All turns."""
-    found = Found()
-    races: list[tuple[Race, list[Any]]] = []
-    warm_up = min(WARM_UP, options.requests)
+    found, races = Found(), list[tuple[Race, list[Any]]]()
     if {"chain", "latency"} & set(options.only):
-
-        async def chain(contender: str, width: int, count: int) -> Throughput:
-            if contender == "faust":
-                return await faust_throughput(bench, count, width)
-            return await chain_throughput(bench, contender, count)
-
-        race = Race("whole chain", found, chain)
-        say("whole chain: warming up, and trying how wide Faust runs best")
-        await race.try_out({"duokua": (2,)}, warm_up)
+        race = await _whole_chain(bench, options, found)
         if "chain" in options.only:
-            await race.try_out({"bare": (2,)}, warm_up)
-            await race.try_out({"faust": (1, 2)}, options.requests // 2)
             races.append((race, found.chain))
     if "hop" in options.only:
-        say("the engine's hop: commands by the real intake, jars, compiler; then trying how wide each peer runs best")
-        place = await yard(bench, options.requests)
-        race = Race("engine's hop", found, place.turn)
-        for contender, why in ((c, place.missing(c)) for c in CONTENDERS):
-            if why:
-                found.left_out[f"{contender}, engine's hop"] = why
-            else:
-                await race.try_out({contender: CONTENDERS[contender].widths}, options.requests // 2)
-        races.append((race, found.hop))
+        races.append((await _engines_hop(bench, options, found), found.hop))
     for n in range(options.repeats):
         say(f"repeat {n + 1} of {options.repeats}")
         for race, rounds in races:
@@ -155,6 +131,34 @@ async def measure(bench: Bench, options: argparse.Namespace) -> Found:
             for at in found.latency[-1]:
                 say(f"  at {at.rate}/s: p50 {at.p50} ms, p90 {at.p90} ms, p99 {at.p99} ms")
     return found
+
+
+async def _whole_chain(bench: Bench, options: argparse.Namespace, found: Found) -> Race:
+    async def run(contender: str, width: int, count: int) -> Throughput:
+        if contender == "faust":
+            return await faust_throughput(bench, count, width)
+        return await chain_throughput(bench, contender, count)
+
+    race, warm_up = Race("whole chain", found, run), min(WARM_UP, options.requests)
+    say("whole chain: warming up, trying Faust in two widths")
+    await race.try_out("duokua", (2,), warm_up)
+    if "chain" in options.only:
+        await race.try_out("bare", (2,), warm_up)
+        await race.try_out("faust", (1, 2), options.requests // 2)
+    return race
+
+
+async def _engines_hop(bench: Bench, options: argparse.Namespace, found: Found) -> Race:
+    say("engine's hop: the real intake writes the commands, peers are made ready and tried in two widths")
+    place = await yard(bench, options.requests)
+    race = Race("engine's hop", found, place.turn)
+    for name, contender in CONTENDERS.items():
+        if why := place.missing.get(name):
+            say(f"  {name}: {why}")
+            found.left_out[f"{name}, engine's hop"] = why
+        else:
+            await race.try_out(name, contender.widths, options.requests // 2)
+    return race
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from adapters.kafka.embedded import KafkaFault
 from bench.cluster import Put, fill, ground, in_out
 from bench.peers import streams
 from bench.processes import CHECKOUT, Processes
@@ -75,16 +76,10 @@ class Line:
 
 
 class Yard:
-    """What all hops share: the backlog, and the peers that this machine can run. Made by `yard`."""
+    """What all hops share: the backlog, the command that runs Java, peers that cannot run here and why. Made by `yard`."""
 
-    def __init__(self, bench: Bench, commands: list[Put], java: tuple[str, ...]) -> None:
-        self._bench, self._commands, self._java = bench, commands, java
-
-    def missing(self, contender: str) -> str:
-        """Why a contender cannot run here; empty where it can."""
-        if contender == "quix" and not PEERS_PYTHON.exists():
-            return "no .venv-bench (make bench sets it up)"
-        return ""
+    def __init__(self, bench: Bench, commands: list[Put], java: tuple[str, ...], missing: dict[str, str]) -> None:
+        self._bench, self._commands, self._java, self.missing = bench, commands, java, missing
 
     async def turn(self, contender: str, width: int, count: int) -> Hop:
         """One turn of `count` commands. Raises Wrong, Stuck, Died."""
@@ -192,8 +187,12 @@ async def yard(bench: Bench, count: int) -> Yard:
     warm = max(about.warm for about in CONTENDERS.values())
     classes = bench.scratch / "classes"
     classes.mkdir()
-    java = await asyncio.to_thread(streams.program, classes)
-    return Yard(bench, await _written_by_intake(bench, warm + count), java)
+    missing = {} if PEERS_PYTHON.exists() else {"quix": "no .venv-bench: make bench sets it up"}
+    try:
+        java = await asyncio.to_thread(streams.program, classes)
+    except KafkaFault as fault:
+        java, missing["streams"] = (), str(fault)
+    return Yard(bench, await _written_by_intake(bench, warm + count), java, missing)
 
 
 async def _written_by_intake(bench: Bench, count: int) -> list[Put]:
