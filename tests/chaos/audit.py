@@ -187,9 +187,12 @@ class Audit:
 
     def _fold(self, record: ev.EventRecord) -> None:
         try:
-            self.cases[record.case] = fold(self.cases.get(record.case), record)
+            case = fold(self.cases.pop(record.case, None), record)
         except Exception as error:
             self.find("state", f"case {record.case}: version {record.version} cannot be replayed ({error!r})")
+            return
+        if case is not None:  # else its last trace is dropped
+            self.cases[record.case] = case
 
     # -- what left ---------------------------------------------------------------------------------
 
