@@ -8,8 +8,9 @@ type and where they were raised stay.
 
 import logging
 import sys
+import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -63,6 +64,7 @@ FIELDS = frozenset(
         "said",
     ]
 )
+QUIET_SECONDS = 10.0
 TALKATIVE = "aiokafka"
 """The one library whose own words are kept: they name brokers, groups and topics, never what a record holds."""
 
@@ -91,12 +93,28 @@ def setup(role: str, *, instance: str = "", form: str = "auto", level: str = "in
 
 
 class _Libraries(logging.Handler):
-    """What libraries say, as lines of the same form."""
+    """
+    What libraries say, as lines of the same form; from each place in them once in QUIET_SECONDS, with how often.
+
+    A client without its broker says the same a hundred times a second, and would fill a disk with it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._spoken: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = record.getMessage() if record.name.startswith(TALKATIVE) else None
         where = f"{record.filename}:{record.lineno} {record.funcName}"
-        structlog.get_logger().log(record.levelno, "library.spoke", name=record.name, said=said, where=where)
+        now = self._clock()
+        since, kept = self._spoken.get(where, (now - QUIET_SECONDS, 0))
+        if now - since < QUIET_SECONDS:
+            self._spoken[where] = since, kept + 1
+            return
+        self._spoken[where] = now, 0
+        said = record.getMessage() if record.name.startswith(TALKATIVE) else None
+        more = {"count": kept + 1} if kept else {}
+        structlog.get_logger().log(record.levelno, "library.spoke", name=record.name, said=said, where=where, **more)
 
 
 def _name_errors(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, RecordRefused, TopicSpec
 from adapters.kafka.memory import MemoryLog
+from router.intake import role
 from router.intake.role import Intake, ShardsDiffer, serve
 from router.operate.process import Process
 from router.operate.settings import Settings
@@ -232,6 +233,31 @@ async def test_a_giant_is_answered_and_the_next_is_taken(process: Process, doors
     receipt = decode(answer.value, answer.headers).data
     assert (receipt["code"], receipt["reason"]) == ("rejected", "too_large")
     assert len(await read(process, process.topics.commands, SHARDS)) == 1
+
+
+async def test_a_defect_in_translating_is_the_record_s_alone(
+    process: Process, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever our code raises at one record: that one is kept and answered as our fault, those around it are taken."""
+    real = role.translate
+
+    def defective(record: Any, *more: Any) -> Any:
+        if record.offset == 1:
+            raise ZeroDivisionError
+        return real(record, *more)
+
+    monkeypatch.setattr(role, "translate", defective)
+    await publish(process, {"intake.grid": [request(f"g-{n}") for n in range(3)], "replies.desk": [reply()]})
+    async with serving(process, InForce(doors)):
+        await settled(process, ["intake.grid", "replies.desk"])
+
+    taken = [commands.decode(r.value).source for r in await read(process, process.topics.commands, SHARDS)]
+    grid, desk = process.topics.intake("grid"), process.topics.replies("desk")
+    assert set(taken) == {f"{grid}/0/0", f"{grid}/0/2", f"{desk}/0/0"}
+    (answer,) = await read(process, process.topics.answers("grid"))
+    assert decode(answer.value, answer.headers).data["reason"] == "internal_error"
+    (dead,) = await read(process, process.topics.dead_letters("intake"))
+    assert dict(dead.headers)["x-reason"] == b"internal_error"
 
 
 @pytest.mark.kafka

@@ -87,3 +87,14 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         code, last, _ = role(tmp_path, DUOKUA_HTTP_PORT=str(taken.getsockname()[1]))
 
     assert (code, last["code"]) == (1, "port_taken")
+
+
+def test_when_one_role_ends_the_others_end_with_it(tmp_path: Path) -> None:
+    """`run all` restarts nothing: it ends with the code of the first, so that its supervisor starts all anew."""
+    env = {"DUOKUA_BOOTSTRAP": "127.0.0.1:1", "DUOKUA_LOG_FORMAT": "json", "DUOKUA_STATE_DIR": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "router.cli.main", "run", "all"],
+        env=os.environ | env, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 1
