@@ -19,6 +19,7 @@ from aiokafka.client import CoordinationType
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced, for_code
 from aiokafka.producer.sender import BACKOFF_OVERRIDE, AddPartitionsToTxnHandler, EndTxnHandler, Sender
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from tenacity import AsyncRetrying, TryAgain, stop_after_delay, wait_fixed
 
@@ -464,6 +465,22 @@ class KafkaLog:
                     if not created <= set(await admin.list_topics()):
                         raise TryAgain
             return [s.name for s in missing]
+
+    @staticmethod
+    def member(reader: AIOKafkaConsumer) -> str:
+        """The name under which its group knows this reader; empty where it has none yet."""
+        return str(getattr(reader._coordinator, "member_id", "") or "")
+
+    async def dismiss(self, group: str, member: str) -> None:
+        """
+        Have a group know that a member is gone, in its place: it was killed, and could not say so itself.
+
+        Else the group waits for it until its session ends. A member that is not there any more is no error, and one
+        that lives after all joins again.
+        """
+        async with self.admin() as admin:
+            coordinator = await admin.find_coordinator(group)
+            await admin._send_request(LeaveGroupRequest(group, member), coordinator)
 
     async def cluster_id(self) -> str:
         """The id of the log itself: state that was kept for another cluster is not state of this one."""

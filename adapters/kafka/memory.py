@@ -223,5 +223,12 @@ class MemoryLog:
         )
         return [s.name for s in created]
 
+    @staticmethod
+    def member(reader: MemoryReader) -> str:
+        return ""
+
+    async def dismiss(self, group: str, member: str) -> None:
+        """There are no members."""
+
     async def cluster_id(self) -> str:
         return "memory"

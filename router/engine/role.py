@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -76,6 +77,23 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             self.reader.pause(tp)
             self._tasks[tp] = asyncio.create_task(self._own(tp, set(self._leaving)), name=f"shard-{tp.partition}")
         metrics.SHARDS.set(len(self._tasks))
+        with suppress(OSError):  # a full disk must not keep us from the shards
+            self._predecessor.parent.mkdir(parents=True, exist_ok=True)
+            self._predecessor.write_text(self._process.log.member(self.reader))
+
+    @property
+    def _predecessor(self) -> Path:
+        """Holds the name under which the group knows this instance, for the process that follows if this one is killed."""
+        return self._process.settings.state_dir / "engine" / self._process.settings.instance / "member"
+
+    async def dismiss_predecessor(self) -> None:
+        """
+        Have the group know that the process which held this folder before is gone: started in place after a kill, this
+        one would wait for the end of its session, and all others with it.
+        """
+        with suppress(OSError, KafkaError):  # nothing that a start may fail for: then its session ends by itself
+            if member := self._predecessor.read_text():
+                await self._process.log.dismiss(self._process.topics.group("engine"), member)
 
     async def _own(self, tp: TopicPartition, left: set[asyncio.Task[None]]) -> None:
         """Take over and serve, again and again, until cancelled. The folder is free once the former tasks are gone."""
@@ -176,6 +194,7 @@ async def run(process: Process) -> None:
         raise ForeignLog("shards_differ", wanted=process.settings.shards, there=partitions)
     metrics.SHARDS_SET.set(process.settings.shards)
     owned = Shards(process, await process.log.cluster_id())
+    await owned.dismiss_predecessor()
     async with process.log.reader(group=process.topics.group("engine")) as reader:
         owned.reader = reader
         reader.subscribe([process.topics.commands], listener=owned)

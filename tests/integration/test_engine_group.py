@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +98,41 @@ async def all_done(process: Process) -> None:
         end = (await reader.end_offsets([tp]))[tp]
         while await reader.committed(tp) != end - 1:
             await asyncio.sleep(0.1)
+
+
+async def test_who_was_killed_is_dismissed_by_who_starts_in_its_place(
+    made: Callable[[str], Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group is without the killed member as soon as its successor says so, and not when a session has ended."""
+    before = made("1")
+    log, group = before.log, before.topics.group("engine")
+    stack = AsyncExitStack()  # never left: a killed process cleans nothing up
+    killed = await stack.enter_async_context(log.reader([before.topics.commands], group=group))
+    async with asyncio.timeout(LIMIT):
+        while not log.member(killed):
+            await killed.getmany(timeout_ms=50)
+    member = log.member(killed)
+    kafka_log._end_tasks(killed)
+    await killed._client.close()  # without a word to the group
+    assert await members(log, group) == [member]
+    (before.settings.state_dir / "engine" / "1").mkdir(parents=True)
+    (before.settings.state_dir / "engine" / "1" / "member").write_text(member)
+    await role.Shards(before, "log").dismiss_predecessor()
+    assert await members(log, group) == []
+    await role.Shards(before, "log").dismiss_predecessor()  # nobody is there any more: nothing happens
+
+
+async def members(log: KafkaLog, group: str) -> list[str]:
+    async with log.admin() as admin:
+        (answer,) = await admin.describe_consumer_groups([group])
+        return [member[0] for member in answer.groups[0][5]]
+
+
+async def test_an_engine_leaves_its_name_for_who_follows_it(made: Callable[[str], Process]) -> None:
+    """As the group knows it, in the folder of its instance."""
+    process = made("1")
+    await publish(process.log, process.topics, small())
+    async with running(process):
+        await ready(process)
+        left = (process.settings.state_dir / "engine" / "1" / "member").read_text()
+        assert await members(process.log, process.topics.group("engine")) == [left]
