@@ -23,7 +23,7 @@ from msgspec import Raw
 
 from adapters.kafka.log import Header, KafkaLog
 from bench.shape import OneCase, Piece, Shape
-from router.engine.shard import COMMANDS_PER_BATCH, FLOOR_SECONDS
+from router.engine.shard import COMMANDS_PER_BATCH, OFFSETS_SECONDS, POLL_MS, Floor
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, state_value
 from router.operate.settings import Settings
 from router.operate.topics import Topics
@@ -90,27 +90,34 @@ def _command(record: Any, topics: Topics) -> tuple[str, bytes]:
 
 async def engine(part: Part, number: int, of: int) -> None:
     partitions = [TopicPartition(part.topics.commands, p) for p in range(part.topics.shards) if p % of == number]
-    async with part.log.reader(partitions=partitions) as reader:
-        await asyncio.gather(*(_serve(part, reader, tp) for tp in partitions))
+    await asyncio.gather(*(_serve(part, tp) for tp in partitions))
 
 
-async def _serve(part: Part, reader: Any, commands: TopicPartition) -> None:
-    """One shard, with the batches and the floor of the real one."""
+async def _serve(part: Part, commands: TopicPartition) -> None:
+    """One shard, with the batches, the floor and the offsets of the real one."""
+    async with part.log.reader(partitions=[commands], wait_ms=POLL_MS) as reader:
+        await _batches(part, reader, commands)
+
+
+async def _batches(part: Part, reader: Any, commands: TopicPartition) -> None:
     p, topics = commands.partition, part.topics
     store = Store(part.settings.state_dir / f"bare-{p}", "bare")
     transactions = await part.log.transactions(f"{topics.prefix}case.{p}", topics.group("engine"))
-    likeness, busy = islice(cycle(part.shape.cases), 17 * p, None), 0.0
+    likeness, floor = islice(cycle(part.shape.cases), 17 * p, None), Floor()
+    ended, told, done, behind = time.monotonic(), 0.0, 0, False
     while not part.stop.is_set():
-        started = time.monotonic()
         records = (await reader.getmany(commands, timeout_ms=200, max_records=COMMANDS_PER_BATCH)).get(commands, [])
-        if not records:
+        started = time.monotonic()
+        late = started - told > OFFSETS_SECONDS
+        if not records and not (behind and late):
             continue
+        done = records[-1].offset + 1 if records else done
         changelog = _decide(transactions, topics, p, records, likeness, store)
-        ends = await transactions.commit({commands: records[-1].offset + 1})
+        ends = await transactions.commit({commands: done} if late else {})
         store.apply(changelog, ends[TopicPartition(topics.state, p)])
-        busy += 0.2 * (min(1.0, len(records) / COMMANDS_PER_BATCH * 8) - busy)
-        if (rest := busy * FLOOR_SECONDS - (time.monotonic() - started)) > 0.001:
-            await asyncio.sleep(rest)
+        told, behind = (started, False) if late else (told, True)
+        waited, ended = started - ended, time.monotonic()
+        await asyncio.sleep(floor.rest(ended - started, waited, len(records)))
     await part.log.close(transactions)
     store.close()
 
