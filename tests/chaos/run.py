@@ -118,8 +118,7 @@ async def _faults_under_load(wanted: Wanted, on: Stage, found: Found) -> None:
                 break
             on.note(f"{time.monotonic() - began:5.0f} s  {fault.kind}: {fault.what}")
             done = await faults.do(on, fault)
-            name = fault.kind if len(_variants(wanted, fault.kind)) == 1 else f"{fault.kind}:{fault.what}"
-            (found.faults if done else found.missed)[name] += 1
+            (found.faults if done else found.missed)[fault.name] += 1
         code = await load.wait()
         if code:
             raise RuntimeError(f"the load ended with {code}: {on.folder / 'logs' / 'load.log'}")
@@ -129,12 +128,6 @@ async def _faults_under_load(wanted: Wanted, on: Stage, found: Found) -> None:
             load.kill()
             await load.wait()
     found.load_seconds = time.monotonic() - began
-
-
-def _variants(wanted: Wanted, kind: str) -> set[str]:
-    return {fault.what for fault in wanted.schedule if fault.kind == kind} | (
-        {"", " "} if kind in ("kill", "crash") else set()
-    )
 
 
 async def _tell(on: Stage, began: float, found: Found) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 KINDS: dict[str, tuple[str, ...]] = {
     "kill": ("engine", "intake", "delivery", "simulator", "all"),
-    "zombie": ("engine",),
+    "zombie": ("engine", "intake", "delivery"),
     "crash": (
         "before_send", "after_sends", "after_offsets", "before_end_txn", "end_txn_sent",
         "committed_not_stored", "stored", "while_restoring", "before_init_producer", "after_init_producer",
@@ -48,6 +48,12 @@ class Fault(NamedTuple):
     at: float
     kind: str
     what: str
+
+    @property
+    def name(self) -> str:
+        """As it is counted: with its variant where there are several."""
+        several = len((KINDS | SEVERAL)[self.kind]) > 1
+        return f"{self.kind}:{self.what}" if several else self.kind
 
 
 def kinds(brokers: int) -> dict[str, tuple[str, ...]]:
