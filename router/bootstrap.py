@@ -50,7 +50,7 @@ def run_role(role: str, settings: Settings) -> int:
     return uvloop.run(_serve(role, settings))
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     """Say why a role ends: in a sentence where it refuses to go on, else by the error's type. The exit code."""
     told = sentence(error)
     if told is None:
@@ -79,7 +79,8 @@ async def _serve(role: str, settings: Settings) -> int:
             await module.run(process)
         log.info("role.stopped")
         return 0
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        # nobody cancels a role: that is a library's own cancellation, and its trace would hold exceptions' words
         return _failed(error)
 
 

@@ -291,10 +291,22 @@ class _Sender(Sender):  # type: ignore[misc]
 
 async def _left(stop: Callable[[], Awaitable[None]], client: Any, seconds: float = LEAVE_SECONDS) -> None:
     """Stop a consumer or producer in bounded time, whatever state it is in; never raises. What it had to say is said."""
-    with suppress(Exception, asyncio.TimeoutError):
-        await asyncio.wait_for(stop(), seconds)
-    with suppress(Exception, asyncio.TimeoutError):
-        await asyncio.wait_for(client.close(), 1)
+    await _ended(asyncio.ensure_future(stop()), seconds)
+    await _ended(asyncio.ensure_future(client.close()), 1)
+
+
+async def _ended(task: "asyncio.Future[Any]", seconds: float) -> None:
+    """
+    Wait until it has ended, however it ends, or cancel it. Raises only when we are cancelled ourselves.
+
+    aiokafka awaits tasks that it has cancelled: a CancelledError of theirs would look like one of ours, and end a role or
+    a shard's task that nobody wanted to end.
+    """
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        task.cancel()
 
 
 def _end_tasks(consumer: AIOKafkaConsumer) -> None:
@@ -414,8 +426,7 @@ class KafkaLog:
         except BaseException:
             # aiokafka forgets a connection that is cancelled while it comes up, and what was begun goes on by itself:
             # let it come up, then leave
-            with suppress(Exception, asyncio.TimeoutError):
-                await asyncio.wait_for(starting, LEAVE_SECONDS)
+            await _ended(starting, LEAVE_SECONDS)
             await _left(producer.stop, producer.client)
             raise
         return Transactions(producer, group)

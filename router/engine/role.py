@@ -77,23 +77,6 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
             self.reader.pause(tp)
             self._tasks[tp] = asyncio.create_task(self._own(tp, set(self._leaving)), name=f"shard-{tp.partition}")
         metrics.SHARDS.set(len(self._tasks))
-        with suppress(OSError):  # a full disk must not keep us from the shards
-            self._predecessor.parent.mkdir(parents=True, exist_ok=True)
-            self._predecessor.write_text(self._process.log.member(self.reader))
-
-    @property
-    def _predecessor(self) -> Path:
-        """Holds the name under which the group knows this instance, for the process that follows if this one is killed."""
-        return self._process.settings.state_dir / "engine" / self._process.settings.instance / "member"
-
-    async def dismiss_predecessor(self) -> None:
-        """
-        Have the group know that the process which held this folder before is gone: started in place after a kill, this
-        one would wait for the end of its session, and all others with it.
-        """
-        with suppress(OSError, KafkaError):  # nothing that a start may fail for: then its session ends by itself
-            if member := self._predecessor.read_text():
-                await self._process.log.dismiss(self._process.topics.group("engine"), member)
 
     async def _own(self, tp: TopicPartition, left: set[asyncio.Task[None]]) -> None:
         """Take over and serve, again and again, until cancelled. The folder is free once the former tasks are gone."""
@@ -112,7 +95,10 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.error("shard.refused", shard=tp.partition, error=error)
                 self.fatal = error
                 self._process.stop.set()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                    raise  # we are meant; else it is a library's own, and the shard would have nobody any more
                 reason = type(error).__name__
                 log.warning("shard.dropped", shard=tp.partition, error=error)
                 metrics.TRANSACTIONS.labels("dropped").inc()
@@ -194,7 +180,7 @@ async def run(process: Process) -> None:
         raise ForeignLog("shards_differ", wanted=process.settings.shards, there=partitions)
     metrics.SHARDS_SET.set(process.settings.shards)
     owned = Shards(process, await process.log.cluster_id())
-    await owned.dismiss_predecessor()
+    await dismiss_predecessor(process)
     async with process.log.reader(group=process.topics.group("engine")) as reader:
         owned.reader = reader
         reader.subscribe([process.topics.commands], listener=owned)
@@ -218,10 +204,11 @@ async def _attend(process: Process, owned: Shards) -> None:
     nowhere else: aiokafka would have it leave the group after MAX_POLL_MS and never come back. And what is wrong
     with the group is told to who polls, and to nobody else.
     """
-    looked, refused = 0.0, 0.0
+    looked, refused, name = 0.0, 0.0, ""
     while not process.stop.is_set():
         process.health.beat()
         process.health.waiting_for = owned.waiting_for
+        name = _noted(process, owned.reader, name)
         now = time.monotonic()
         try:
             with suppress(TimeoutError):
@@ -238,6 +225,29 @@ async def _attend(process: Process, owned: Shards) -> None:
             await owned.look()
         with suppress(TimeoutError):
             await asyncio.wait_for(process.stop.wait(), POLL_SECONDS)
+
+
+def _member(process: Process) -> Path:
+    """Holds the name under which the group knows this instance, for the process that follows if this one is killed."""
+    return process.settings.state_dir / "engine" / process.settings.instance / "member"
+
+
+def _noted(process: Process, reader: Any, before: str) -> str:
+    if (name := process.log.member(reader)) and name != before:
+        with suppress(OSError):  # a full disk must not keep us from the shards
+            _member(process).parent.mkdir(parents=True, exist_ok=True)
+            _member(process).write_text(name)
+    return str(name)
+
+
+async def dismiss_predecessor(process: Process) -> None:
+    """
+    Have the group know that the process which held this folder before is gone: started in place after a kill, this
+    one would wait for the end of its session, and all others with it.
+    """
+    with suppress(OSError, KafkaError):  # nothing that a start may fail for: then its session ends by itself
+        if name := _member(process).read_text():
+            await process.log.dismiss(process.topics.group("engine"), name)
 
 
 def _watch(process: Process, owned: Shards) -> None:

@@ -9,12 +9,14 @@ over: the log stays the truth, and a newer projector with a raised FORMAT reads 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from adapters.readmodel import Batch, OffsetMoved, ReadModel
 from router.operate import metrics
@@ -100,13 +102,14 @@ class _Follower:
     async def _look(self) -> None:
         """Note how far delivery is, and how far behind the read model is."""
         topics = self.process.topics
-        committed = {tp.partition: await self.delivery.committed(tp) for tp in self.slots[topics.outbox]}
-        delivered = {partition: upto for partition, upto in committed.items() if upto is not None}
-        await asyncio.to_thread(self.projection.note_delivered, delivered)
-        for topic, tps in self.slots.items():
-            ends = await self.reader.end_offsets(tps)
-            behind = [ends[tp] - await self.reader.position(tp) for tp in tps]
-            metrics.PROJECTOR_BEHIND.labels(topics.short(topic)).set(sum(behind))
+        with suppress(KafkaError):  # a broker that is away: what is known of it stands until it is back
+            committed = {tp.partition: await self.delivery.committed(tp) for tp in self.slots[topics.outbox]}
+            delivered = {partition: upto for partition, upto in committed.items() if upto is not None}
+            await asyncio.to_thread(self.projection.note_delivered, delivered)
+            for topic, tps in self.slots.items():
+                ends = await self.reader.end_offsets(tps)
+                behind = [ends[tp] - await self.reader.position(tp) for tp in tps]
+                metrics.PROJECTOR_BEHIND.labels(topics.short(topic)).set(sum(behind))
 
 
 class Projection:

@@ -112,3 +112,21 @@ async def test_a_shard_that_fails_at_once_and_for_ever_is_seen(owned: Shards, mo
     await asyncio.sleep(1.0)
 
     assert owned.stalled() == [0]
+
+
+async def test_a_cancellation_that_is_not_ours_does_not_leave_a_shard_without_anybody(owned: Any) -> None:
+    """aiokafka lets the cancellations of its own tasks out: the shard is taken over anew, as after any other failure."""
+    turns = 0
+
+    async def leaks() -> None:
+        nonlocal turns
+        turns += 1
+        if turns < 3:
+            raise asyncio.CancelledError
+        await owned._process.stop.wait()
+
+    FakeShard.serve_with = staticmethod(leaks)
+    await owned.on_partitions_assigned([TP])
+    async with asyncio.timeout(20):
+        while turns < 3:
+            await asyncio.sleep(0.01)
