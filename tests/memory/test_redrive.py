@@ -123,7 +123,7 @@ WORK = st.tuples(st.just("work"), st.just(""), st.just(0))
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.lists(st.one_of(SAY, SAY, SAY, RETRY, MEND, WORK), max_size=25))
+@given(st.lists(st.one_of(SAY, SAY, SAY, RETRY, MEND, WORK), min_size=8, max_size=25))
 def test_however_it_goes_each_command_takes_effect_once_and_in_the_order_of_its_case(story: Sequence[Any]) -> None:
     """Faults, retries that fail again, retries of a part, commands that come in between; in the end all is mended."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -142,9 +142,11 @@ async def _told(town: Town, story: Sequence[Any]) -> None:
         elif what == "work":
             await town.work()
         else:
+            if how > 1:  # else it does not know what waits on the log
+                await town.work()
             await town.act("retry", Wanted(case=case_id("hotline_12345", ref) if ref else ""), how)
-    town.broken.clear()
     await town.work()
+    town.broken.clear()
     for _ in range(len(story) + 2):
         if not await town.letters():
             break
@@ -171,6 +173,23 @@ async def test_none_of_a_case_goes_before_the_ones_in_front_of_it(town: Town) ->
     done = await town.act("retry", Wanted(ids=(second.id, first.id)))
     await town.work()
     assert (done.letters, done.blocked, town.heard("R1")) == ([first.id, second.id], {}, town.said["R1"])
+
+
+async def test_what_failed_again_keeps_its_place_before_what_came_meanwhile(town: Town) -> None:
+    """Its new letter is the younger one, its command the older."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    town.supplement("R1")
+    await town.act("retry", Wanted())
+    await town.work()
+    later, again = await town.letters()
+    assert (again.said.retry_of, later.said.retry_of, town.parked() == []) == ("engine/0/0", "", False)
+    town.broken.clear()
+    await town.act("retry", Wanted())
+    await town.work()
+
+    assert (town.heard("R1"), town.parked()) == (town.said["R1"], [])
 
 
 async def test_what_is_given_up_has_no_effect_and_holds_nobody_up(town: Town) -> None:

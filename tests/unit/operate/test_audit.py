@@ -16,7 +16,15 @@ def chain(count: int) -> list[Entry]:
     for n in range(count):
         before = made[-1] if made else None
         made.append(
-            entry(before, "dead-letters", at="2026-09-18T09:00:00+08:00", who="王", act="retry", why=f"{n}", facts={"n": n})
+            entry(
+                before,
+                "dead-letters",
+                at="2026-09-18T09:00:00+08:00",
+                who="王",
+                act="retry",
+                why=f"{n}",
+                facts={"n": n},
+            )
         )
     return made
 

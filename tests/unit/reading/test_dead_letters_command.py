@@ -1,0 +1,48 @@
+"""`duokua dead-letters` without a broker: wrong arguments are told with exit code 2, no broker with 3."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from router.cli.dead_letters import TEXTS, app
+
+NOWHERE = {"DUOKUA_BOOTSTRAP": "127.0.0.1:1", "DUOKUA_LANG": "zh"}
+PERSON = ("--actor", "w", "--reason", "r")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("retry", "engine/0/1"),
+        ("retry", "engine/0/1", "--actor", "w"),
+        ("retry", "engine/0/1", "--actor", " ", "--reason", "r"),
+        ("retry", *PERSON),
+        ("discard", "--since", "2h", *PERSON),
+        ("retry", "engine/0/1", "--yes", "--dry-run", *PERSON),
+        ("retry", "engine/0/1", "--rate", "0", *PERSON),
+        ("list", "--stage", "nowhere"),
+        ("list", "--since", "yesterday"),
+        ("list", "--since", "2026-09-18T09:00"),
+        ("show",),
+        ("nothing",),
+    ],
+)
+def test_wrong_arguments_are_told(words: tuple[str, ...]) -> None:
+    """Before anything is connected to."""
+    ran = CliRunner().invoke(app, list(words), env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", "engine/0/1"), ("retry", "engine/0/1", "--yes", *PERSON)])
+def test_no_broker_is_told(words: tuple[str, ...]) -> None:
+    """In one sentence on stderr, nothing on stdout."""
+    ran = CliRunner().invoke(app, [*words, "--json"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout, "127.0.0.1:1" in ran.stderr) == (3, "", True)
+
+
+def test_both_languages_say_the_same_things() -> None:
+    """The same texts with the same facts in them."""
+    zh, en = TEXTS["zh"], TEXTS["en"]
+    assert zh.keys() == en.keys()
+    assert all(("{" in zh[name]) == ("{" in en[name]) for name in zh), json.dumps(sorted(zh))
