@@ -117,9 +117,9 @@ async def test_who_was_killed_is_dismissed_by_who_starts_in_its_place(
     assert await members(log, group) == [member]
     (before.settings.state_dir / "engine" / "1").mkdir(parents=True)
     (before.settings.state_dir / "engine" / "1" / "member").write_text(member)
-    await role.Shards(before, "log").dismiss_predecessor()
+    await role.dismiss_predecessor(before)
     assert await members(log, group) == []
-    await role.Shards(before, "log").dismiss_predecessor()  # nobody is there any more: nothing happens
+    await role.dismiss_predecessor(before)  # nobody is there any more: nothing happens
 
 
 async def members(log: KafkaLog, group: str) -> list[str]:
