@@ -10,7 +10,7 @@ STAMP  := .venv/.set-up-$(KEY)-$(shell echo "$$DUOKUA_JAVA" | cksum | tr ' ' '-'
 PEERS  := .venv-bench/.set-up-$(shell cksum < bench/requirements-bench.lock | tr ' ' '-')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup unit test check format docs demo run chaos soak bench verify lock clean
+.PHONY: help setup unit test check format docs demo run simulate chaos soak bench verify lock clean
 
 help: ## these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ run: setup ## 启动 Kafka 与全部角色 / Kafka and all roles, until Ctrl-C
 	$(BIN)/duokua topics apply
 	$(BIN)/duokua catalog publish --reason "make run"
 	$(BIN)/duokua run all
+
+simulate: setup ## 模拟 / the engine in virtual time, run after run: N= FROM=
+	$(BIN)/python -m tests.simulation --n $(or $(N),1000) --from $(or $(FROM),0)
 
 chaos: setup ## 混沌 / faults on a real Kafka, and the verdict: DURATION= SEED= BROKERS=
 	$(BIN)/python -m tests.chaos --duration $(or $(DURATION),300) --brokers $(or $(BROKERS),1) $(if $(SEED),--seed $(SEED))

@@ -27,6 +27,9 @@ step "a set-up from nothing, with the bundled Java and an empty cache, and the d
 git clone --quiet . "$scratch/clone"
 (cd "$scratch/clone" && XDG_CACHE_HOME="$scratch/cache" DUOKUA_JAVA=bundled make demo)
 
+step "simulation: ten thousand seeds"
+.venv/bin/python -m tests.simulation --n 10000
+
 step "chaos: three seeds, then three brokers, then twenty minutes with an eye on memory"
 for seed in 1 2 3; do .venv/bin/python -m tests.chaos --duration 300 --seed "$seed"; done
 .venv/bin/python -m tests.chaos --duration 300 --seed 4 --brokers 3

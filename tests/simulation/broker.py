@@ -11,12 +11,13 @@ arrives: they do not wait, and raise what the client would get.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import ConcurrentTransactions, InvalidTxnState, ProducerFenced
+from aiokafka.errors import ConcurrentTransactions, InvalidTxnState, KafkaError, ProducerFenced
 
 from tests.simulation.loop import VirtualLoop
 
@@ -98,6 +99,8 @@ class Broker:
         self.history: list[Transaction] = []
         self.truth: dict[TopicPartition, list[Entry]] = {}
         self.fenced = 0
+        self.late: dict[str, int] = {}
+        """EndTxn requests that are still on the wire, by id with their epoch: they arrive at the worst time, in the next one."""
         self._waiters: dict[TopicPartition, list[Any]] = {}
 
     def create(self, topic: str, partitions: int) -> None:
@@ -168,7 +171,13 @@ class Broker:
             raise InvalidTxnState
         partition.epochs[name] = epoch
         partition.open.setdefault(current, partition.end)
+        if name in self.late:
+            self._loop.in_world(self._random.random() * 0.004, self._arrive_late, name, self.late.pop(name))
         return self.append(tp, added, current)
+
+    def _arrive_late(self, name: str, epoch: int) -> None:
+        with suppress(KafkaError):
+            self.end(name, epoch)
 
     def commit_offsets(self, name: str, epoch: int, offsets: Mapping[TopicPartition, int]) -> None:
         """AddOffsetsToTxn and TxnOffsetCommit."""

@@ -215,13 +215,12 @@ class Producer:
 
     async def _lose_the_answer(self) -> None:
         """The commit arrives, or does not, or arrives late; its sender is told nothing."""
-        wire = self._wire
+        wire, told = self._wire, self._wire.random.choice((0.01, LOST_SECONDS))
         if wire.chance(wire.faults.commit_late):
-            delay = wire.random.choice((1.0, 40.0)) * wire.random.random()
-            wire.loop.in_world(delay, _silent, self._broker.end, self._name, self._epoch)
+            self._broker.late[self._name] = self._epoch
         elif wire.chance(0.5):
             wire.loop.in_world(wire.seconds(), _silent, self._broker.end, self._name, self._epoch)
-        await asyncio.sleep(wire.random.choice((0.01, LOST_SECONDS)))
+        await asyncio.sleep(told)
         raise OutcomeUnknown("RequestTimedOutError")
 
     async def _final(self, request: Callable[..., Any], *args: Any) -> None:

@@ -98,7 +98,12 @@ class Told:
         record = events.decode(entry.value or b"")
         where = (self.shard, entry.offset, record.case)
         before = self.cases.get(record.case)
-        holds(record.version == (before.version if before else 0) + 1, "a version is not the next one", *where, record.version)
+        holds(
+            record.version == (before.version if before else 0) + 1,
+            "a version is not the next one",
+            *where,
+            record.version,
+        )
         holds(entry.key == record.case.encode(), "an event under another key", *where)
         holds(record.at >= self.at, "business time ran back", *where)
         self.at = record.at
@@ -161,11 +166,19 @@ class Told:
             return
         case = self.cases.get(command.case)
         if case is None:
-            holds(not isinstance(command, commands.Submit), "a request was lost", self.shard, entry.offset, command.case)
+            holds(
+                not isinstance(command, commands.Submit), "a request was lost", self.shard, entry.offset, command.case
+            )
             for message in outgoing.lost(command):
                 self.lost[message.id, msgspec.json.encode(message)] = None
             return
-        holds(has_seen(case, command.id) or case.state == "archived", "a command was lost", self.shard, entry.offset, command)
+        holds(
+            has_seen(case, command.id) or case.state == "archived",
+            "a command was lost",
+            self.shard,
+            entry.offset,
+            command,
+        )
 
     def _pass_over_unreadable(self, entry: Entry) -> None:
         if entry.key == SHARD_KEY:

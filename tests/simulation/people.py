@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
-from router.operate.topics import Topics
 from router.engine.store import SHARD_KEY
+from router.operate.topics import Topics
 from schemas.ids import case_id, command_id, shard_of
 from tests.simulation.broker import Broker
 from tests.unit.workflows.small_world import COUNTY, ROUTES
@@ -118,7 +118,9 @@ class People:
             for entry in found:
                 for message in outgoing.decode(entry.value or b"").messages:
                     if message.type == "cn.duokua.task.assigned.v1" and self._random.random() < self.patience:
-                        self._later(self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random(), self._answer(message))
+                        self._later(
+                            self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random(), self._answer(message)
+                        )
 
     def _answer(self, message: outgoing.Message) -> Callable[[], None]:
         task = msgspec.json.decode(message.data)

@@ -6,18 +6,14 @@ them would show.
 """
 
 import asyncio
-import gc
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import TopicPartition
-
 from tests.simulation import invariants
-from tests.simulation.loop import Livelock, Standstill, VirtualLoop
+from tests.simulation.loop import Livelock, Standstill
 from tests.simulation.machine import Machine
-from tests.simulation.world import DAY, HOUR, IDLE_SECONDS, World, in_place, Violation
+from tests.simulation.world import DAY, HOUR, IDLE_SECONDS, Violation, World, in_place
 
 LOOKS = 10
 """How often, IDLE_SECONDS apart, a healed run is looked at before it is said to never come to rest."""
@@ -32,17 +28,17 @@ class Result:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def run(seed: int, check: Callable[[World], Any] = invariants.check) -> Result:
-    """One run from its seed. Everything that is not right becomes `failed`."""
+def run(seed: int, *, keep: bool = False) -> Result:
+    """One run from its seed. Everything that is not right becomes `failed`; then, or with `keep`, it says what happened."""
     world = World(seed)
     failed = ""
     with in_place(world):
         try:
             world.loop.run_until_complete(_story(world))
-            check(world)
+            invariants.check(world)
         except (Violation, Livelock, Standstill) as error:
             failed = f"{type(error).__name__}: {error}"
-        tail, digest, counts = world.tail() if failed else "", world.digest(), _counts(world)
+        tail, digest, counts = world.tail() if failed or keep else "", world.digest(), _counts(world)
         world.loop.bury(world.lives)
         world.loop.close()
     return Result(seed, failed, tail, digest, counts)
@@ -167,11 +163,15 @@ class Plot:
             self.at(self.random.choice((60.0, HOUR, 20 * HOUR)) * self.random.random(), machine.set_right)
 
     def _wrong(self) -> float:
-        return self.random.choice((-1, 1, 1)) * self.random.choice((100.0, HOUR, DAY, 40 * DAY)) * (0.5 + self.random.random())
+        return (
+            self.random.choice((-1, 1, 1))
+            * self.random.choice((100.0, HOUR, DAY, 40 * DAY))
+            * (0.5 + self.random.random())
+        )
 
     def _drift(self, machine: Machine) -> None:
         """So slow that no two looks differ by much; some time it is put right."""
-        self.world.tolerance = 31.0
+        self.world.tolerance = 61.0
         machine.ahead, machine.drifts_from = machine.wall_ahead(), self.world.loop.time()
         machine.drift = self.random.choice((-1, 1)) * 10.0 ** -self.random.choice((1, 2, 3))
         self.world.tell("drift", machine.name, machine.drift)

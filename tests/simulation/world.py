@@ -5,17 +5,16 @@ Nothing is compressed: days pass because the loop's time jumps over what nobody 
 is longer than in service (IDLE_SECONDS), for an idle shard's turns are all that would be left to simulate.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import asyncio
 
 import structlog
 from aiokafka import TopicPartition
@@ -290,7 +289,7 @@ class Group:
             await asyncio.sleep(self._world.random.random() * 0.5)
             self._world.counts["rebalances"] += 1
             joined: list[Life] = []
-            for machine, life in list(self._members):
+            for _, life in list(self._members):
                 life.engine.reader.rejoin()
                 self._call(life, partial(self._give_up, life, joined))
             while any(life not in joined for _, life in self._members):
@@ -311,7 +310,7 @@ class Group:
         for number in range(SHARDS):
             _, life = self._world.random.choice(self._members)
             shares[life.name].append(TopicPartition(self._world.topics.commands, number))
-        for machine, life in list(self._members):
+        for _, life in list(self._members):
             self._has[life.name] = shares[life.name]
             self._call(life, partial(self._take, life, shares[life.name]))
 
