@@ -142,7 +142,9 @@ class Batch:
             self.put_aside(key or source.encode(), source, "unreadable_command", retry)
             return None
         if shard_of(command.case, self.shard.shards) != self.partition:
-            self.put_aside(command.case.encode(), source, "wrong_shard", retry)
+            key = command.case.encode()
+            letter = DeadLetter(stage="engine", code="wrong_shard", source=source, input=command.source)
+            self._write_letter(key, letter, None, retry)
             return None
         return command
 

@@ -33,6 +33,11 @@ class _Type(msgspec.Struct):
     type: str = ""
 
 
+class _Letter(msgspec.Struct):
+    input: str = ""
+
+
+_letter = msgspec.json.Decoder(_Letter).decode
 _task = msgspec.json.Decoder(_TaskId).decode
 _event = msgspec.json.Decoder(_Type).decode
 
@@ -49,6 +54,7 @@ class Gathering:
         self.inputs: dict[str, str] = {}
         self.replies: set[str] = set()
         self.dead: set[str] = set()
+        self.kept: set[str] = set()
         self._unreadable: set[str] = set()
         self.records: list[ev.EventRecord] = []
         self.outbox: list[outgoing.OutboxRecord] = []
@@ -95,6 +101,7 @@ class Gathering:
             inputs={s: kind in FOLLOWUPS and s not in self._unreadable for s, kind in self.inputs.items()},
             replies=frozenset(self.replies),
             dead=frozenset(self.dead),
+            kept=frozenset(self.kept),
             records=self.records,
             outbox=self.outbox,
             delivered=self.delivered,
@@ -134,6 +141,9 @@ class Gathering:
         self._settled.add(origin)
         if record.topic == self._topics.dead_letters("intake"):
             self._unreadable.add(origin)
+        elif record.topic == self._topics.dead_letters("engine") and (came_from := _letter(record.value).input):
+            self.kept.add(came_from)
+            self._settled.add(came_from)
         self._left(source, record)
 
 

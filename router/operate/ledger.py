@@ -51,7 +51,8 @@ class Gathered:
     What the topics hold. An input is named `topic/partition/offset`.
 
     inputs: every intake record; True for a readable supplement, withdrawal or evaluation.
-    replies: every record of the reply topics. dead: the inputs that a dead letter stands for.
+    replies: every record of the reply topics. dead: the inputs that a dead letter stands for. kept: those that the
+    engine could not decide: dead letters too, but once they were written again they have their effect.
     records: `case.events`, in the order of each partition. outbox: `case.outbox`, whole.
     published: what the publisher had acknowledged, when it is known.
     """
@@ -59,6 +60,7 @@ class Gathered:
     inputs: Mapping[str, bool]
     replies: frozenset[str] = frozenset()
     dead: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
     records: Sequence[ev.EventRecord] = ()
     outbox: Sequence[OutboxRecord] = ()
     delivered: Sequence[Delivered] = ()
@@ -137,6 +139,9 @@ def _fates(gathered: Gathered) -> dict[str, tuple[str, ...]]:
     for source in gathered.dead:
         if fates[source] != ["dead_letters"]:
             fates[source].append("dead_letters")
+    for source in gathered.kept:
+        if not fates[source]:
+            fates[source].append("dead_letters")
     return {source: tuple(f) for source, f in fates.items()}
 
 
@@ -155,7 +160,7 @@ def _lost(gathered: Gathered, placed: Mapping[str, tuple[str, ...]]) -> Iterator
     """Inputs and replies without an effect, holes in a case's history, messages that never left."""
     yield from (f"input {s}: no fate" for s, fate in placed.items() if not fate)
     yield from (f"input {s}: published, not on its topic" for s in gathered.published - gathered.inputs.keys())
-    settled = gathered.dead | {r.source for r in gathered.records}
+    settled = gathered.dead | gathered.kept | {r.source for r in gathered.records}
     yield from (f"reply {s}: no effect" for s in sorted(gathered.replies - settled))
     for case, versions in _versions(gathered.records).items():
         missing = set(range(1, max(versions) + 1)) - versions.keys()

@@ -42,6 +42,18 @@ def log_of(fates: Iterable[str]) -> Gathered:
     return Gathered(inputs={s: fate == "followups" for s, fate in named.items()}, records=records, dead=dead)
 
 
+def test_what_the_engine_keeps_aside_is_a_dead_letter_until_it_has_its_effect() -> None:
+    """An input that was written again and became a case is no double; a reply that is kept is not lost."""
+    inputs, kept = (
+        {"intake.a/0/0": False, "intake.a/0/1": False},
+        frozenset({"intake.a/0/0", "intake.a/0/1", "replies.a/0/0"}),
+    )
+    again = [record("case", 1, "intake.a/0/1", registered())]
+    ledger = balance(Gathered(inputs=inputs, replies=frozenset({"replies.a/0/0"}), kept=kept, records=again))
+    assert (ledger.dead_letters, ledger.open) == ({"intake.a/0/0"}, {"intake.a/0/1"})
+    assert ledger.balanced
+
+
 @given(st.lists(st.sampled_from([*FATES, "rejected"])))
 def test_each_input_stands_in_its_set_and_the_sum_is_what_was_submitted(fates: list[str]) -> None:
     ledger = balance(log_of(fates))
