@@ -146,3 +146,18 @@ async def test_a_record_that_cannot_be_read_is_never_passed_over(process: Proces
 
 def distinct(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
+
+
+async def test_a_unit_whose_system_is_down_delays_nobody(process: Process) -> None:
+    """Delivery asks no receiver: what nobody reads stands on its topic, whole and in order, and the others have theirs."""
+    for n in range(50):
+        hand_out(process, ("a", f"a{n}"), ("b", f"b{n}"))
+    async with delivering(process), process.log.reader(["p.tasks.b"]) as reads_on:
+        seen: list[str] = []
+        async with asyncio.timeout(5):
+            while len(seen) < 50:
+                for records in (await reads_on.getmany(timeout_ms=50)).values():
+                    seen += [ids(r)["ce_id"] for r in records]
+
+    assert seen == [f"b{n}" for n in range(50)]
+    assert arrived(process, "a") == [f"a{n}" for n in range(50)]
