@@ -17,9 +17,10 @@ from adapters.kafka.memory import MemoryReader, MemoryTransactions
 from router.engine.batch import ShardRecord
 from router.engine.shard import ForeignLog
 from router.engine.store import SHARD_KEY, body_of
-from schemas.ids import shard_of
+from schemas.ids import command_id, shard_of
 from tests.memory.engine.house import DAY, START, House
-from workflows import events
+from workflows import commands, events
+from workflows.case import KEPT_MS
 
 
 @pytest.fixture
@@ -173,6 +174,36 @@ async def test_of_an_archived_case_only_a_stub_stays(house: House) -> None:
 
     assert house.state()[case.encode() + b"/request"] == b""
     assert [type(e).__name__ for e in house.events()[-1].events] == ["DuplicateReceived"]
+
+
+async def test_a_forgotten_case_leaves_nothing_and_its_id_begins_anew(house: House) -> None:
+    """After the horizon both keys get tombstones; sent again it is a case of its own, and no message id comes twice."""
+
+    def happened(kind: type[events.Event]) -> int:
+        return sum(isinstance(e, kind) for r in house.events() for e in r.events)
+
+    case = house.submit("R1")
+    await house.run(house.done)
+    house.clock.time += 2 * DAY
+    await house.run(lambda: happened(events.ClockWarned) > 0)
+    source = "intake.hotline_12345/0/77"
+    about = {"channel": "hotline_12345", "ref": "R1", "body": msgspec.Raw(b"{}")}
+    house.send(commands.Withdraw(id=command_id(case, source), case=case, at=house.clock.time, source=source, **about))
+    await house.run(house.done)
+    for kind in (events.CaseArchived, events.CaseForgotten):
+        house.clock.time += KEPT_MS
+        await house.run(lambda kind=kind: happened(kind) == 1 and house.done())  # type: ignore[misc]
+    assert (house.state()[case.encode()], house.state()[case.encode() + b"/request"]) == (b"", b"")
+
+    warned = happened(events.ClockWarned)
+    house.submit("R1")
+    await house.run(house.done)
+    house.clock.time += 2 * DAY
+    await house.run(lambda: happened(events.ClockWarned) > warned)
+    assert registered(house) == [case, case]
+    again = [r.version for r in house.events()][-2:]
+    assert again == [1, 2]
+    assert len({m.id for m in house.messages()}) == len(house.messages())
 
 
 async def test_a_store_ahead_of_the_log_is_rebuilt(house: House) -> None:
