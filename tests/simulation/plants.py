@@ -1,0 +1,154 @@
+"""
+Bugs to be found: what an engine could do wrong that the simulation must notice, each planted into the real one.
+
+A check that never sees its violation proves nothing. Each plant is a function that breaks something through `set`
+(pytest's monkeypatch.setattr); it undoes itself with the test.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from adapters.kafka.log import OutcomeUnknown, Transactions, Writer
+from router.engine.guard import ClockGuard
+from router.engine.shard import Shard
+from router.engine.store import Store
+from tests.simulation.client import Producer, Reader
+
+Set = Callable[[Any, str, Any], None]
+
+
+def refused_records_are_passed_over(set_: Set) -> None:
+    """The sends' futures are not looked at before the commit."""
+
+    async def flush(self: Writer) -> dict[TopicPartition, int]:
+        batches, self._full = [*self._full, *self._open.items()], []
+        self._open = {}
+        sent = [await self._send(slot, batch) for slot, batch in batches]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        ends = {}
+        for (slot, batch), answer in zip(batches, answers, strict=True):
+            if not isinstance(answer, BaseException):
+                ends[TopicPartition(*slot)] = answer.offset + batch.record_count()
+                self.appended_ms = answer.timestamp
+        return ends
+
+    commit = Shard._commit
+
+    async def lenient(self: Shard, batch: Any) -> None:
+        try:
+            await commit(self, batch)
+        except KeyError:  # the changelog's own batch was refused
+            self._guard.heard(None)
+
+    set_(Writer, "flush", flush)
+    set_(Shard, "_commit", lenient)
+
+
+def the_store_is_written_first(set_: Set) -> None:
+    """Before the transaction is committed."""
+    commit = Shard._commit
+
+    async def too_early(self: Shard, batch: Any) -> None:
+        self._store_in_use.apply(batch.changelog(), self._store_in_use.meta.changelog)
+        await commit(self, batch)
+
+    set_(Shard, "_commit", too_early)
+
+
+def the_log_is_read_before_the_fence(set_: Set) -> None:
+    """The store is restored before InitProducerId has settled what the former holder left open."""
+    restore, take_over = Shard._restore, Shard.take_over
+
+    async def nothing_more(self: Shard, store: Store) -> int:
+        return 0
+
+    async def too_early(self: Shard) -> None:
+        store = Store(self.folder, self._log_id, self._clock, self._disk)
+        try:
+            await restore(self, store)
+            store.apply([], store.meta.changelog)
+        finally:
+            store.close()
+        await take_over(self)
+
+    set_(Shard, "_restore", nothing_more)
+    set_(Shard, "take_over", too_early)
+
+
+def an_unknown_outcome_counts_as_done(set_: Set) -> None:
+    """The answer to EndTxn is missing, and the commit is taken for done."""
+    commit, flush = Transactions.commit, Writer.flush
+
+    async def remembering(self: Writer) -> dict[TopicPartition, int]:
+        self.last_ends = await flush(self)  # type: ignore[attr-defined]
+        return self.last_ends  # type: ignore[attr-defined, no-any-return]
+
+    async def guessing(self: Transactions, offsets: Mapping[TopicPartition, int]) -> Any:
+        try:
+            return await commit(self, offsets)
+        except OutcomeUnknown:
+            self._producer._in_transaction = False
+            return self.last_ends  # type: ignore[attr-defined]
+
+    set_(Writer, "flush", remembering)
+    set_(Transactions, "commit", guessing)
+
+
+def an_unanswered_commit_is_sent_again(set_: Set) -> None:
+    """As aiokafka does by itself: EndTxn a second time, under the same epoch. The first may come in the next transaction."""
+    lose = Producer._lose_the_answer
+
+    async def again(self: Producer) -> None:
+        with suppress(OutcomeUnknown):
+            await lose(self)
+
+    set_(Producer, "_lose_the_answer", again)
+
+
+def an_old_store_is_kept(set_: Set) -> None:
+    """However old: what was deleted since, and is forgotten by the log, stays in it."""
+    set_(Store, "_judge", lambda self, meta: "empty" if meta is None else "kept")
+
+
+def restored_to_the_last_record(set_: Set) -> None:
+    """A store that has something is taken for complete, without looking where the log ends."""
+    restore = Shard._restore
+
+    async def lazy(self: Shard, store: Store) -> int:
+        return 0 if store.meta.changelog else await restore(self, store)
+
+    set_(Shard, "_restore", lazy)
+
+
+def reading_goes_on_where_it_stopped(set_: Set) -> None:
+    """A take-over does not seek: what the failed batch had read is passed over."""
+    seek = Reader.seek
+
+    def not_commands(self: Reader, partition: TopicPartition, offset: int) -> None:
+        if not partition.topic.endswith("case.commands"):
+            seek(self, partition, offset)
+
+    set_(Reader, "seek", not_commands)
+
+
+def every_clock_is_trusted(set_: Set) -> None:
+    """No guard: business time is what the machine says, and deadlines fire by it."""
+    set_(ClockGuard, "trusted", lambda self: True)
+    set_(ClockGuard, "now", lambda self: self._clock.now())
+
+
+PLANTS = (
+    refused_records_are_passed_over,
+    the_store_is_written_first,
+    the_log_is_read_before_the_fence,
+    an_unknown_outcome_counts_as_done,
+    an_unanswered_commit_is_sent_again,
+    an_old_store_is_kept,
+    restored_to_the_last_record,
+    reading_goes_on_where_it_stopped,
+    every_clock_is_trusted,
+)
