@@ -27,6 +27,7 @@ from router.operate.audit import ChainBroken
 from router.operate.letters import DONE, Act, Letter, Plan, Wanted, plan
 from router.operate.settings import Settings
 from router.operate.topics import STAGES, Topics
+from schemas import faults
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="死信：没能处理的记录 / dead letters"
@@ -107,7 +108,7 @@ class Voice:
             typer.echo(json.dumps(facts, ensure_ascii=False))
 
     def code(self, code: str) -> str:
-        told = CODES.get(code)
+        told = CODES.get(code) or faults.CODES.get(code)
         return f"{code} {told[self.lang == 'en']}" if told else code
 
 
