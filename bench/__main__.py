@@ -135,16 +135,15 @@ async def measure(bench: Bench, options: argparse.Namespace) -> Found:
 
 async def _whole_chain(bench: Bench, options: argparse.Namespace, found: Found) -> Race:
     async def run(contender: str, width: int, count: int) -> Throughput:
-        if contender == "faust":
+        if contender.startswith("faust"):
             return await faust_throughput(bench, count, width)
         return await chain_throughput(bench, contender, count)
 
-    race, warm_up = Race("whole chain", found, run), min(WARM_UP, options.requests)
-    say("whole chain: warming up, trying Faust in two widths")
-    await race.try_out("duokua", (2,), warm_up)
-    if "chain" in options.only:
-        await race.try_out("bare", (2,), warm_up)
-        await race.try_out("faust", (1, 2), options.requests // 2)
+    race = Race("whole chain", found, run)
+    say("whole chain: warming up")
+    for name, width in (("duokua", 2), ("bare", 2), ("faust-1", 1), ("faust-2", 2)):
+        if name == "duokua" or "chain" in options.only:
+            await race.try_out(name, (width,), min(WARM_UP, options.requests))
     return race
 
 

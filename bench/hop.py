@@ -24,7 +24,7 @@ from bench.peers import streams
 from bench.processes import CHECKOUT, Processes
 from bench.sample import SEED
 from bench.shape import Learning
-from bench.stage import LOOK, ROLE, Bench, Wrong, until
+from bench.stage import LOOK, ROLE, START, Bench, Wrong, until
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY
 
 PEERS_PYTHON = CHECKOUT / ".venv-bench/bin/python"
@@ -87,7 +87,7 @@ class Yard:
         warm, rest = self._commands[: about.warm], self._commands[-count:]
         async with self._line(contender, width) as line:
             await line.fill(warm)
-            await until(lambda: line.done(len(warm)), 90 + len(warm) / 100, line.processes)
+            await until(lambda: line.done(len(warm)), START + len(warm) / 100, line.processes)
             with line.processes.held():
                 await line.fill(rest)
                 used = self._bench.cpu(line.processes)
@@ -154,7 +154,7 @@ class Yard:
                     own.mkdir()
                     processes.start(f"{contender}-{n}", arguments, bench.env(prefix, own, str(n)), program=program)
                 if about.at_least_once:
-                    await until(lambda: place.joined(prefix + about.group, width), 90, processes)
+                    await until(lambda: place.joined(prefix + about.group, width), START, processes)
                 yield Line(processes, place.fill, done, came)
             finally:
                 processes.stop()

@@ -50,7 +50,9 @@ class Target:
 TARGETS = {
     "requests_per_s": Target(True, 3000, 8000, "requests/s end to end"),
     "ours_over_bare_chain": Target(True, 0.4, 0.75, "the same against the bare chain"),
-    "ours_over_faust": Target(True, 2, 4, "the whole against Faust that passes records through"),
+    "ours_over_faust": Target(
+        True, 2, 4, "the whole against Faust that passes records through, in the quicker of two widths"
+    ),
     "ours_over_kafka_streams_hop": Target(True, 0.7, 1.3, "the engine's hop against Kafka Streams' reduced job"),
     "p50_ms_50": Target(False, 80, 40, "submit → task visible at 50/s, p50 ms"),
     "p99_ms_50": Target(False, None, 120, "the same, p99 ms"),
@@ -86,21 +88,25 @@ def _git(*arguments: str) -> str:
 
 
 def chain_figures(rounds: Sequence[Mapping[str, Throughput]]) -> dict[str, list[float]]:
-    """The whole chain, and what it is held against."""
-    per_second = {name: [r[name].per_second for r in rounds if name in r] for name in ("duokua", "bare", "faust")}
+    """The whole chain, and what it is held against. Of one and two workers of Faust the quicker counts."""
+    names = ("duokua", "bare", "faust-1", "faust-2")
+    per_second = {name: [r[name].per_second for r in rounds if name in r] for name in names}
     whole = {name: [r[name].whole for r in rounds if name in r] for name in ("duokua", "bare")}
+    faust = max(("faust-1", "faust-2"), key=lambda name: statistics.median(per_second[name] or [0]))
     return _spread(
         {
             "requests_per_s": per_second["duokua"],
             "requests_per_s_whole": whole["duokua"],
             "bare_chain_per_s": per_second["bare"],
             "bare_chain_per_s_whole": whole["bare"],
-            "faust_per_s": per_second["faust"],
+            "faust_1_worker_per_s": per_second["faust-1"],
+            "faust_2_workers_per_s": per_second["faust-2"],
             "ours_over_bare_chain": _ratios(rounds, "bare", lambda t: t.per_second),
             "ours_over_bare_chain_whole": _ratios(rounds, "bare", lambda t: t.whole),
             "ours_over_bare_chain_by_cpu": _ratios(rounds, "bare", lambda t: 1 / sum(t.cpu_us.values())),
-            "ours_over_faust": _ratios(rounds, "faust", lambda t: t.per_second),
-            "ours_over_faust_by_cpu": _ratios(rounds, "faust", lambda t: 1 / sum(t.cpu_us.values())),
+            "ours_over_faust": _ratios(rounds, faust, lambda t: t.per_second),
+            "ours_over_faust_by_cpu": _ratios(rounds, faust, lambda t: 1 / sum(t.cpu_us.values())),
+            "ours_over_faust_1_worker": _ratios(rounds, "faust-1", lambda t: t.per_second),
         }
     )
 

@@ -15,7 +15,7 @@ from bench.cluster import SHARDS, Ground, Put, in_out
 from bench.processes import Processes
 from bench.sample import SEED, Request
 from bench.shape import Learning
-from bench.stage import LOOK, WARM, Bench, Chain, Wrong, until
+from bench.stage import LOOK, START, WARM, Bench, Chain, Wrong, until
 
 FAUST = ("-m", "bench.peers.faust_copy", "worker", "-l", "error", "--without-web")
 
@@ -150,9 +150,9 @@ async def faust_throughput(bench: Bench, count: int, workers: int) -> Throughput
             own.mkdir()
             processes.start(f"faust-{n}", FAUST, bench.env(prefix, own, str(n)))
         try:
-            await until(lambda: place.joined(f"{prefix}faust", workers), 90, processes)
+            await until(lambda: place.joined(f"{prefix}faust", workers), START, processes)
             await place.fill(_puts(bench.sample(SEED + 1).take(WARM)))
-            await until(lambda: _reached(place.left, WARM), 90, processes)
+            await until(lambda: _reached(place.left, WARM), START, processes)
             with processes.held():
                 await place.fill(_puts(bench.sample().take(count)))
                 used = bench.cpu(processes)
@@ -166,7 +166,7 @@ async def faust_throughput(bench: Bench, count: int, workers: int) -> Throughput
         finally:
             processes.stop()
     by_role = {"faust": sum(us for name, us in cpu.items() if name != "broker"), "broker": cpu.get("broker", 0)}
-    return Throughput("faust", count, watch.per_second(count), 0.0, by_role)
+    return Throughput(f"faust-{workers}", count, watch.per_second(count), 0.0, by_role)
 
 
 def _puts(requests: list[Request]) -> list[Put]:

@@ -6,8 +6,9 @@ import pytest
 
 from bench.cluster import Put
 from bench.hop import Hop, complete
-from bench.report import TARGETS, hop_figures, markdown, met
+from bench.report import TARGETS, chain_figures, hop_figures, markdown, met
 from bench.stage import Wrong
+from bench.throughput import Throughput
 
 
 def hop(contender: str, per_second: float, cpu_us: int) -> Hop:
@@ -59,6 +60,13 @@ def test_ratios_are_taken_within_a_repeat_and_only_where_both_ran() -> None:
     figures = hop_figures(rounds)
     assert figures["ours_over_kafka_streams_hop"] == [2.5, 2.0, 3.0]
     assert figures["ours_over_kafka_streams_hop_by_cpu"] == [5.0, 4.0, 6.0]
+
+
+@pytest.mark.parametrize(("one", "two"), [(100, 200), (200, 100)])
+def test_the_whole_is_held_against_the_quicker_faust(one: float, two: float) -> None:
+    speeds = {"duokua": 400, "bare": 800, "faust-1": one, "faust-2": two}
+    turns = {name: Throughput(name, 1000, speed, speed, {"all": 100}) for name, speed in speeds.items()}
+    assert chain_figures([turns])["ours_over_faust"][0] == 2.0
 
 
 def test_a_peer_without_figure_has_a_row_with_the_reason() -> None:
