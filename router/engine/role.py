@@ -174,7 +174,9 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def run(process: Process) -> None:
     """Serve until asked to stop; prints how long leaving took. Raises when a shard must not be served."""
-    partitions = (await process.log.topics()).get(process.topics.commands, process.settings.shards)
+    partitions = (await process.log.topics()).get(process.topics.commands)
+    if partitions is None:
+        raise ForeignLog("no_commands_topic")
     if partitions != process.settings.shards:
         # on a new deployment no state would tell, and half of all requests would be dead letters
         raise ForeignLog("shards_differ", wanted=process.settings.shards, there=partitions)
