@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,16 @@ from msgspec import Raw
 
 from adapters.kafka.log import Header, KafkaLog
 from bench.shape import OneCase, Piece, Shape
-from router.engine.shard import COMMANDS_PER_BATCH, OFFSETS_SECONDS, POLL_MS, Floor
+from router.engine.shard import COMMANDS_PER_BATCH, FLOOR_SECONDS, OFFSETS_SECONDS, POLL_MS
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, state_value
+from router.operate import pump
+from router.operate.floor import Floor
 from router.operate.settings import Settings
 from router.operate.topics import Topics
 from schemas.ids import case_id, shard_of
 from workflows import outgoing
 
+FULL = 2000
 DAY = 24 * 3600 * 1000
 UUID = "0" * 36
 SHA256 = "0" * 64
@@ -48,21 +51,39 @@ class Part:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.stop.set)
 
 
+async def _copy(part: Part, reader: Any, writer: Any, add: Callable[[Any], None]) -> None:
+    """The loop of intake and delivery, with the floor and the commits of the real one."""
+    floor, done = Floor(pump.FLOOR_SECONDS, FULL), dict[TopicPartition, int]()
+    ended, told, rest = time.monotonic(), 0.0, 0.0
+    while not part.stop.is_set():
+        batch = await pump.read(reader, FULL, rested=rest > 0)
+        started = time.monotonic()
+        for record in (r for records in batch.values() for r in records):
+            add(record)
+        if batch:
+            await writer.flush()
+            done |= {tp: records[-1].offset + 1 for tp, records in batch.items()}
+        if done and started - told > pump.COMMIT_SECONDS:
+            await reader.commit(done)
+            told, done = started, {}
+        if batch:
+            waited, ended = started - ended, time.monotonic()
+            rest = floor.rest(ended - started, waited, sum(map(len, batch.values())))
+            await asyncio.sleep(rest)
+
+
 # -- intake: a request becomes a command ---------------------------------------------------------
 
 
 async def intake(part: Part) -> None:
     names = [t for t in await part.log.topics() if t.startswith(part.topics.intake(""))]
     async with part.log.writer() as writer, part.log.reader(names, group=part.topics.group("intake")) as reader:
-        while not part.stop.is_set():
-            batch = await reader.getmany(timeout_ms=200, max_records=2000)
-            if not batch:
-                continue
-            for record in (r for records in batch.values() for r in records):
-                case, command = _command(record, part.topics)
-                writer.add(part.topics.commands, shard_of(case, part.topics.shards), case.encode(), command)
-            await writer.flush()
-            await reader.commit({tp: records[-1].offset + 1 for tp, records in batch.items()})
+
+        def add(record: Any) -> None:
+            case, command = _command(record, part.topics)
+            writer.add(part.topics.commands, shard_of(case, part.topics.shards), case.encode(), command)
+
+        await _copy(part, reader, writer, add)
 
 
 def _command(record: Any, topics: Topics) -> tuple[str, bytes]:
@@ -103,10 +124,11 @@ async def _batches(part: Part, reader: Any, commands: TopicPartition) -> None:
     p, topics = commands.partition, part.topics
     store = Store(part.settings.state_dir / f"bare-{p}", "bare")
     transactions = await part.log.transactions(f"{topics.prefix}case.{p}", topics.group("engine"))
-    likeness, floor = islice(cycle(part.shape.cases), 17 * p, None), Floor()
-    ended, told, done, behind = time.monotonic(), 0.0, 0, False
+    likeness, floor = islice(cycle(part.shape.cases), 17 * p, None), Floor(FLOOR_SECONDS, COMMANDS_PER_BATCH)
+    ended, told, done, behind, rest = time.monotonic(), 0.0, 0, False, 0.0
     while not part.stop.is_set():
-        records = (await reader.getmany(commands, timeout_ms=200, max_records=COMMANDS_PER_BATCH)).get(commands, [])
+        batch = await pump.read(reader, COMMANDS_PER_BATCH, rested=rest > 0)
+        records = batch.get(commands, [])
         started = time.monotonic()
         late = started - told > OFFSETS_SECONDS
         if not records and not (behind and late):
@@ -117,7 +139,8 @@ async def _batches(part: Part, reader: Any, commands: TopicPartition) -> None:
         store.apply(changelog, ends[TopicPartition(topics.state, p)])
         told, behind = (started, False) if late else (told, True)
         waited, ended = started - ended, time.monotonic()
-        await asyncio.sleep(floor.rest(ended - started, waited, len(records)))
+        rest = floor.rest(ended - started, waited, len(records))
+        await asyncio.sleep(rest)
     await part.log.close(transactions)
     store.close()
 
@@ -168,15 +191,12 @@ async def delivery(part: Part) -> None:
     topics = part.topics
     headers: list[Header] = [(name, value.encode()) for name, value in part.shape.headers]
     async with part.log.writer() as writer, part.log.reader([topics.outbox], group=topics.group("delivery")) as reader:
-        while not part.stop.is_set():
-            batch = await reader.getmany(timeout_ms=200, max_records=2000)
-            if not batch:
-                continue
-            for record in (r for records in batch.values() for r in records):
-                for message in outgoing.decode(record.value).messages:
-                    writer.add(topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), headers)
-            await writer.flush()
-            await reader.commit({tp: records[-1].offset + 1 for tp, records in batch.items()})
+
+        def add(record: Any) -> None:
+            for message in outgoing.decode(record.value).messages:
+                writer.add(topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), headers)
+
+        await _copy(part, reader, writer, add)
 
 
 async def _main(role: str, *numbers: str) -> None:

@@ -11,7 +11,6 @@ memory and take over anew, finding in the log what holds.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
 from router.engine.store import FORMAT, SHARD_KEY, Store, due_of
 from router.engine.table import ROCKS, Disk
 from router.operate import metrics
+from router.operate.floor import TOP_UP_MS, Floor
 from router.operate.letters import FIRST, retry_of
 from router.operate.process import Process
 from router.operate.refusals import Refused
@@ -51,25 +51,6 @@ LoadFacts = Callable[[int, str], Awaitable[Facts]]
 
 class ForeignLog(Refused):
     """The state on this log was written for another deployment, shard count or format: refuse to serve."""
-
-
-@dataclass
-class Floor:
-    """
-    Transactions are the scarce thing, not records (design D17): the busier a shard, the longer its next one may fill.
-
-    An idle shard answers at once. Under load the time from one to the next settles at about the geometric mean of what one
-    takes and FLOOR_SECONDS; a shard that is behind does not wait at all.
-    """
-
-    busy: float = 0.0
-    """The share of the time that goes into batches, of late."""
-
-    def rest(self, worked: float, waited: float, commands: int) -> float:
-        """Seconds to let pass after a batch of `commands` that took `worked`, after waiting `waited` for it."""
-        share = worked / (worked + waited) if worked else 0.0
-        self.busy += 0.2 * (share - self.busy)
-        return 0.0 if commands >= COMMANDS_PER_BATCH else max(0.0, self.busy * FLOOR_SECONDS - worked)
 
 
 class Shard:
@@ -239,21 +220,24 @@ class Shard:
 
     async def serve(self) -> None:
         """Batch after batch until the process stops. Any error ends it: the owner takes the shard over anew."""
-        floor, ended = Floor(), self._clock.monotonic()
+        floor, ended, rest = Floor(FLOOR_SECONDS, COMMANDS_PER_BATCH), self._clock.monotonic(), 0.0
         while not self._process.stop.is_set():
             if not await self._has_room():
                 continue
-            records = await self._fetch()
+            records = await self._fetch(rested=rest > 0)
+            rest = 0.0
             started = self._clock.monotonic()
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
-            self._expire(batch)
+            fired = self._expire(batch)
             self._limits.check(self.partition, self._shard)
             self.moved_at = self._clock.monotonic()
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
                 waited, ended = started - ended, self._clock.monotonic()
-                await asyncio.sleep(floor.rest(ended - started, waited, len(records)))
+                is_behind = fired >= DUE_PER_BATCH
+                rest = floor.rest(ended - started, waited, COMMANDS_PER_BATCH if is_behind else len(records))
+                await asyncio.sleep(rest)
 
     async def position(self) -> int:
         """The offset that is read next: it passes the markers of transactions, and so can reach the end."""
@@ -279,12 +263,18 @@ class Shard:
         assert self._store is not None
         return self._store
 
-    async def _fetch(self) -> list[Any]:
+    async def _fetch(self, rested: bool) -> list[Any]:
         due = self._store_in_use.next_due()
         wait = LONGEST_WAIT_SECONDS
         if due and not self._held:
             wait = max(0.0, min(wait, self._clock.real_seconds(due - self._guard.now())))
-        found = await self._commands.getmany(self._input, timeout_ms=int(wait * 1000), max_records=COMMANDS_PER_BATCH)
+        records = await self._read(int(wait * 1000), COMMANDS_PER_BATCH)
+        if records and rested and len(records) < COMMANDS_PER_BATCH:
+            records += await self._read(TOP_UP_MS, COMMANDS_PER_BATCH - len(records))
+        return records
+
+    async def _read(self, wait_ms: int, most: int) -> list[Any]:
+        found = await self._commands.getmany(self._input, timeout_ms=wait_ms, max_records=most)
         records: list[Any] = found.get(self._input, [])
         return records
 
@@ -349,9 +339,10 @@ class Shard:
         metrics.CATALOGUE.labels(str(self.partition)).set(order.version)
         log.info("catalogue.activated", shard=self.partition, version=order.version)
 
-    def _expire(self, batch: Batch) -> None:
+    def _expire(self, batch: Batch) -> int:
+        """Fire a page of what is due; returns how many."""
         if not self._may_fire():
-            return
+            return 0
         now = self._now()
         due = self._store_in_use.next_due()
         self._lag.set(max(0, now - due) / 1000 if due else 0)
@@ -363,6 +354,7 @@ class Shard:
         else:
             for case in cases:
                 batch.expire(case, self._facts, now)
+        return len(cases)
 
     def _may_fire(self) -> bool:
         """Whether the clock can be trusted, and has reached the time that this shard has seen already."""

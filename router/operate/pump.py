@@ -5,6 +5,7 @@ Its readers are made with `lost="none"`: where the place to read on is not on th
 go to another without a word. Here it is said how much is gone, and reading goes on with the first record there is.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from router.operate import metrics
+from router.operate.floor import TOP_UP_MS, Floor
 from router.operate.process import Process
 
 log = structlog.get_logger()
@@ -31,6 +33,8 @@ Offsets = Mapping[TopicPartition, int]
 
 STALLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
+FLOOR_SECONDS = 0.04
+"""A batch goes to as many topics as its records have destinations, and each of them costs the broker and us."""
 COMMIT_SECONDS = 0.2
 """How often offsets are committed under load: what was done since then is done again after a crash, under the same ids."""
 
@@ -50,13 +54,15 @@ async def pump(
     again. Raises Stalled.
     """
     process.health.ready()
+    floor, ended, rest = Floor(FLOOR_SECONDS, max_records), time.monotonic(), 0.0
     idle, commits, age = _Idle(reader), _Commits(reader), metrics.INPUT_AGE.labels(process.role)
     while not process.stop.is_set():
         try:
-            batch: Batch = await reader.getmany(timeout_ms=200, max_records=max_records)
+            batch = await read(reader, max_records, rested=rest > 0)
         except LOST as error:
             await find_footing(process, reader, error)
             continue
+        started = time.monotonic()
         process.health.beat()
         age.set(_age(process, batch))
         if batch:
@@ -67,7 +73,25 @@ async def pump(
         if done is None:
             done = {tp: records[-1].offset + 1 for tp, records in batch.items()}
         await commits.take(done)
+        if batch:
+            waited, ended = started - ended, time.monotonic()
+            rest = floor.rest(ended - started, waited, _size(batch))
+            await asyncio.sleep(rest)
     await commits.commit()
+
+
+async def read(reader: Any, most: int, rested: bool) -> Batch:
+    """What there is, of up to `most` records; after a rest also what came in it."""
+    batch: Batch = await reader.getmany(timeout_ms=200, max_records=most)
+    if batch and rested and (left := most - _size(batch)) > 0:
+        with suppress(*LOST):  # it is raised again by the next read, which has nothing in hand
+            for tp, records in (await reader.getmany(timeout_ms=TOP_UP_MS, max_records=left)).items():
+                batch[tp] = batch.get(tp, []) + records
+    return batch
+
+
+def _size(batch: Batch) -> int:
+    return sum(map(len, batch.values()))
 
 
 def _age(process: Process, batch: Batch) -> float:

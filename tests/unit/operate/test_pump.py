@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, OffsetOutOfRangeError
 
 from adapters.clock import Clock
 from adapters.kafka.memory import MemoryLog, MemoryReader
@@ -94,6 +94,30 @@ async def test_offsets_are_committed_now_and_then_and_all_of_them_at_the_end(
         await pump(process, reader, handle, max_records=1)
 
     assert told == [(1, 1), (3, 3)]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_batch_after_a_rest_takes_what_came_meanwhile_and_loses_nothing_where_the_place_is_gone(
+    process: Process, lost: bool
+) -> None:
+    """Each record is handled once and in order, also when the second look at the log finds no place to read on."""
+    async with process.log.reader(["t"], group="g") as reader:
+        real, looks = reader.getmany, 0
+
+        async def one(*, timeout_ms: int, max_records: int) -> Batch:
+            nonlocal looks
+            looks += 1
+            if lost and looks == 2:
+                raise OffsetOutOfRangeError({TP: 1})
+            found: Batch = await real(timeout_ms=0, max_records=min(1, max_records))
+            return found
+
+        reader.getmany = one
+        batches = [await module.read(reader, 2, rested=True), await module.read(reader, 2, rested=True)]
+
+    assert [[r.value for r in batch[TP]] for batch in batches] == (
+        [[b"0"], [b"1", b"2"]] if lost else [[b"0", b"1"], [b"2"]]
+    )
 
 
 async def nothing(batch: Batch) -> None:
