@@ -337,6 +337,8 @@ class Reader:
     async def _ask(self, request: Callable[..., Any], *args: Any) -> Any:
         if self._wire.chance(self._wire.faults.read_error):
             await asyncio.sleep(self._wire.seconds())
+            if self._wire.chance(0.1):
+                raise asyncio.CancelledError  # of a task of the client's own, that it had cancelled and awaited
             raise KafkaConnectionError
         return await self._wire.ask(request, *args)
 

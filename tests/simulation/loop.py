@@ -76,12 +76,26 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._random, self._now, self.steps = random, 0.0, 0
         self._ready: list[asyncio.Handle] = []
-        self._scheduled: list[asyncio.TimerHandle] = []
+        self._scheduled: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers = 0
         self.set_task_factory(_born)
         self.set_exception_handler(lambda *_: None)
 
     def time(self) -> float:
         return self._now
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers += 1
+        heapq.heappush(self._scheduled, (when, self._timers, timer))
+        return timer
 
     def in_world(self, delay: float, call: Callable[..., Any], *args: Any) -> None:
         """Later, and whatever becomes of the process that asks for it: what is on the wire arrives."""
@@ -132,27 +146,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         life = handle._context.get(LIFE)
         if life is None or life.may_run(handle):
             self.steps += 1
-            handle._run()
+            handle._context.run(handle._callback, *handle._args)
 
     def _move_on(self) -> None:
         """To the next timer."""
-        scheduled = self._scheduled
-        while scheduled:
-            timer = heapq.heappop(scheduled)
-            timer._scheduled = False
+        scheduled, ready = self._scheduled, self._ready
+        while not ready:
+            if not scheduled:
+                raise Standstill
+            when, _, timer = heapq.heappop(scheduled)
             if not timer._cancelled:
-                self._now = max(self._now, timer._when)
-                self._ready.append(timer)
-                break
-        else:
-            raise Standstill
-        while scheduled and scheduled[0]._when <= self._now:
-            timer = heapq.heappop(scheduled)
-            timer._scheduled = False
-            self._ready.append(timer)
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        pass
+                self._now = max(self._now, when)
+                ready.append(timer)
+        while scheduled and scheduled[0][0] <= self._now:
+            ready.append(heapq.heappop(scheduled)[2])
 
 
 _WORLD = Context()

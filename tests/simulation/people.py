@@ -47,8 +47,6 @@ class People:
         self._version = 1
         self._read = dict.fromkeys(range(topics.shards), 0)
         self.sent = 0
-        self.patience = 1.0
-        """The share of tasks that somebody answers."""
 
     # -- channels --
 
@@ -117,15 +115,18 @@ class People:
             found, self._read[shard] = self._broker.fetch(tp, position, 10_000)
             for entry in found:
                 for message in outgoing.decode(entry.value or b"").messages:
-                    if message.type == "cn.duokua.task.assigned.v1" and self._random.random() < self.patience:
-                        self._later(
-                            self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random(), self._answer(message)
-                        )
+                    if message.type == "cn.duokua.task.assigned.v1":
+                        self._take(message)
 
-    def _answer(self, message: outgoing.Message) -> Callable[[], None]:
+    def _take(self, message: outgoing.Message) -> None:
         task = msgspec.json.decode(message.data)
+        if task["allowed"] and self._random.random() < 0.7:
+            after = self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random()
+            self._later(after, self._answer(message.to, task))
+
+    def _answer(self, to: str, task: dict[str, Any]) -> Callable[[], None]:
         action = self._random.choice(task["allowed"])
-        endpoint = message.to.removeprefix("tasks.")
+        endpoint = to.removeprefix("tasks.")
         if self._random.random() < 0.05:
             endpoint = "elsewhere"
 

@@ -38,9 +38,10 @@ def run(seed: int, *, keep: bool = False) -> Result:
             invariants.check(world)
         except (Violation, Livelock, Standstill) as error:
             failed = f"{type(error).__name__}: {error}"
-        tail, digest, counts = world.tail() if failed or keep else "", world.digest(), _counts(world)
-        world.loop.bury(world.lives)
-        world.loop.close()
+        finally:
+            tail, digest, counts = world.tail() if failed or keep else "", world.digest(), _counts(world)
+            world.loop.bury(world.lives)
+            world.loop.close()
     return Result(seed, failed, tail, digest, counts)
 
 
@@ -111,9 +112,9 @@ class Plot:
 
     def days(self) -> float:
         """The eventful days; returns when they are over."""
-        bursts = [1.0] + [self.random.random() * 3 * DAY for _ in range(self.random.randrange(1, 4))]
+        bursts = [1.0] + [self.random.random() * 3 * DAY for _ in range(self.random.randrange(1, 3))]
         for begin in bursts:
-            for _ in range(self.random.randrange(3, 10)):
+            for _ in range(self.random.randrange(3, 8)):
                 self.at(begin + self.random.random() * 2, self.world.people.arrive)
             for _ in range(self.random.randrange(4)):
                 self.at(begin + self.random.random() * 3, self.go_wrong)
