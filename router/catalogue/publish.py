@@ -2,7 +2,7 @@
 Catalogue versions on the compacted topic `catalog`: publish, fetch, follow (design §4).
 
 A publication is one transaction: chunks, `manifest/<version>`, `ActivateCatalogue` in every partition of
-`case.commands`, `active`. So nobody is told of a version that cannot be read, and what is `active` has been
+`case.commands`, `active`, and its entry in the audit topic (stream `catalog`). So nobody is told of a version that cannot be read, and what is `active` has been
 ordered everywhere. Two at once would order two versions of one number: the publisher's transactional id
 lets one of them through. A shard decides by the version active at its place in the log; all others by `active`.
 """
@@ -25,11 +25,12 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
 from router.catalogue.tables import RETAINED
+from router.operate import audit
 from router.operate.process import Process, settle
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
 from schemas.ids import command_id
-from schemas.times import from_milliseconds
+from schemas.times import from_milliseconds, to_text
 from workflows.commands import ActivateCatalogue
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ ACTIVE = b"active"
 RETAINED_POLICIES = "policies/retained.yaml"
 """Made by the publisher, never edited; JSON, which YAML reads."""
 SHARD = "_shard"
+STREAM = "catalog"
 POLL_MS = 500
 
 
@@ -72,7 +74,8 @@ async def publish(
     broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0
 ) -> Published:
     """
-    Put a new version in force. Raises CatalogueFaulty with every fault, TopicsMissing, PublishedMeanwhile; then nothing was written.
+    Put a new version in force. Raises CatalogueFaulty with every fault, TopicsMissing, PublishedMeanwhile, audit.ChainBroken;
+    then nothing was written.
 
     `now` is the business time of the act. Calendars and policies of earlier versions are carried on, because running
     clocks and cases name them.
@@ -100,6 +103,12 @@ async def publish(
             order = _order(version, catalogue.hash, partition)
             transaction.add(topics.commands, partition, SHARD.encode(), msgspec.json.encode(order))
         transaction.add(topics.catalog, 0, ACTIVE, msgspec.json.encode(Active(version, catalogue.hash)))
+        earlier = await audit.read(broker, topics.audit, STREAM)
+        act = audit.entry(
+            earlier[-1] if earlier else None, STREAM, at=to_text(now) if now else "", who=by, act="publish", why=reason,
+            facts={"version": version, "hash": catalogue.hash},
+        )  # fmt: skip
+        transaction.add(topics.audit, 0, STREAM.encode(), audit.encode(act))
         await _commit(transaction)
     finally:
         await broker.close(transaction)

@@ -19,6 +19,7 @@ from router.catalogue.findings import CatalogueFaulty, Finding
 from router.catalogue.load import inspect, load, read_folder
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import Published, PublishedMeanwhile, TopicsMissing, fetch_active, publish
+from router.operate.audit import ChainBroken
 from router.operate.settings import Settings
 from router.operate.topics import Topics
 
@@ -35,7 +36,7 @@ Lang = Annotated[str, typer.Option("--lang", help="zh | en")]
 TEXTS = {
     "zh": {
         "error": "错误", "warning": "警告", "hint": "提示", "summary": "错误 {error}，警告 {warning}，提示 {hint}",
-        "unreachable": "连不上 Kafka：{where}", "no_topics": "主题尚未创建，请先运行 duokua topics apply：{names}", "meanwhile": "同时有人发布了新版本：先看在用的版本，再发布", "refused": "目录有误，未发布",
+        "unreachable": "连不上 Kafka：{where}", "no_topics": "主题尚未创建，请先运行 duokua topics apply：{names}", "meanwhile": "同时有人发布了新版本：先看在用的版本，再发布", "refused": "目录有误，未发布", "broken": "审计记录被改动过（{where}），未发布：先查清楚",
         "published": "已发布第 {version} 版 {hash}", "unchanged": "与在用的第 {version} 版相同，未发布", "none": "尚未发布过",
         "unusable": "在用的版本无法读取", "added": "新增", "changed": "变更", "removed": "删除", "same": "没有差异",
     },
@@ -43,7 +44,7 @@ TEXTS = {
         "error": "error", "warning": "warning", "hint": "hint", "summary": "{error} errors, {warning} warnings, {hint} hints",
         "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}",
         "meanwhile": "somebody published at the same moment: look at the version in force, then publish again",
-        "refused": "the catalogue is faulty and was not published", "published": "published version {version} {hash}",
+        "refused": "the catalogue is faulty and was not published", "broken": "the audit entries were changed ({where}), nothing published: find out first", "published": "published version {version} {hash}",
         "unchanged": "the same as version {version} in force, nothing published", "none": "nothing was published yet",
         "unusable": "the version in force cannot be read", "added": "added", "changed": "changed", "removed": "removed", "same": "no difference",
     },
@@ -81,6 +82,8 @@ def publish_(
         _fail(_say(lang, "no_topics", names=str(missing)), 3)
     except PublishedMeanwhile:
         _fail(_say(lang, "meanwhile"), 1)
+    except ChainBroken as broken:
+        _fail(_say(lang, "broken", where=broken), 1)
     except VersionUnusable:
         _fail(_say(lang, "unusable"), 1)
     if as_json:

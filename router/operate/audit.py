@@ -24,7 +24,7 @@ FIRST = ""
 
 class Entry(Struct, frozen=True, kw_only=True):
     """
-    One act. seq: 1, 2, 3 … in its stream. at: RFC 3339, wall time. who, act, why: as the person gave them; no data of
+    One act. seq: 1, 2, 3 … in its stream. at: when, RFC 3339. who, act, why: as the person gave them; no data of
     citizens. facts: what it was about. prev: the hash of the entry before. hash: of all the others, SHA-256.
     """
 

@@ -1,6 +1,7 @@
 """A version is in force everywhere or nowhere: readable before it is ordered, ordered before it is `active`."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from adapters.kafka.memory import MemoryLog
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
-from router.catalogue.publish import TopicsMissing, active_version, fetch_active, fetch_version, follow, publish
+from router.catalogue.publish import STREAM, TopicsMissing, active_version, fetch_active, fetch_version, follow, publish
+from router.operate import audit
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.operate.topics import Topics
@@ -52,6 +54,29 @@ async def test_what_was_published_is_what_is_fetched(broker: MemoryLog) -> None:
         [(1, published.hash)]
     ] * 3
     assert len({order.id for partition in orders(broker) for order in partition}) == 3
+
+
+async def test_each_publication_is_an_act_in_the_audit(broker: MemoryLog) -> None:
+    """Who, why and what, in one chain; what changed nothing is no act."""
+    published = await publish(broker, TOPICS, small(), by="admin", reason="first", now=1_789_000_000_000)
+    await publish(broker, TOPICS, small(), by="admin", reason="again")
+    await publish(broker, TOPICS, OTHER, by="other", reason="second")
+    acts = await audit.read(broker, TOPICS.audit, STREAM)
+    assert [(a.seq, a.act, a.who, a.why, a.facts["version"]) for a in acts] == [
+        (1, "publish", "admin", "first", 1),
+        (2, "publish", "other", "second", 2),
+    ]
+    assert acts[0].facts["hash"] == published.hash
+
+
+async def test_nothing_is_published_on_a_chain_that_was_changed(broker: MemoryLog) -> None:
+    """Somebody has to find out first."""
+    await publish(broker, TOPICS, small(), by="admin")
+    entries = broker.records[TopicPartition(TOPICS.audit, 0)]
+    entries[0] = replace(entries[0], value=(entries[0].value or b"").replace(b"admin", b"other"))
+    with pytest.raises(audit.ChainBroken):
+        await publish(broker, TOPICS, OTHER)
+    assert (await active_version(broker, TOPICS.catalog) or (0,))[0] == 1
 
 
 async def test_chunks_then_manifest_then_active(broker: MemoryLog) -> None:
