@@ -58,6 +58,9 @@ async def ready(process: Process) -> None:
 async def test_an_engine_that_waited_long_for_its_first_catalogue_serves(made: Callable[[str], Process]) -> None:
     """A deployment may stand for an hour before somebody publishes: the engine is still a member then."""
     async with running(made("1")) as engine:
+        async with asyncio.timeout(LIMIT):
+            while engine.health.waiting_for != "a published catalogue":
+                await asyncio.sleep(0.05)
         await asyncio.sleep(3 * IDLE_MS / 1000)
         assert engine.health.waiting_for == "a published catalogue"
         await publish(engine.log, engine.topics, small())
