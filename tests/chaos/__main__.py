@@ -70,7 +70,14 @@ def _asked() -> Wanted:
     folder = Path(tempfile.mkdtemp(prefix="duokua-chaos-", dir=asked.folder))
     _note(f"seed {asked.seed}, {seconds:.0f} s, {rate:.0f}/s, {len(faults)} faults, brokers {asked.brokers}, {folder}")
     return Wanted(
-        seconds, asked.seed, rate, faults, folder, asked.brokers, int(seconds * rate), SPARED if asked.soak else ()
+        seconds,
+        asked.seed,
+        rate,
+        faults,
+        folder,
+        asked.brokers,
+        int(seconds * rate),
+        spared=SPARED if asked.soak else (),
     )
 
 

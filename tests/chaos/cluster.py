@@ -8,7 +8,6 @@ import base64
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from adapters.kafka.embedded.jars import fetch, jar_folder, mirror_of
 from adapters.kafka.embedded.java import find_java
 from adapters.kafka.embedded.node import HOST, Node, free_port
 
+TRIES = 5
 HEAP = ("-Xms256m", "-Xmx400m")
 
 
@@ -150,15 +150,17 @@ class Cluster:
                 raise NotReady(patience=nodes.FORMAT_WITHIN, log="StorageTool", tail=said.stdout + said.stderr)
 
     def restart(self, broker: Broker) -> None:
-        """Bring one back that was killed. A broker that comes up slowly is tried once more."""
-        broker.launch()
-        try:
-            broker.await_it()
-        except NotReady:
-            broker.kill()
-            time.sleep(1)
-            broker.launch()
-            broker.await_it()
+        """Bring one back that was killed. A busy machine may need several tries; raises NotReady after the last."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                broker.launch()
+                broker.await_it()
+            except NotReady:
+                broker.kill()
+                if attempt == TRIES:
+                    raise
+            else:
+                return
 
     def stop(self) -> None:
         for broker in self.brokers:

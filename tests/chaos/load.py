@@ -49,14 +49,13 @@ BAD: tuple[bytes | None, ...] = (
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """What to send. until: epoch seconds; at_least: records, however long it takes; time: of the requests, business ms."""
+    """What to send, until stdin ends. at_least: records, however long it takes; time: of the requests, business ms."""
 
     bootstrap: str
     prefix: str
     shards: int
     seed: int
     rate: float
-    until: float
     time: int
     ledger: str
     at_least: int = 0
@@ -169,14 +168,14 @@ class Channels:
 
 
 async def run(order: Order, ledger: IO[str]) -> None:
-    """Send until the time is up and enough is sent."""
+    """Send until told to end and enough is sent."""
     row = iter(Maker(Sample(load(CHECKOUT / "catalog"), order.time, order.seed), order.seed))
     channels = Channels(order, ledger)
+    told = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     begin, sent = time.monotonic(), 0
-    end = begin + order.until - time.time()
     try:
-        while (now := time.monotonic()) < end or sent < order.at_least:
-            wanted = int((now - begin) * order.rate) - sent
+        while not told.done() or sent < order.at_least:
+            wanted = int((time.monotonic() - begin) * order.rate) - sent
             # after a standstill it goes on at most at three times the pace: channels do not wait in one place
             count = min(max(wanted, 0), int(order.rate * TICK * 3) + 1)
             if count:

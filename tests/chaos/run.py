@@ -23,7 +23,7 @@ from tests.chaos.evidence import STEPS, Evidence, read_ledger
 from tests.chaos.load import Order
 from tests.chaos.schedule import Fault
 from tests.chaos.segments import batches, breaches
-from tests.chaos.stage import PREFIX, SHARDS, NotAtRest, Stage, business, stage
+from tests.chaos.stage import ENGINES, PREFIX, SHARDS, NotAtRest, Stage, business, stage
 
 TELL = 5.0
 SLACK = 20.0
@@ -42,6 +42,7 @@ class Wanted:
     folder: Path
     brokers: int = 1
     at_least: int = 0
+    engines: tuple[str, ...] = ENGINES
     spared: tuple[str, ...] = ()
 
 
@@ -78,10 +79,10 @@ async def run(wanted: Wanted, note: Callable[[str], None]) -> Found:
     """Do it. Raises KafkaFault where the brokers do not start."""
     found = Found()
     environ = dict(os.environ)
-    async with stage(wanted.folder, wanted.seed, wanted.brokers, wanted.seconds, environ, wanted.spared) as on:
+    async with stage(wanted.folder, wanted.seed, wanted.brokers, wanted.seconds, environ) as on:
+        on.engines, on.spared = wanted.engines, wanted.spared
         on.note = note
         await on.open()
-        on.begin()
         note(f"brokers: {on.cluster.bootstrap}; small disk: {on.small_disk or 'no (file size limit instead)'}")
         await _faults_under_load(wanted, on, found)
         await on.heal()
@@ -100,27 +101,30 @@ async def run(wanted: Wanted, note: Callable[[str], None]) -> Found:
 
 
 async def _faults_under_load(wanted: Wanted, on: Stage, found: Found) -> None:
-    began = time.monotonic()
+    """From the first case on, faults by the schedule; the load goes on until the last of them is over."""
     order = Order(
         bootstrap=on.cluster.bootstrap, prefix=PREFIX, shards=SHARDS, seed=wanted.seed, rate=wanted.rate,
-        until=time.time() + wanted.seconds, time=business(), ledger=str(on.ledger), at_least=wanted.at_least,
+        time=business(), ledger=str(on.ledger), at_least=wanted.at_least,
     )  # fmt: skip
     with (on.folder / "logs" / "load.log").open("ab") as out:
         load = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.chaos.load", msgspec.json.encode(order).decode(),
-            cwd=CHECKOUT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=partial(_end_with, os.getpid()),
+            cwd=CHECKOUT, stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, preexec_fn=partial(_end_with, os.getpid()),
         )  # fmt: skip
+    assert load.stdin is not None
+    await on.first_case()
+    on.begin()
+    began = time.monotonic()
     telling = asyncio.create_task(_tell(on, began, found))
     try:
         for fault in wanted.schedule:
             await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
-            if load.returncode is not None:
-                break
             on.note(f"{time.monotonic() - began:5.0f} s  {fault.kind}: {fault.what}")
             done = await faults.do(on, fault)
             (found.faults if done else found.missed)[fault.name] += 1
-        code = await load.wait()
-        if code:
+        await asyncio.sleep(max(0.0, began + wanted.seconds - time.monotonic()))
+        load.stdin.close()
+        if code := await load.wait():
             raise RuntimeError(f"the load ended with {code}: {on.folder / 'logs' / 'load.log'}")
     finally:
         telling.cancel()

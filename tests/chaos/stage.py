@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from adapters.kafka.log import KafkaLog
+from adapters.kafka.log import KafkaLog, TopicPartition
 from router.catalogue.load import load
 from router.catalogue.publish import publish
 from router.operate.children import _end_with
@@ -32,6 +32,7 @@ PREFIX, SHARDS = "chaos.", 4
 ENGINES = ("1", "2", "3")
 SMALL = "3"
 """The engine whose disk is small."""
+UP_WITHIN = 180.0
 STILL = 90.0
 """Seconds that a healed deployment may go without working off anything, by itself (I10): more than its watchdogs take."""
 SETTLE = 4.0
@@ -89,6 +90,7 @@ class Stage:
     env: dict[str, str]
     speed: float
     random: random.Random
+    engines: tuple[str, ...] = ENGINES
     spared: tuple[str, ...] = ()
     """Instances that are not killed: their memory is watched over the whole run"""
     small_disk: Path | None = None
@@ -106,11 +108,21 @@ class Stage:
 
     async def open(self) -> None:
         """Roles up, then the business clock begins."""
-        for instance in ENGINES:
+        for instance in self.engines:
             await self.house.start("engine", instance, self.env)
         await self.house.start("intake", "1", self.env)
         await self.house.start("delivery", "1", self.env)
         await self.house.start("simulator", "1", {**self.env, "DUOKUA_BOOTSTRAP": self.cluster.bootstrap})
+
+    async def first_case(self) -> None:
+        """Wait until the chain is up: something has been decided. Raises NotAtRest."""
+        partitions = [TopicPartition(self.topics.events, p) for p in range(SHARDS)]
+        began = time.monotonic()
+        async with self.log.reader(partitions=partitions) as reader:
+            while not any((await reader.end_offsets(partitions)).values()):
+                if time.monotonic() - began > UP_WITHIN:
+                    raise NotAtRest(f"no case within {UP_WITHIN:.0f} s: {self.folder / 'logs'}")
+                await asyncio.sleep(0.2)
 
     def begin(self) -> None:
         """From now on business time passes."""
@@ -156,9 +168,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
-    folder: Path, seed: int, brokers: int, seconds: float, environ: dict[str, str], spared: tuple[str, ...] = ()
-) -> AsyncIterator[Stage]:
+async def stage(folder: Path, seed: int, brokers: int, seconds: float, environ: dict[str, str]) -> AsyncIterator[Stage]:
     """All that runs, and its end in any case. Raises KafkaFault."""
     cluster = Cluster(folder / "kafka", brokers, environ)
     proxy: Proxy | None = None
@@ -186,7 +196,7 @@ async def stage(
             "DUOKUA_LOG_FORMAT": "json",
             "DUOKUA_CATALOG": str(CHECKOUT / "catalog"),
         }
-        yield Stage(folder, seed, cluster, proxy, house, log, topics, env, speed, random.Random(seed), spared, small)
+        yield Stage(folder, seed, cluster, proxy, house, log, topics, env, speed, random.Random(seed), small_disk=small)
     finally:
         await house.close()
         if proxy is not None:
