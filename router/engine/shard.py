@@ -82,6 +82,7 @@ class Shard:
         self._log_id = log_id
         self._guard = guard or ClockGuard(process.clock)
         self._quarantine = Quarantine(files(self.folder.parent), self.folder.name)
+        self._counted = -1
         self._limits = Limits(process.settings.dead_letter_share, process.settings.dead_letters_in_a_row)
         self._store: Store | None = None
         self._transactions: Any = None
@@ -124,6 +125,7 @@ class Shard:
         seconds = round(self._clock.monotonic() - started, 3)
         metrics.TAKEOVER_SECONDS.observe(seconds)
         metrics.CATALOGUE.labels(str(self.partition)).set(self._shard.catalogue)
+        metrics.PARKED.labels(str(self.partition)).set(len(self._store.parked))
         log.info(
             "shard.taken_over",
             shard=self.partition,
@@ -178,6 +180,8 @@ class Shard:
                     await asyncio.sleep(0)  # the other shards of the process, and its heartbeats
             store.meta.changelog = max(store.meta.changelog, position)
         metrics.RESTORE_BEHIND.labels(str(self.partition)).set(0)
+        seconds = round(self._clock.monotonic() - began, 3)
+        log.info("shard.restored", shard=self.partition, state=store.origin, records=count, seconds=seconds)
         return count
 
     def _check(self, found: bytes | None, committed: int | None) -> ShardRecord:
@@ -230,7 +234,7 @@ class Shard:
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
             fired = self._expire(batch)
-            self._limits.check(self.partition, self._shard)
+            self._check_limits()
             self.moved_at = self._clock.monotonic()
             if batch.changed or self._offsets_are_late() or self._guard.asks:
                 await self._commit(batch)
@@ -238,6 +242,13 @@ class Shard:
                 is_behind = fired >= DUE_PER_BATCH
                 rest = floor.rest(ended - started, waited, COMMANDS_PER_BATCH if is_behind else len(records))
                 await asyncio.sleep(rest)
+
+    def _check_limits(self) -> None:
+        """Raises TooManyDeadLetters."""
+        if self._shard.letters != self._counted:
+            self._counted = self._shard.letters
+            metrics.COUNTED_LETTERS.labels(str(self.partition)).set(self._counted)
+        self._limits.check(self.partition, self._shard)
 
     async def position(self) -> int:
         """The offset that is read next: it passes the markers of transactions, and so can reach the end."""
@@ -393,6 +404,8 @@ class Shard:
         self._guard.heard(self._transactions.appended_ms)
         self._store_in_use.apply(changelog, ends[self._changelog])
         self._quarantine.committed()
+        if batch.parked:
+            metrics.PARKED.labels(str(self.partition)).set(len(self._store_in_use.parked))
         if offsets:
             self._committed_input, self._committed_at = self._shard.input, self._clock.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
