@@ -57,6 +57,12 @@ TIMER_LAG = Gauge(
 FIRING_HELD = Gauge(
     "duokua_firing_held", "1 while deadlines are held because the clock is not to be trusted.", ["shard"]
 )
+PARKED = Gauge(
+    "duokua_cases_parked", "Cases whose commands are kept aside until their letters are dealt with.", ["shard"]
+)
+COUNTED_LETTERS = Gauge(
+    "duokua_dead_letters_counted", "Dead letters by our fault that count against the limit of the shard.", ["shard"]
+)
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
 
 OF_A_SHARD = (COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, CATALOGUE)

@@ -1,10 +1,12 @@
 """What leaves: to whom, numbered how, and what it keeps to itself."""
 
-from msgspec import json
+from msgspec import Raw, json
 
+from schemas.registry import MODELS
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import told
 from workflows import commands as cmd
+from workflows.outgoing import undecided
 
 NAMED = {
     "applicant": {"kind": "person", "name": "张三", "phone": "13800000000", "disclosure": "confidential"},
@@ -22,6 +24,26 @@ def test_who_asks_for_confidence_is_not_named_to_the_unit() -> None:
     assert not [name for name in ("张三", "李四", "13800000000", "rec-1") if name in said]
     t.reply("handle", "reply", result="solved", text="已办")
     assert t.data("task.assigned")["request"]["applicant"]["name"] == "张三"  # type: ignore[index]
+
+
+def test_who_is_told_that_his_message_waits_is_told_so_by_the_contract() -> None:
+    """A receipt or a refused reply of the published models, in both languages, under an id that no other answer has."""
+    t = told().submit()
+    task = next(iter(t.held.tasks.values()))
+    common = {**t.base(), "source": "replies.desk/0/7"}
+    asked = (
+        cmd.Supplement(**common, channel="hotline_12345", ref="w-1", body=Raw(b"{}")),  # type: ignore[arg-type]
+        cmd.Reply(**common, endpoint="desk", task=task.id, action="sign", body=Raw(b"{}")),  # type: ignore[arg-type]
+    )
+    for command, to, words in zip(
+        asked, ("answers.hotline_12345", "tasks.desk"), (("held", "rejected"), ("held", "case_too_large")), strict=True
+    ):
+        for code, word in zip(("held", "case_too_large"), words, strict=True):
+            (message,) = undecided(command, code)
+            body = MODELS[message.type].model_validate_json(bytes(message.data))
+            assert (message.to, body.code, body.text is not None) == (to, word, True)  # type: ignore[attr-defined]
+            assert message.id not in {m.id for m in t.said}
+    assert undecided(cmd.ReachDeadline(**t.base()), "held") == ()  # type: ignore[arg-type]
 
 
 def test_an_open_request_is_passed_on_as_it_came() -> None:
