@@ -155,7 +155,7 @@ class Calendar(Struct, frozen=True, eq=False):
         if unit not in ("wh", "wd"):
             return until - since
         try:
-            return self._open_before(until) - self._open_before(since)
+            return _open_before(self, until) - _open_before(self, since)
         except IndexError:
             return self._around(since, until).consumed(since, until, unit)
 
@@ -205,7 +205,7 @@ class Calendar(Struct, frozen=True, eq=False):
 
     def _open_on(self, at: int, time: int) -> int:
         """The first instant at which `time` more open milliseconds have passed."""
-        total = self._open_before(at) + time
+        total = _open_before(self, at) + time
         if time == 0:
             return at
         index = bisect_left(self.opened, total) - 1
@@ -221,10 +221,6 @@ class Calendar(Struct, frozen=True, eq=False):
                 return at + max(0, since - time)
         day = self._worked(self.before[index + 1])
         return (self.start + day) * DAY - OFFSET + self.hours[day][0][0]
-
-    def _open_before(self, at: int) -> int:
-        index = self._index(at)
-        return self.opened[index] + self._passed(index, at)
 
     def _passed(self, index: int, at: int) -> int:
         """Open milliseconds of that day before `at`."""
@@ -271,6 +267,13 @@ class Calendar(Struct, frozen=True, eq=False):
         reach = len(self.hours)
         days = [day_of(at) for at in instants]
         return _tabled(self.id, self.first, self.horizon, self.rules, min(days) - reach, max(days) + reach)
+
+
+@lru_cache(maxsize=4096)
+def _open_before(calendar: Calendar, at: int) -> int:
+    """Open milliseconds of the tables before `at`. Clocks begin at midnights and stop at the instant of a batch: few differ."""
+    index = calendar._index(at)
+    return calendar.opened[index] + calendar._passed(index, at)
 
 
 def _tabled(name: str, first: int, horizon: int, rules: Rules, start: int, end: int) -> Calendar:

@@ -6,7 +6,7 @@ start needs a calendar. A mark fires once, in the order of time, at the first de
 its instant; a clock that started late (a backfilled request) fires what is past at the next pass.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -156,16 +156,13 @@ def _marks(template: ClockTemplate, calendar: Calendar, anchor: int, due: int) -
 
 def stop_clocks(d: Decision, of: str, *kinds: str) -> None:
     """Stop the running clocks of a leg or task (of these kinds only, where any are named)."""
-    for clock in d.case.clocks.values():
-        if clock.running and clock.of == of and (not kinds or clock.kind in kinds):
-            _stop(d, clock)
+    clocks = d.case.clocks.values()
+    _stop(d, [clock for clock in clocks if clock.running and clock.of == of and (not kinds or clock.kind in kinds)])
 
 
 def stop_all_clocks(d: Decision) -> None:
     """The case is over."""
-    for clock in d.case.clocks.values():
-        if clock.running:
-            _stop(d, clock)
+    _stop(d, [clock for clock in d.case.clocks.values() if clock.running])
 
 
 def resume_clock(d: Decision, leg: str) -> None:
@@ -175,10 +172,14 @@ def resume_clock(d: Decision, leg: str) -> None:
         d.emit(ev.ClockResumed(kind=clock.kind, of=clock.of))
 
 
-def _stop(d: Decision, clock: Clock) -> None:
+def _stop(d: Decision, clocks: Sequence[Clock]) -> None:
+    d.stop([_stopped(d, clock) for clock in clocks])
+
+
+def _stopped(d: Decision, clock: Clock) -> ev.ClockStopped:
     calendar = d.facts.calendar_named(clock.calendar)
     consumed = max(0, calendar.consumed(clock.anchor, d.now, budget(clock.budget).unit))
-    d.emit(ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=consumed, met=d.now <= clock.due))
+    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=consumed, met=d.now <= clock.due)
 
 
 # -- firing -------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ def _overdue(d: Decision, clock: Clock, mark: Pending) -> None:
 
 def _deem_signed(d: Decision, clock: Clock, mark: Pending) -> None:
     d.emit(ev.LegSigned(leg=clock.of, deemed=True))
-    _stop(d, clock)
+    _stop(d, [clock])
 
 
 def _escalate(d: Decision, clock: Clock, mark: Pending) -> None:

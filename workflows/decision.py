@@ -5,11 +5,13 @@ Each event that is emitted is folded at once, so that the next question is asked
 then stands. What is decided depends on the case, the command, the facts and `now` alone.
 """
 
+from collections.abc import Sequence
+
 from schemas.ids import task_id
 from workflows import events as ev
 from workflows.calendars import Calendar
 from workflows.case import Case
-from workflows.evolve import Started, evolve, with_clocks
+from workflows.evolve import Started, evolve, with_clocks, without_clocks
 from workflows.facts import Facts, Unit
 from workflows.policies import Policy
 
@@ -36,6 +38,11 @@ class Decision:
         """These clocks have begun: as if each of their events were emitted."""
         self.events += clocks.events
         self.case = with_clocks(self.case, clocks)
+
+    def stop(self, clocks: Sequence[ev.ClockStopped]) -> None:
+        """These clocks stop together: as if each of the events were emitted."""
+        self.events += clocks
+        self.case = without_clocks(self.case, clocks)
 
     def new_task(self) -> str:
         """The id of another task that this command opens."""

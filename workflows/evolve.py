@@ -6,7 +6,7 @@ every case. A status moves only along the tables of workflows/states.py; a KeyEr
 `decide` said something it may not say.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -53,6 +53,12 @@ def started(events: Iterable[ev.ClockStarted]) -> Started:
 def with_clocks(case: Case, more: Started) -> Case:
     """The same as `evolve` with each of the events."""
     return replace(case, clocks=case.clocks | more.clocks)
+
+
+def without_clocks(case: Case, stopped: Sequence[ev.ClockStopped]) -> Case:
+    """The same as `evolve` with each of the events."""
+    keys = [clock_key(e.kind, e.of) for e in stopped]
+    return replace(case, clocks=case.clocks | {key: replace(case.clocks[key], running=False) for key in keys})
 
 
 # -- the case -----------------------------------------------------------------------------------
@@ -225,7 +231,7 @@ def _clock(e: ev.ClockStarted) -> Clock:
 
 
 def _clock_stopped(case: Case, e: ev.ClockStopped, at: int) -> Case:
-    return _clocked(case, e, running=False)
+    return without_clocks(case, (e,))
 
 
 def _clock_resumed(case: Case, e: ev.ClockResumed, at: int) -> Case:

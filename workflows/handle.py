@@ -52,7 +52,7 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
         number=made.case.number,
         catalogue=facts.version,
         events=tuple(made.events),
-        sent=tuple(message.to for message in messages),
+        sent=tuple([message.to for message in messages]),
     )
     settled = settle(made.case, record)
     return Step(record, None if settled.is_forgotten else settled, messages)

@@ -6,6 +6,7 @@ the lead answers for the whole: what no unit holds there falls to the lead.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from workflows import events as ev
 from workflows.case import Case, Leg
@@ -25,7 +26,7 @@ def dispatch(
     d: Decision, unit: Unit, part: str, *, function: str = "", matter: str = "", stage: str = "", blocking: bool = False
 ) -> None:
     """派单: a leg of its own for `unit`, with its task and clocks. A copy is for information and has no clock."""
-    leg = str(sum(not held.parent for held in d.case.legs.values()) + 1)
+    leg = str([held.parent for held in d.case.legs.values()].count("") + 1)
     _open(d, leg, unit, part, function=function, matter=matter, stage=stage, blocking=blocking)
     if part != "copy":
         start_leg_clocks(d, leg)
@@ -84,27 +85,26 @@ def _open(
 
 def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
     """What a rule says: the first lead target leads, every other one assists or gets a copy. One missing unit: triage of all."""
-    found = [(target, resolve(d, target, d.case.matter)) for target in targets]
-    missing = [target.function for target, unit in found if unit is None]
-    if missing or not found:
+    units = [resolve(d, target, d.case.matter) for target in targets]
+    if None in units or not units:
+        missing = [target.function for target, unit in zip(targets, units, strict=True) if unit is None]
         ask_triage(d, f"no_unit: {', '.join(missing)}")
         return
     accept(d, "rule")
     given: set[str] = set()
-    for part, target, unit in _parts(found):
-        if unit.id not in given:
+    for part, i in _parts(tuple([target.part for target in targets])):
+        unit = units[i]
+        if unit is not None and unit.id not in given:
             given.add(unit.id)
-            dispatch(d, unit, part, function=target.function, matter=d.case.matter)
+            dispatch(d, unit, part, function=targets[i].function, matter=d.case.matter)
 
 
-def _parts(found: Sequence[tuple[Target, Unit | None]]) -> list[tuple[str, Target, Unit]]:
-    """The lead first; a second lead assists; where a rule names no lead the first one is it."""
-    lead = next((i for i, (target, _) in enumerate(found) if target.part == "lead"), 0)
-    parts = [("lead", found[lead][0], found[lead][1])]
-    for i, (target, unit) in enumerate(found):
-        if i != lead:
-            parts.append(("assist" if target.part == "lead" else target.part, target, unit))
-    return [(part, target, unit) for part, target, unit in parts if unit is not None]
+@lru_cache(maxsize=256)
+def _parts(said: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Who gets which part, by number: the lead first; a second lead assists; where a rule names no lead the first one is it."""
+    lead = said.index("lead") if "lead" in said else 0
+    others = [("assist" if part == "lead" else part, i) for i, part in enumerate(said) if i != lead]
+    return [("lead", lead), *others]
 
 
 def resolve(d: Decision, target: Target, matter: str) -> Unit | None:

@@ -339,7 +339,7 @@ def _status(post: Post, told: Sequence[ev.Event]) -> None:
     words = [word for event in told if (word := _STATUS.get(type(event))) and _concerns(case, event)]
     if not words:
         return
-    status = next((word for word in words if word in _ENDS), words[-1])
+    status = next(filter(_ENDS.__contains__, words), words[-1])
     lead = case.lead
     post.answer(
         "case.status_changed",

@@ -41,9 +41,10 @@ class CatalogueFacts:
         self._category_parents = {code: row.parent for code, row in catalogue.categories.items()}
         self._units = dict(_units(catalogue))
         self._holders = {key: tuple(self._units[unit] for unit in ids) for key, ids in holders(catalogue.units).items()}
-        self._children: dict[str, list[Unit]] = {}
+        below: dict[str, list[Unit]] = {}
         for unit in catalogue.units.values():
-            self._children.setdefault(unit.parent, []).append(self._units[unit.id])
+            below.setdefault(unit.parent, []).append(self._units[unit.id])
+        self._children = {parent: tuple(units) for parent, units in below.items()}
         self._alarm = _Alarm(catalogue)
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
@@ -97,7 +98,7 @@ class CatalogueFacts:
         return self._units.get(known.ancestors[0]) if known and known.ancestors else None
 
     def children(self, unit: str) -> tuple[Unit, ...]:
-        return tuple(self._children.get(unit, ()))
+        return self._children.get(unit, ())
 
     def centre(self, channel: str, region: str) -> Unit:
         """The nearest centre at or above the place; for an unknown place, at or above the channel's own region."""
