@@ -7,8 +7,8 @@ from pathlib import Path
 
 POINTS = 120
 """Samples that a slope is computed of; more are thinned out."""
-SETTLE = 60.0
-"""Seconds at the beginning that are not looked at: a process fills its caches."""
+SETTLE, SHARE = 60.0, 0.4
+"""Of the beginning so many seconds, or this share of a life, are not looked at: a process fills its caches and buffers."""
 LONG = 90.0
 """An incarnation must have lived so long after that."""
 
@@ -28,12 +28,17 @@ def rss_mb(pid: int) -> float | None:
 
 def slope(samples: Samples) -> float | None:
     """MB an hour by Theil and Sen, the median of the slopes between all pairs; None for too short a life."""
-    steady = [(at, mb) for at, mb in samples if at - samples[0][0] >= SETTLE]
+    steady = _steady(samples)
     if not steady or steady[-1][0] - steady[0][0] < LONG:
         return None
     thinned = steady[:: max(1, len(steady) // POINTS)]
     slopes = [(b - a) / (t - s) for (s, a), (t, b) in combinations(thinned, 2) if t > s]
     return statistics.median(slopes) * 3600 if slopes else None
+
+
+def _steady(samples: Samples) -> Samples:
+    begin, end = (samples[0][0], samples[-1][0]) if samples else (0.0, 0.0)
+    return [(at, mb) for at, mb in samples if at - begin >= max(SETTLE, SHARE * (end - begin))]
 
 
 def by_role(incarnations: Mapping[str, Sequence[Samples]]) -> dict[str, dict[str, float]]:
@@ -49,6 +54,7 @@ def by_role(incarnations: Mapping[str, Sequence[Samples]]) -> dict[str, dict[str
                 "greatest": round(max(slopes), 1),
                 "of": len(slopes),
                 "longest": round(slope(longest) or 0.0, 1),
+                "mb_settled": round(_steady(longest)[0][1], 1),
                 "mb_at_end": round(longest[-1][1], 1),
             }
     return said
