@@ -10,6 +10,7 @@ import pytest
 
 from router.engine import batch
 from router.engine.limits import TooManyDeadLetters
+from router.engine.quarantine import CRASHES, Folder
 from router.operate.letters import DeadLetter, Retry, retry_headers
 from schemas.ids import case_id, command_id
 from tests.memory.engine.house import DAY, START, House
@@ -279,3 +280,17 @@ async def test_one_fault_among_hundreds_stops_nothing_and_one_in_fifty_does(hous
             broken.add(case)
     with pytest.raises(TooManyDeadLetters):
         await house.run(house.done)
+
+
+async def test_a_record_that_kills_whoever_reads_it_is_parked_unread(house: House) -> None:
+    """Beyond the three deaths it died of being told apart as well: by its key alone, and the others go on."""
+    case = house.submit("R1")
+    other = house.submit("R2")
+    folder = house.settings.state_dir / "engine" / house.settings.instance
+    Folder(folder).write("shard-0.marks", msgspec.json.encode({"case.commands/0/0": CRASHES + 1}), sync=False)
+    await house.run(house.done)
+
+    (letter,) = letters(house)
+    assert (letter.code, letter.case, letter.action, letter.parked) == ("engine_crashed", case, "", 1)
+    assert (receipts(house, "R1"), receipts(house, "R2"), other.encode() in house.state()) == ([], ["accepted"], True)
+    assert [path.name for path in folder.iterdir() if path.is_file()] == []
