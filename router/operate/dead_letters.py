@@ -11,7 +11,7 @@ before the ones in front of it. Commands keep their ids, so one that did take ef
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -83,7 +83,9 @@ def _letter(stage: str, record: Any, topics: Topics) -> Letter:
     named = {name: value.decode("utf-8", "replace") for name, value in headers if name.startswith("x-")}
     said = DeadLetter(stage=stage, code=named.get("x-reason", ""), source="")
     if stage == "engine":
-        said = msgspec.json.decode(record.value or b"", type=DeadLetter)
+        # something that the engine did not write there must not hide the others
+        with suppress(msgspec.MsgspecError):
+            said = msgspec.json.decode(record.value or b"", type=DeadLetter)
     place = said.source or "/".join(named.get(f"x-original-{part}", "") for part in ("topic", "partition", "offset"))
     return Letter(
         id=f"{stage}/{record.partition}/{record.offset}",

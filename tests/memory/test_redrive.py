@@ -208,6 +208,19 @@ async def test_what_is_given_up_has_no_effect_and_holds_nobody_up(town: Town) ->
     assert [letter.state for letter in await town.letters(every=True)] == ["discarded", "retried"]
 
 
+async def test_garbage_among_the_letters_hides_none(town: Town) -> None:
+    """It is listed and can be given up; there is nothing to write again."""
+    await town.open_cases()
+    dead = TopicPartition(town.house.topics.dead_letters("engine"), 0)
+    town.house.log.append([(dead, None, b"\xff{", ())])
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    garbage, letter = await town.letters()
+    assert (garbage.code, letter.code) == ("", "engine_fault")
+    assert (await town.act("retry", Wanted(ids=(garbage.id,)))).blocked == {garbage.id: "gone"}
+    assert (await town.act("discard", Wanted(ids=(garbage.id,)))).letters == [garbage.id]
+
+
 async def test_a_letter_is_done_once(town: Town) -> None:
     """What was done is told as done, even to who named it."""
     await town.open_cases()
