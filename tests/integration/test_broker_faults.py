@@ -45,7 +45,7 @@ def _a_patient_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ROLES = ("intake", "engine", "delivery", "projector", "insights", "simulator")
 SHARDS = 2
-ROOM = 300_000
+ROOM = 150_000
 """Bytes that a file of the broker may have when it has no room."""
 SPEED = 3600
 """An hour a second, so that departments act while the test looks on."""
@@ -61,6 +61,7 @@ class Deployment:
     settings: Settings
     children: Children
     sent: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     acknowledged: int = 0
 
     @property
@@ -73,10 +74,12 @@ class Deployment:
 
     async def send(self, count: int, size: int = 1) -> None:
         """Requests of the channel `grid`: those that no acknowledgement came for are sent again with the next."""
-        self.sent += [f"g-{len(self.sent) + n}" for n in range(count)]
+        fresh = [f"g-{len(self.sent) + n}" for n in range(count)]
+        self.sent += fresh
+        self.sizes |= dict.fromkeys(fresh, size)
         async with self.log.writer() as writer:
             for ref in self.sent[self.acknowledged :]:
-                writer.add(self.topics.intake("grid"), 0, ref.encode(), request(ref, size))
+                writer.add(self.topics.intake("grid"), 0, ref.encode(), request(ref, self.sizes[ref]))
             await writer.flush()
         self.acknowledged = len(self.sent)
 
@@ -209,7 +212,7 @@ async def test_every_role_goes_on_after_the_broker_had_no_room(tmp_path: Path, p
         with suppress(RecordRefused, KafkaError, TimeoutError):
             async with asyncio.timeout(30):
                 for _ in range(200):
-                    await d.send(10, 20_000)
+                    await d.send(10, 3_000)
         assert not answers(d.broker.bootstrap), "it should have ended"
         await back(d)
         await d.send(30)
