@@ -67,6 +67,12 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
+def memory(pid: int | str) -> dict[str, int]:
+    """MB of a process: now, and at most so far."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    return {name: int(lines[field].split()[0]) >> 10 for name, field in (("rss", "VmRSS"), ("peak", "VmHWM"))}
+
+
 # -- the cost of a command -----------------------------------------------------------------------
 
 
@@ -93,12 +99,13 @@ def cost(catalogue: Catalogue, folder: Path, cases: int, seed: int) -> dict[str,
             store.apply(batch.changelog(), n + 2)
             times.append((time.process_time() - before) / len(page) * 1e6)
             assert not any(b"dead_letter" in value for _, value in batch.outbox), "a command was not taken"
+    held = memory("self")["rss"]
     for store in stores:
         store.close()
     shutil.rmtree(folder / f"cost-1-{cases}")
     shutil.rmtree(folder / f"cost-0-{FEW}")
     few, many = map(statistics.median, spent)
-    return {"us": many, "ratio": many / few, "worst_us": max(spent[1]), "load_s": seconds}
+    return {"us": many, "ratio": many / few, "worst_us": max(spent[1]), "load_s": seconds, "rss_mb": held}
 
 
 def _filled(catalogue: Catalogue, folder: Path, cases: int) -> Store:
@@ -199,13 +206,6 @@ class Yard:
     def pid(self) -> int:
         return self.processes.pid(self.name)
 
-    def memory(self) -> dict[str, int]:
-        """MB: now, and at most so far."""
-        lines = dict(
-            line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if ":" in line
-        )
-        return {name: int(lines[field].split()[0]) >> 10 for name, field in (("rss", "VmRSS"), ("peak", "VmHWM"))}
-
     async def just_read(self) -> tuple[int, float, float]:
         """Read the changelog and do nothing with it: records, seconds, CPU seconds."""
         count, tps = 0, self.of(self.topics.state)
@@ -240,7 +240,7 @@ async def shard(log: KafkaLog, catalogue: Catalogue, folder: Path, options: argp
         found |= await _killed(yard, due)
         found["restore_over_read_by_cpu"] = cpu / max(0.01, found["restore_cpu_s"] - found["warm_cpu_s"])
         found |= await _flooded(yard, catalogue, due, {c.case for c in flood}, options.rate)
-        found |= {f"after_{name}_mb": size for name, size in yard.memory().items()}
+        found |= {f"after_{name}_mb": size for name, size in memory(yard.pid).items()}
     finally:
         yard.processes.stop()
     return found
@@ -254,7 +254,7 @@ async def _restored(yard: Yard, due: int, records: int) -> dict[str, float]:
     assert sum(line["records"] for line in told) >= records, "not everything was restored"
     seconds = max(line["seconds"] for line in told)
     found = {"restore_s": seconds, "restore_per_s": records / seconds, "cold_start_s": wall, "restore_cpu_s": cpu}
-    found |= {f"restored_{name}_mb": size for name, size in yard.memory().items()}
+    found |= {f"restored_{name}_mb": size for name, size in memory(yard.pid).items()}
     say(f"full restore: {records / seconds:,.0f} records/s, serving after {wall:.1f} s, {found['restored_rss_mb']} MB")
     return found
 
@@ -269,7 +269,7 @@ async def _killed(yard: Yard, due: int) -> dict[str, float]:
         "warm_start_s": wall,
         "warm_restore_s": max(line["seconds"] for line in told),
         "warm_restored": sum(line["records"] for line in told),
-        "warm_rss_mb": yard.memory()["rss"],
+        "warm_rss_mb": memory(yard.pid)["rss"],
         "warm_cpu_s": cpu_seconds(yard.pid),
     }
     say(f"killed and started in place: serving after {wall:.1f} s, {found['warm_restored']} records read again")
@@ -387,6 +387,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             )
         for cases, found in costs.items():
             figures |= {f"cost_us_{cases}": found["us"], f"cost_ratio_{cases}": found["ratio"]}
+            figures[f"cost_rss_mb_{cases}"] = found["rss_mb"]
         if costs:
             figures["cost_ratio"] = max(found["ratio"] for found in costs.values())
     result["machine"]["used_by_others"] = round(others.share(), 3)
