@@ -14,7 +14,7 @@ from router.operate.settings import CHECKOUT
 from tests.simulation.plants import PLANTS, Set
 from tests.simulation.story import run
 
-RUNS = 20
+RUNS = 15
 TRIES = 60
 """Seeds within which a planted bug must be found; each is found in the first twenty today."""
 
