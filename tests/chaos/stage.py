@@ -33,7 +33,7 @@ ENGINES = ("1", "2", "3")
 SMALL = "3"
 """The engine whose disk is small."""
 UP_WITHIN = 180.0
-STILL = 90.0
+STILL = 180.0
 """Seconds that a healed deployment may go without working off anything, by itself (I10): more than its watchdogs take."""
 SETTLE = 4.0
 
