@@ -44,9 +44,11 @@ class ClockGuard:
         self._heard_at = monotonic
         ahead = wall - appended_ms / 1000 if appended_ms else 0.0
         self._differs = abs(ahead) > LIMIT
-        if ahead > LIMIT:
-            # nobody knows which of the two is right; the earlier one fires nothing too early
-            self._believed = wall - ahead - monotonic
+        told = wall - ahead
+        if appended_ms and monotonic + self._believed - told > LIMIT:
+            # nobody knows which of the two is right; the earlier one fires nothing too early. What was believed counts,
+            # not the wall clock: it may have been wrong from the start and have jumped before the broker was heard
+            self._believed = told - monotonic
 
     @property
     def asks(self) -> bool:

@@ -87,6 +87,16 @@ def test_a_jump_is_not_believed_before_the_broker_was_heard_again(machine: Machi
     assert (guard.trusted(), guard.now()) == (True, machine.now())
 
 
+def test_a_clock_wrong_from_the_start_that_jumps_back_too_far_is_not_believed(machine: Machine) -> None:
+    """Ahead at first, behind before the broker was heard: what it was ahead must not stay believed (found by simulation)."""
+    machine.ahead = HOUR
+    guard = ClockGuard(machine)
+    machine.ahead = -HOUR
+    true = machine.now() + HOUR * 1000
+    guard.heard(true)
+    assert (guard.trusted(), guard.now() <= true) == (False, True)
+
+
 def test_a_jump_put_right_leaves_no_trace(machine: Machine, guard: ClockGuard) -> None:
     """Ahead by a month and back again: at no time was business time ahead."""
     machine.ahead += 30 * 24 * HOUR
