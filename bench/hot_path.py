@@ -77,7 +77,7 @@ def core(catalogue: Catalogue, accepted: list[Accepted], now: int) -> None:
     made = part("engine: decided (routed, clocks computed, events folded)", lambda p: decision(None, p[0], facts, p[1]), pairs)  # fmt: skip
     part(
         "engine: messages made",
-        lambda both: outgoing.outgoing(None, both[0], both[1], bytes(both[1].request)),
+        lambda both: outgoing.outgoing(None, both[0], both[1], lambda: bytes(both[1].request)),
         list(zip(made, submits, strict=False)),
     )
     steps = part("engine: both, and settled", lambda p: step(None, p[0], facts, p[1]), pairs)

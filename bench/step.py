@@ -84,15 +84,18 @@ def followed(case: cases.Case, request: bytes, world: SmallWorld) -> None:
             id=action, case=case.id, at=NOW, endpoint=task.endpoint, task=task.id, action=action, body=said
         )  # fmt: skip
         per_call(f"Reply: {action}", partial(_replied, before, command, world, request))
-        made = step(before, command, world, instant(ROUNDS), request)
+        made = step(before, command, world, instant(ROUNDS), lambda: request)
         assert made.case is not None
         after = cases.decode(cases.encode(made.case))
     pass_by = cmd.ReachDeadline(id="due", case=case.id, at=case.next_due)
-    per_call("Deadline: signed by itself", lambda i: step(case, pass_by, world, case.next_due + i // TOGETHER, request))
+    per_call(
+        "Deadline: signed by itself",
+        lambda i: step(case, pass_by, world, case.next_due + i // TOGETHER, lambda: request),
+    )
 
 
 def _replied(case: cases.Case, command: cmd.Reply, world: SmallWorld, request: bytes, i: int) -> object:
-    return step(case, command, world, instant(i), request)
+    return step(case, command, world, instant(i), lambda: request)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 The one call the engine makes per command: dedupe, decide, fold, and say what leaves.
 """
 
+from functools import partial
+
 from msgspec import Struct
 
 from workflows.case import Case, has_seen
@@ -10,7 +12,7 @@ from workflows.decide import decision
 from workflows.events import EventRecord
 from workflows.evolve import settle
 from workflows.facts import Facts
-from workflows.outgoing import Message, lost, outgoing
+from workflows.outgoing import Ask, Message, lost, outgoing
 
 
 class Step(Struct, frozen=True):
@@ -26,17 +28,18 @@ class Step(Struct, frozen=True):
     messages: tuple[Message, ...] = ()
 
 
-def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request: bytes | None = None) -> Step:
+def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request: Ask | None = None) -> Step:
     """
     Take one command at its place in the log.
 
-    `request`: the body of the case's ServiceRequest, which is not part of `Case` (before Submit there is none:
-    then it is the command's). The same inputs give the same bytes.
+    `request`: gives the body of the case's ServiceRequest, which is not part of `Case` (before Submit there is none:
+    then it is the command's). It never changes, and is asked for only where a task carries it: among many cases
+    looking it up is dear. The same inputs give the same bytes.
     """
     if case is None:
         if not isinstance(command, Submit):
             return Step(None, None, lost(command))
-        request = bytes(command.request)
+        request = partial(bytes, command.request)
     elif has_seen(case, command.id):
         return Step(None, case)
     made = decision(case, command, facts, now)

@@ -53,12 +53,14 @@ decode = msgspec.json.Decoder(OutboxRecord).decode
 
 DEAD_LETTER = "cn.duokua.dead_letter.written.v1"
 
+Ask = Callable[[], bytes | None]
 
-def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request: bytes | None) -> tuple[Message, ...]:
+
+def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request: Ask | None) -> tuple[Message, ...]:
     """
     The messages for what `d` decided: receipts first, then tasks, then what the channel and the supervisors are told.
 
-    `before`: the case before the command. `request`: the body of its ServiceRequest.
+    `before`: the case before the command. `request`: gives the body of its ServiceRequest; asked when a task carries it.
     """
     post = Post(d, command, request, before.version + 1 if before else 1, before.sent if before else {})
     told = [event for event in d.events if type(event) in _TOLD]
@@ -120,7 +122,7 @@ class Post:
     case: Case
 
     def __init__(
-        self, d: Decision | None, command: cmd.AnyCommand, request: bytes | None, version: int, sent: Mapping[str, int]
+        self, d: Decision | None, command: cmd.AnyCommand, request: Ask | None, version: int, sent: Mapping[str, int]
     ) -> None:
         if d is not None:
             self.d = d
@@ -137,7 +139,7 @@ class Post:
     def asked(self) -> body.Asked:
         """The request, read when the first task needs it."""
         if self._asked is None:
-            self._asked = body.asked(self.case, self._request)
+            self._asked = body.asked(self.case, self._request() if self._request else None)
         return self._asked
 
     def add(self, to: str, key: str, kind: str, data: Struct) -> None:

@@ -12,7 +12,7 @@ holds, until somebody has the letters written again or gives them up, and releas
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 import structlog
@@ -225,7 +225,7 @@ class Batch:
         before = self._case(key)
         if isinstance(command, commands.Submit) and before is None:
             command = replace(command, serial=self._serial(now))
-        result = step(before, command, facts, now, self._request(key) if before is not None else None)
+        result = step(before, command, facts, now, partial(self._request, key))
         if result.case is not None and len(result.case.legs) > MANY and len(encode(result.case)) > RECORD_BYTES:
             raise CaseTooLarge
         written = [(key, outgoing.encode(record)) for record in _outbox(command, result, now)]

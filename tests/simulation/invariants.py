@@ -117,7 +117,7 @@ class Told:
         else:
             holds(record.catalogue == self.catalogue, "decided by another catalogue than the one in force", *where)
         request = self.requests.get(record.case)
-        result = step(before, command, SmallWorld(version=record.catalogue), record.at, request)
+        result = step(before, command, SmallWorld(version=record.catalogue), record.at, lambda: request)
         holds(result.record is not None, "an event that the core does not decide", *where)
         holds(events.encode(result.record) == entry.value, "an event that the core decides otherwise", *where)
         for message in result.messages:
@@ -228,7 +228,7 @@ def _stores(world: World) -> None:
     """Each live store is what an empty one becomes that reads the changelog from the beginning."""
     for number, shard in world.serving().items():
         tp = TopicPartition(world.topics.state, number)
-        again = Store(Path("again"), "simulated", shard._clock, SimulatedDisk(world.loop))
+        again = Store(Path("again"), "simulated", SimulatedDisk(world.loop))
         again.apply([(e.key or b"", e.value) for e in world.broker.partitions[tp].visible()], 0)
         live, fresh = (
             {k: v for k, v in store._table.contents().items() if not k.startswith(b"m") or k == b"mshard"}

@@ -137,8 +137,8 @@ class AnyCase(RuleBasedStateMachine):
     def check(self, command: cmd.AnyCommand) -> None:
         before = self.told.case
         now = self.told.now
-        made = step(before, command, self.told.facts, now, self.request)
-        again = step(before and decode(encode(before)), command, self.told.facts, now, self.request)
+        made = step(before, command, self.told.facts, now, lambda: self.request)
+        again = step(before and decode(encode(before)), command, self.told.facts, now, lambda: self.request)
         assert self._bytes(made.record, made.case, made.messages) == self._bytes(
             again.record, again.case, again.messages
         )
@@ -195,7 +195,7 @@ class AnyCase(RuleBasedStateMachine):
                 read(MODELS[message.type], json.decode(message.data), "")
 
     def _same_command_again(self, command: cmd.AnyCommand) -> None:
-        made = step(self.told.case, command, self.told.facts, self.told.now, self.request)
+        made = step(self.told.case, command, self.told.facts, self.told.now, lambda: self.request)
         assert (made.record, made.case, made.messages) == (None, self.told.case, ())
 
     # -- what must hold of the case ---------------------------------------------------------------

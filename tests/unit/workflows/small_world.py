@@ -263,7 +263,7 @@ class Told(Struct):
         return self
 
     def take(self, command: cmd.AnyCommand) -> "Told":
-        self.last = step(self.case, command, self.facts, self.now, self.request or None)
+        self.last = step(self.case, command, self.facts, self.now, lambda: self.request or None)
         if self.last.record is not None:
             self.records.append(self.last.record)
         self.said.extend(self.last.messages)

@@ -1,11 +1,14 @@
 """What leaves: to whom, numbered how, and what it keeps to itself."""
 
+from unittest.mock import Mock
+
 from msgspec import Raw, json
 
 from schemas.registry import MODELS
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import told
 from workflows import commands as cmd
+from workflows.handle import step
 from workflows.outgoing import undecided
 
 NAMED = {
@@ -50,6 +53,20 @@ def test_an_open_request_is_passed_on_as_it_came() -> None:
     """Byte for byte."""
     t = told().submit("alone")
     assert t.request in bytes(t.said[1].data)
+
+
+def test_the_request_is_asked_for_only_where_a_task_carries_it() -> None:
+    """Among many cases looking it up is dear: a signature needs none; what rises to a review asks once."""
+    t = told().submit("alone")
+    handle = next(task for task in t.held.tasks.values() if task.kind == "handle")
+    for action, wanted in (("sign", 0), ("reply", 1)):
+        body = {"case_id": t.held.id, "task_id": handle.id, "action": action, "result": "solved", "text": "已办"}
+        command = cmd.Reply(**t.base(), endpoint=handle.endpoint, task=handle.id, action=action, body=Raw(json.encode(body)))  # type: ignore[arg-type]  # fmt: skip
+        ask = Mock(return_value=t.request)
+        made = step(t.held, command, t.facts, t.now, ask)
+        assert (ask.call_count, made.record is not None) == (wanted, True)
+        assert made == step(t.held, command, t.facts, t.now, lambda: t.request)
+        t.case = made.case
 
 
 def test_messages_are_numbered_per_destination_and_named_by_their_cause() -> None:
