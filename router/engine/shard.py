@@ -3,7 +3,8 @@ A shard: one partition of `case.commands`, one actor, one transactional id, one 
 
 Taking over, always in this order: InitProducerId (fences whoever held the shard, settles what he left
 open) -> `committed()` -> restore the store to the changelog's end -> check `_shard` -> commit it alone, which tells the
-broker's time before anything is decided by ours -> seek -> serve. Whatever goes
+broker's time before anything is decided by ours; a store that is too old by it is restored again, from empty -> seek ->
+serve. Whatever goes
 wrong later, in a step, a send or a commit whose answer is missing, there is one way on: drop what is in
 memory and take over anew, finding in the log what holds.
 """
@@ -22,7 +23,7 @@ from router.engine.batch import Batch, ShardRecord
 from router.engine.guard import LIMIT, ClockGuard
 from router.engine.limits import Limits
 from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
-from router.engine.store import FORMAT, SHARD_KEY, Store, due_of
+from router.engine.store import FORMAT, SHARD_KEY, Changes, Store, due_of
 from router.engine.table import ROCKS, Disk
 from router.operate import metrics
 from router.operate.floor import TOP_UP_MS, Floor
@@ -109,14 +110,14 @@ class Shard:
         committed = await self._reader.committed(self._input)
         while not await self._has_room():
             pass
-        self._store = Store(self.folder, self._log_id, self._clock, self._disk)
+        self._store = Store(self.folder, self._log_id, self._disk)
         restored = await self._restore(self._store)
         self._shard = self._check(self._store.shard(), committed)
         await self._check_input(self._shard)
         if not self._shard.catalogue:
             self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
-        await self._commit(Batch(self._store, self._shard, self.partition))  # and hear the broker's time
+        restored += await self._begin()
         await self._look_for_a_crash()
         commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS)
         self._commands = await self._open.enter_async_context(commands)
@@ -137,7 +138,7 @@ class Shard:
 
     async def _restore(self, store: Store) -> int:
         """Bring the store to the end of the changelog: to the end offset, not to the last record seen."""
-        count, began = 0, self._clock.monotonic()
+        count, began, newest = 0, self._clock.monotonic(), 0.0
         told = began
         async with self._process.log.reader(partitions=[self._changelog]) as reader:
             end = (await reader.end_offsets([self._changelog]))[self._changelog]
@@ -159,6 +160,7 @@ class Shard:
                         store.load(page)
                     else:
                         store.apply(page, records[-1].offset + 1)
+                    newest = records[-1].timestamp / 1000
                     count += len(records)
                     metrics.RESTORED.inc(len(records))
                     metrics.RESTORE_BEHIND.labels(str(self.partition)).set(end - position)
@@ -175,7 +177,7 @@ class Shard:
                         seconds=round(told - began, 1),
                     )
             if full and count:
-                for _ in store.loaded(position):
+                for _ in store.loaded(position, newest):
                     self.moved_at = self._clock.monotonic()
                     await asyncio.sleep(0)  # the other shards of the process, and its heartbeats
             store.meta.changelog = max(store.meta.changelog, position)
@@ -183,6 +185,19 @@ class Shard:
         seconds = round(self._clock.monotonic() - began, 3)
         log.info("shard.restored", shard=self.partition, state=store.origin, records=count, seconds=seconds)
         return count
+
+    async def _begin(self) -> int:
+        """
+        The first transaction changes nothing and tells the broker's time. Restores anew where the store is too old by it, and
+        returns how many records that took.
+        """
+        store, changes = self._store_in_use, Batch(self._store_in_use, self._shard, self.partition)
+        changelog, end = await self._write(changes)
+        if not store.is_stale(self._told()):
+            store.apply(changelog, end, self._told())
+            return 0
+        store.begin_anew("stale")
+        return await self._restore(store)
 
     def _check(self, found: bytes | None, committed: int | None) -> ShardRecord:
         """The shard's own record against the log: the input offset in the state is the truth."""
@@ -390,6 +405,15 @@ class Shard:
 
     async def _commit(self, batch: Batch) -> None:
         started = self._clock.monotonic()
+        changelog, end = await self._write(batch)
+        self._store_in_use.apply(changelog, end, self._told())
+        self._quarantine.committed()
+        if batch.parked:
+            metrics.PARKED.labels(str(self.partition)).set(len(self._store_in_use.parked))
+        metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)
+
+    async def _write(self, batch: Batch) -> tuple[Changes, int]:
+        """Have the log take it, all or nothing: what of it the store is to have, and where the changelog ends with it."""
         changelog = batch.changelog()
         add, p = self._transactions.add, self.partition
         for key, value in batch.events:
@@ -402,14 +426,15 @@ class Shard:
         async with asyncio.timeout(30):
             ends = await self._transactions.commit(offsets)
         self._guard.heard(self._transactions.appended_ms)
-        self._store_in_use.apply(changelog, ends[self._changelog])
-        self._quarantine.committed()
-        if batch.parked:
-            metrics.PARKED.labels(str(self.partition)).set(len(self._store_in_use.parked))
         if offsets:
             self._committed_input, self._committed_at = self._shard.input, self._clock.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
-        metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)
+        return changelog, ends[self._changelog]
+
+    def _told(self) -> float:
+        """The broker's time of the last transaction, in seconds; where its topic does not tell, the machine's."""
+        appended: int | None = self._transactions.appended_ms
+        return self._clock.wall() if appended is None else appended / 1000
 
     # -- leaving --
 

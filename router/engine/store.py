@@ -18,7 +18,6 @@ from struct import Struct
 
 from msgspec import json
 
-from adapters.clock import Clock
 from router.engine.table import ROCKS, Damaged, Disk, DiskRefuses, Table, TableInUse
 
 FORMAT = 1
@@ -43,8 +42,10 @@ class NewerFormat(Exception):
 @dataclass
 class Meta:
     """
-    What the store knows of itself: which log it follows, up to where (next offset), and when it last did.
+    What the store knows of itself: which log it follows, up to where (next offset), and since when it may lack something.
 
+    written_at: when it was surely at the end of the log, by the broker's clock, in seconds since 1970. Of a restore of the end
+    alone it learns nothing: what was deleted meanwhile may be forgotten there already, and a crash must not hide that.
     cursor: before this key the due index holds nothing. What fired leaves tombstones behind, and a scan from the
     first key would walk over all of them again and again, after a restart too.
     """
@@ -94,8 +95,8 @@ class Store:
     is removed when it is closed, so the next take-over builds it anew.
     """
 
-    def __init__(self, folder: Path, log_id: str, clock: Clock | None = None, disk: Disk = ROCKS) -> None:
-        self._folder, self._log_id, self._clock, self._disk = folder, log_id, clock or Clock(), disk
+    def __init__(self, folder: Path, log_id: str, disk: Disk = ROCKS) -> None:
+        self._folder, self._log_id, self._disk = folder, log_id, disk
         self.origin = "new"
         self._damaged = False
         self._next: int | None = None
@@ -104,7 +105,7 @@ class Store:
         self._table, self.meta = self._open()
 
     def _open(self) -> tuple[Table, Meta]:
-        """The store as it stands, or an empty one where it is missing, foreign, unreadable or too old."""
+        """The store as it stands, or an empty one where it is missing, foreign or unreadable."""
         if self._disk.exists(self._folder):
             table = None
             try:
@@ -126,7 +127,7 @@ class Store:
         return self._empty()
 
     def _empty(self) -> tuple[Table, Meta]:
-        return self._disk.open(self._folder), Meta(log=self._log_id, written_at=self._clock.wall())
+        return self._disk.open(self._folder), Meta(log=self._log_id)
 
     def begin_anew(self, why: str) -> None:
         """Throw everything away: the changelog has it all."""
@@ -138,9 +139,14 @@ class Store:
     def _judge(self, meta: Meta | None) -> str:
         if meta is None:
             return "empty"
-        if meta.log != self._log_id:
-            return "foreign"
-        return "stale" if self._clock.wall() - meta.written_at > STALE_SECONDS else "kept"
+        return "kept" if meta.log == self._log_id else "foreign"
+
+    def is_stale(self, now: float) -> bool:
+        """
+        Whether it was left so long ago that the log may have forgotten what was deleted since. `now`: by the broker's clock,
+        as no machine's own is right for certain. Only whoever just opened it may ask.
+        """
+        return self.origin == "kept" and now - self.meta.written_at > STALE_SECONDS
 
     def close(self) -> None:
         self._table.close()
@@ -224,8 +230,11 @@ class Store:
 
     # -- writing --
 
-    def apply(self, records: Iterable[tuple[bytes, bytes | None]], changelog: int) -> None:
-        """Take over committed records of `case.state` up to the offset `changelog`, in one batch."""
+    def apply(self, records: Iterable[tuple[bytes, bytes | None]], changelog: int, now: float | None = None) -> None:
+        """
+        Take over committed records of `case.state` up to the offset `changelog`, in one batch. `now`: the broker's time, where
+        nothing is missing before that offset.
+        """
         changes: Changes = []
         moved: dict[bytes, bytes | None] = {}
         for key, value in records:
@@ -239,7 +248,9 @@ class Store:
         for case, value in moved.items():
             changes += self._move(case, value)
         self._dues.clear()
-        self.meta.changelog, self.meta.written_at = changelog, self._clock.wall()
+        self.meta.changelog = changelog
+        if now is not None:
+            self.meta.written_at = now
         with self._watched():
             self._table.write([*changes, (b"mmeta", json.encode(self.meta))])
 
@@ -275,8 +286,11 @@ class Store:
         with self._watched():
             self._table.write(((_place(key), value) for key, value in records), logged=False)
 
-    def loaded(self, changelog: int) -> Iterator[int]:
-        """End a full restore: build the due index in one pass over the cases. Gives the number of cases after each page."""
+    def loaded(self, changelog: int, now: float | None = None) -> Iterator[int]:
+        """
+        End a full restore: build the due index in one pass over the cases. Gives the number of cases after each page.
+        `now`: as of `apply`, the time of the last record.
+        """
         count, page = 0, Changes()
         with self._watched():
             for key, value in self._table.items_from(b"c"):
@@ -292,4 +306,4 @@ class Store:
             self._table.write(page, logged=False)
             self._table.flush()
         self._next, self.meta.cursor, self._parked = None, b"d", None
-        self.apply((), changelog)
+        self.apply((), changelog, now)

@@ -146,6 +146,8 @@ class Producer:
         self._sent: list[asyncio.Future[Answer]] = []
         self._in_transaction = False
         self._most = wire.random.choice((3, 1000))
+        self._txn_manager = None
+        """Where sequence numbers are set back after a record too large, for those who go on with the same producer."""
 
     async def start(self) -> None:
         self._epoch = await self._wire.ask_until_settled(self._broker.init, self._name)

@@ -65,7 +65,7 @@ def the_log_is_read_before_the_fence(set_: Set) -> None:
         return 0
 
     async def too_early(self: Shard) -> None:
-        store = Store(self.folder, self._log_id, self._clock, self._disk)
+        store = Store(self.folder, self._log_id, self._disk)
         try:
             await restore(self, store)
             store.apply([], store.meta.changelog)
@@ -109,7 +109,7 @@ def an_unanswered_commit_is_sent_again(set_: Set) -> None:
 
 def an_old_store_is_kept(set_: Set) -> None:
     """However old: what was deleted since, and is forgotten by the log, stays in it."""
-    set_(Store, "_judge", lambda self, meta: "empty" if meta is None else "kept")
+    set_(Store, "is_stale", lambda self, now: False)
 
 
 def restored_to_the_last_record(set_: Set) -> None:
