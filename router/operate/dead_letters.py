@@ -206,25 +206,26 @@ class Redrive:
         open, and with them those of their case that come after.
         """
         done, entries = Done(blocked=dict(planned.blocked)), await audit.read(self._broker, self._topics.audit, STREAM)
-        last = entries[-1] if entries else None
+        last, stays = entries[-1] if entries else None, set[str]()
         async with _originals(self._broker, self._topics, planned.letters) as read:
             for page in _pages(planned.letters, size):
-                last = await self._page(planned.act, page, read, done, last)
+                last = await self._page(planned.act, page, read, done, last, stays)
                 await paced(len(page))
         return done
 
     async def _page(
-        self, act: Act, page: Sequence[Letter], read: Callable[[Letter], Any], done: Done, last: audit.Entry | None
-    ) -> audit.Entry | None:
+        self, act: Act, page: Sequence[Letter], read: Callable[[Letter], Any], done: Done, last: audit.Entry | None,
+        stays: set[str],
+    ) -> audit.Entry | None:  # fmt: skip
+        """`stays`: cases of which a letter is left open, on this page or on one before."""
         acted: list[str] = []
-        missing: set[str] = set()
         for letter in page:
-            block = "behind_others" if letter.said.parked and letter.case in missing else None
+            block = "behind_others" if letter.said.parked and letter.case in stays else None
             if act == "retry" and block is None:
                 block = await self._again(letter, read)
             if block:
                 done.blocked[letter.id] = block  # type: ignore[assignment]
-                missing.add(letter.case)
+                stays.add(letter.case)
             else:
                 acted.append(letter.id)
         if not acted:

@@ -232,10 +232,11 @@ async def test_a_letter_is_done_once(town: Town) -> None:
     assert (await town.act("retry", Wanted(ids=(letter.id,)))).blocked == {letter.id: "closed"}
 
 
+@pytest.mark.parametrize("page", [1, 100])
 async def test_a_record_past_its_retention_stays_open_and_so_do_those_behind_it(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: Town, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    """Said so; given up, it lets the others go on."""
+    """Said so, also where they are of another page; given up, it lets the others go on."""
     await town.open_cases()
     town.broken.add(town.supplement("R1"))
     town.supplement("R1")
@@ -247,7 +248,7 @@ async def test_a_record_past_its_retention_stays_open_and_so_do_those_behind_it(
     with monkeypatch.context() as patch:
         gone = TopicPartition(town.house.topics.commands, 0), 10_000
         patch.setattr(dead_letters, "_place", lambda letter, t: gone if letter.id == one.id else real(letter, t))
-        done = await town.act("retry", Wanted())
+        done = await town.act("retry", Wanted(), page)
     assert (done.blocked, done.letters) == ({one.id: "gone", two.id: "behind_others"}, [other.id])
 
 
