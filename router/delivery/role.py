@@ -33,6 +33,8 @@ HELD_MESSAGES = 20_000
 HELD_BYTES = 64 << 20
 """What may be held: beyond either, nothing more is read until the topic is there."""
 
+NOWHERE = TopicPartition("", 0)
+
 
 class Copy(NamedTuple):
     """A message that is to leave, and the place in the outbox that it stands at."""
@@ -69,10 +71,13 @@ class Delivery:
         if self._held:
             await self._look_again()
         if batch:
+            self._let_go(batch)
             await self._deliver(batch)
             self._read |= {tp: records[-1].offset + 1 for tp, records in batch.items()}
         while self._is_full and not self._process.stop.is_set():
             self._process.health.beat()
+            # asks for nothing; but a member that polls nowhere is put out of its group, and reads all of it anew
+            await self._reader.getmany(NOWHERE, timeout_ms=0)
             await asyncio.sleep(LOOK_SECONDS / 10)
             await self._look_again()
         return self._done()
@@ -138,6 +143,12 @@ class Delivery:
                 log.error("delivery.topic_missing", topic=copy.message.topic)
             self._held.setdefault(copy.message.topic, []).append(copy)
         self._tell()
+
+    def _let_go(self, batch: Batch) -> None:
+        """What is held and comes once more with this batch or after it: a rebalance takes a reader back to its offsets."""
+        first = {tp: records[0].offset for tp, records in batch.items()}
+        for topic, copies in self._held.items():
+            self._held[topic] = [copy for copy in copies if copy.offset < first.get(copy.place, copy.offset + 1)]
 
     async def _look_again(self) -> None:
         """Send what was held for topics that are there now; forget what another member has taken over."""

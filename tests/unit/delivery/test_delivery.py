@@ -119,6 +119,48 @@ async def test_no_more_is_read_than_may_be_held(process: Process, monkeypatch: p
     assert arrived(process, "new") == ["n0", "n1", "n2"]
 
 
+@pytest.mark.parametrize("limit", [100, 2])
+async def test_what_is_read_anew_is_held_once(process: Process, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """After a rebalance a reader begins again with the first that is held, each time: what is held grows by none of it."""
+    monkeypatch.setattr(role, "HELD_MESSAGES", limit)
+    hand_out(process, ("new", "n1"))
+    hand_out(process, ("new", "n2"), ("a", "1"))
+    async with process.log.reader([OUTBOX.topic]) as reader, process.log.writer() as writer:
+        delivery = role.Delivery(process, writer, reader)
+        for _ in range(3):
+            reader.seek(OUTBOX, 0)
+            async with asyncio.timeout(5):
+                assert (await delivery.take(await reader.getmany())).get(OUTBOX, 0) == 0
+        process.log.names["p.tasks.new"] = 1
+        await asyncio.sleep(role.LOOK_SECONDS)
+        assert await delivery.take({}) == {OUTBOX: 2}
+
+    assert arrived(process, "new") == ["n1", "n2"]
+
+
+async def test_a_full_role_stays_a_member_of_its_group(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on to poll, without taking anything: a member that does not poll is put out of the group."""
+    monkeypatch.setattr(role, "HELD_MESSAGES", 1)
+    hand_out(process, ("new", "n1"), ("new", "n2"))
+    async with process.log.reader([OUTBOX.topic]) as reader, process.log.writer() as writer:
+        delivery = role.Delivery(process, writer, reader)
+        batch, polls, real = await reader.getmany(), 0, reader.getmany
+        hand_out(process, ("a", "1"))
+
+        async def counted(*partitions: TopicPartition, **more: Any) -> Any:
+            nonlocal polls
+            polls += 1
+            if polls == 5:
+                process.log.names["p.tasks.new"] = 1
+            return await real(*partitions, **more)
+
+        monkeypatch.setattr(reader, "getmany", counted)
+        async with asyncio.timeout(5):
+            await delivery.take(batch)
+        assert arrived(process, "new") == ["n1", "n2"]
+        assert [r.offset for r in (await real()).get(OUTBOX, [])] == [1]
+
+
 async def test_what_is_too_large_becomes_a_dead_letter_that_names_its_place(process: Process) -> None:
     """Its neighbours arrive, on the same topic and on others, and the place moves on."""
     hand_out(process, ("b", "1"), ("a", "1"))
