@@ -128,6 +128,8 @@ class Post:
             self.d = d
             self.case = d.case
         self.command = command
+        # to a case that is not there yet the same command may have an effect, and its own answers, when it comes again
+        self._cause = command.id if d is not None else f"{command.id}|lost"
         self._request = request
         self._asked: body.Asked | None = None
         self.version = version
@@ -149,9 +151,7 @@ class Post:
             seq = self._sent[to] = self._sent.get(to, 0) + 1
         number = len(self.messages)
         self.messages.append(
-            Message(
-                to=to, key=key, id=event_id(self.command.id, number), type=kind, seq=seq, data=Raw(body.encode(data))
-            )
+            Message(to=to, key=key, id=event_id(self._cause, number), type=kind, seq=seq, data=Raw(body.encode(data)))
         )
 
     def answer(self, kind: str, data: Struct) -> None:

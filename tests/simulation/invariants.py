@@ -88,6 +88,7 @@ class Told:
                 else:
                     said[message.id, msgspec.json.encode(message)] += 1
         holds(not self.unread, "an unreadable record left no dead letter", self.shard, self.unread)
+        holds(len({message for message, _ in said}) == len(said), "two messages under one id", self.shard)
         for name, count in said.items():
             holds(name in self.messages or name in self.lost, "a message that nothing brought about", self.shard, name)
             holds(count == 1 or name in self.lost, "a message left twice", self.shard, name)

@@ -481,6 +481,26 @@ def test_a_command_for_an_unknown_case_makes_no_state() -> None:
     assert (t.last.record, t.last.messages) == (None, ())
 
 
+def test_the_answer_to_an_unknown_case_is_not_taken_for_a_later_one() -> None:
+    """A command that overtook its Submit and comes again after it: whoever keeps the ids he has seen must not drop the second answer."""
+    t = told()
+    command = cmd.Supplement(
+        id="s-1",
+        case="28900871-dc89-5eb3-b095-d7267943a7a0",
+        at=NOW,
+        channel="website",
+        ref="w-1",
+        body=cmd.Raw(b'{"text":"x"}'),
+    )
+    t.take(command)
+    answered = {m.id for m in t.last.messages}
+    t.take(command)
+    assert answered == {m.id for m in t.last.messages}
+    t.submit("alone").take(command)
+    assert t.happened == ["CaseSupplemented"]
+    assert len(answered) == 2 and answered.isdisjoint(m.id for m in t.last.messages)
+
+
 def test_a_flooded_case_takes_no_more_from_its_channel() -> None:
     """Beyond what it can remember; its units still can answer."""
     t = told().submit("alone")
