@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.clock import to_text
-from adapters.kafka.log import Fenced, KafkaLog, RecordRefused
+from adapters.kafka.log import Fenced, KafkaLog, OutcomeUnknown, RecordRefused
 from router.operate import dead_letters as redrive
 from router.operate.audit import ChainBroken
 from router.operate.letters import DONE, Act, Letter, Plan, Wanted, plan
@@ -42,6 +42,7 @@ BODY_BYTES = 4096
 TEXTS = {
     "zh": {
         "unreachable": "连不上 Kafka：{where}", "no_topics": "主题尚未创建，请先运行 duokua topics apply：{names}", "broken": "审计记录被改动过（{where}）：先查清楚",
+        "refused": "Kafka 没有收下（{topic}：{why}），这一批没有处理；too_large 是主题的上限还太小", "unsure": "提交已发出、没有回音，不知道是否生效：看看现状再试",
         "meanwhile": "同时有人在处理死信：看看现状再试", "none": "没有死信", "count": "{count} 条",
         "state.open": "待处理", "state.retried": "已重试", "state.discarded": "已放弃",
         "unknown": "没有这条死信：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
@@ -52,6 +53,7 @@ TEXTS = {
     },
     "en": {
         "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}", "broken": "the audit entries were changed ({where}): find out first",
+        "refused": "Kafka did not take it ({topic}: {why}), nothing of this page is done; for too_large the limit of the topic is still too small", "unsure": "sent, but no answer came: whether it holds is not known; look again, then try again",
         "meanwhile": "somebody else is at the dead letters: look again, then try again", "none": "no dead letters", "count": "{count} letters",
         "state.open": "open", "state.retried": "retried", "state.discarded": "discarded",
         "unknown": "no such dead letter: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
@@ -343,7 +345,11 @@ def _run(voice: Voice, job: Callable[[Any, Topics], Coroutine[Any, Any, T]]) -> 
         _fail(voice.text("meanwhile"), 1)
     except ChainBroken as broken:
         _fail(voice.text("broken", where=broken), 1)
-    except (KafkaError, RecordRefused, OSError, TimeoutError):
+    except RecordRefused as refused:
+        _fail(voice.text("refused", topic=refused.topic, why=refused), 1)
+    except OutcomeUnknown:
+        _fail(voice.text("unsure"), 1)
+    except (KafkaError, OSError, TimeoutError):
         _fail(voice.text("unreachable", where=settings.bootstrap), 3)
 
 

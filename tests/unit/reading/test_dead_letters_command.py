@@ -1,11 +1,17 @@
 """`duokua dead-letters` without a broker: wrong arguments are told with exit code 2, no broker with 3."""
 
 import json
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from router.cli.dead_letters import TEXTS, app
+from adapters.kafka.log import OutcomeUnknown, RecordRefused
+from adapters.kafka.memory import MemoryLog
+from router.cli import dead_letters
+from router.cli.dead_letters import TEXTS, Voice, app
+from router.operate.topics import Topics
 
 NOWHERE = {"DUOKUA_BOOTSTRAP": "127.0.0.1:1", "DUOKUA_LANG": "zh"}
 PERSON = ("--actor", "w", "--reason", "r")
@@ -39,6 +45,30 @@ def test_no_broker_is_told(words: tuple[str, ...]) -> None:
     """In one sentence on stderr, nothing on stdout."""
     ran = CliRunner().invoke(app, [*words, "--json"], env=NOWHERE)
     assert (ran.exit_code, ran.stdout, "127.0.0.1:1" in ran.stderr) == (3, "", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RecordRefused("MessageSizeTooLargeError", "tasks.desk"), "tasks.desk"),
+        (OutcomeUnknown("RequestTimedOutError"), "not known"),
+    ],
+)
+def test_what_kafka_did_not_take_is_no_broker_that_is_away(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said as what it is, with exit code 1: to wait for Kafka would help nobody."""
+    log = MemoryLog()
+    log.names = {spec.name: spec.partitions for spec in Topics("duokua.", 4).specs([], [])}
+    monkeypatch.setattr(dead_letters, "KafkaLog", lambda bootstrap: log)
+
+    async def fails(broker: Any, topics: Topics) -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        dead_letters._run(Voice("en", True), fails)
+    told = capsys.readouterr().err
+    assert (ended.value.exit_code, said in told, "not reachable" in told) == (1, True, False)
 
 
 def test_both_languages_say_the_same_things() -> None:
