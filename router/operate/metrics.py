@@ -65,7 +65,9 @@ COUNTED_LETTERS = Gauge(
 )
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
 
-OF_A_SHARD = (COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, CATALOGUE)
+OF_A_SHARD = (
+    COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, PARKED, COUNTED_LETTERS, CATALOGUE,
+)  # fmt: skip
 """What a process says of the shards it has; of those it had it must say nothing any more."""
 
 DELIVERED = Counter("duokua_messages_delivered", "Messages fanned out.", ["family"])

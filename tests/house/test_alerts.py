@@ -54,6 +54,12 @@ def test_an_alert_is_told_in_both_languages(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical")
 
 
+def test_of_a_shard_that_went_to_another_process_nothing_is_said() -> None:
+    """Else an alert that sums over processes would count it twice, and never end."""
+    gauges = {m for m in METRICS.values() if m._type == "gauge" and m._labelnames == ("shard",)}
+    assert gauges == set(metrics.OF_A_SHARD)
+
+
 def test_the_guide_says_what_to_do() -> None:
     """About each metric that an alert asks for, and about each of the engine."""
     guide = (ROOT / "docs/howto/operate.md").read_text("utf-8")
