@@ -199,15 +199,19 @@ def _unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
 
 
 async def _read_all(broker: Any, topic: str) -> dict[bytes, bytes]:
-    """The last value of every key up to the end of the topic as it is now."""
-    kept: dict[bytes, bytes] = {}
-    async with broker.reader(partitions=[TopicPartition(topic, 0)]) as reader:
-        await _read_to_end(reader, TopicPartition(topic, 0), kept)
+    """
+    The last value of every key up to the end of the topic as it is now, open transactions included: who is told of a
+    version by another topic may be here before the broker has ended the publication everywhere.
+    """
+    kept, partition = dict[bytes, bytes](), TopicPartition(topic, 0)
+    async with broker.reader(partitions=[partition], committed=False) as reader:
+        end = (await reader.end_offsets([partition]))[partition]
+    async with broker.reader(partitions=[partition]) as reader:
+        await _read_to(end, reader, partition, kept)
     return kept
 
 
-async def _read_to_end(reader: Any, partition: TopicPartition, kept: dict[bytes, bytes]) -> None:
-    end = (await reader.end_offsets([partition]))[partition]
+async def _read_to(end: int, reader: Any, partition: TopicPartition, kept: dict[bytes, bytes]) -> None:
     while await reader.position(partition) < end:
         _keep(await reader.getmany(timeout_ms=POLL_MS), kept)
 
@@ -255,7 +259,8 @@ class Following:
         if partition.topic not in await self._process.log.topics():
             raise TopicsMissing
         async with self._process.log.reader(partitions=[partition]) as reader:
-            await _read_to_end(reader, partition, self._kept)
+            end = (await reader.end_offsets([partition]))[partition]
+            await _read_to(end, reader, partition, self._kept)
             self._take()
             while not stop.is_set():
                 batch = await reader.getmany(timeout_ms=POLL_MS)

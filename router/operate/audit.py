@@ -74,10 +74,16 @@ def check(entries: Sequence[Entry]) -> None:
 
 
 async def read(broker: Any, topic: str, stream: str) -> list[Entry]:
-    """The entries of a stream, checked. Raises ChainBroken."""
+    """
+    The entries of a stream, checked. Raises ChainBroken.
+
+    Waits for transactions that are open (the broker ends those whose writer died): what is committed behind one of
+    another stream cannot be read before, and an entry that is overlooked would be written a second time.
+    """
     tp, found = TopicPartition(topic, 0), list[Entry]()
-    async with broker.reader(partitions=[tp]) as reader:
+    async with broker.reader(partitions=[tp], committed=False) as reader:
         end = (await reader.end_offsets([tp]))[tp]
+    async with broker.reader(partitions=[tp]) as reader:
         while await reader.position(tp) < end:
             for record in (await reader.getmany(timeout_ms=POLL_MS)).get(tp, []):
                 if record.key == stream.encode():
