@@ -37,6 +37,8 @@ MARKERS_SECONDS = 0.004
 """How long the broker takes about to finish a transaction whose commit it has answered."""
 LEAVE_SECONDS = 10.0
 """How long a client may take to leave: a broker that does not answer must not keep a process from ending."""
+ANSWER_SECONDS = 50.0
+"""How long what was written may stay without an answer: longer than the client's own patience with one request (40 s)."""
 LOG_APPEND_TIME = 1
 TOPICS_SECONDS = 15.0
 """How long created topics may take to be listed."""
@@ -143,8 +145,15 @@ class Writer:
         """
         Send everything and wait for every answer: where each partition touched now ends (next offset).
 
-        Raises RecordRefused when one was not taken, Fenced when the id has a newer holder.
+        Raises RecordRefused when one was not taken or nobody answers, Fenced when the id has a newer holder.
         """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._sent()
+        except TimeoutError:
+            raise RecordRefused("TimeoutError") from None
+
+    async def _sent(self) -> dict[TopicPartition, int]:
         batches, self._full = [*self._full, *self._open.items()], []
         self._open, self.appended_ms = {}, None
         await self._know({slot for slot, _ in batches})
@@ -188,13 +197,21 @@ class Writer:
         return frozenset(topic for topic, _ in lost)
 
     async def missing(self, topics: Iterable[str]) -> set[str]:
-        """Those of `topics` that do not exist, by the broker's word of now. Asks nothing where all are known."""
+        """
+        Those of `topics` that do not exist, by the broker's word of now. Asks nothing where all are known.
+
+        Raises RecordRefused when nobody answers.
+        """
         client = self._producer.client
         unknown = {topic for topic in topics if client.cluster.partitions_for_topic(topic) is None}
         if unknown:
             for topic in unknown:
                 client.add_topic(topic)
-            await client.force_metadata_update()
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await client.force_metadata_update()
+            except TimeoutError:
+                raise RecordRefused("TimeoutError") from None
         return {topic for topic in unknown if client.cluster.partitions_for_topic(topic) is None}
 
     async def _know(self, slots: set[tuple[str, int]]) -> None:

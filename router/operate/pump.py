@@ -33,6 +33,11 @@ Offsets = Mapping[TopicPartition, int]
 
 STALLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
+POLL_SECONDS = 5.0
+"""How long a read may say nothing: while its group is shared out anew the consumer waits, whatever it was asked."""
+PLACE_SECONDS = 0.2
+ANSWER_SECONDS = 50.0
+"""The longest wait for any other answer: more than the client's own patience (40 s), less than `/livez` has (60 s)."""
 FLOOR_SECONDS = 0.04
 """A batch goes to as many topics as its records have destinations, and each of them costs the broker and us."""
 COMMIT_SECONDS = 0.2
@@ -40,7 +45,7 @@ COMMIT_SECONDS = 0.2
 
 
 class Stalled(Exception):
-    """Records wait, and the consumer does not bring them. Only a new one helps."""
+    """Records wait and the consumer does not bring them, or it says nothing any more. Only a new one helps."""
 
 
 async def pump(
@@ -60,10 +65,13 @@ async def pump(
         try:
             batch = await read(reader, max_records, rested=rest > 0)
         except LOST as error:
-            await find_footing(process, reader, error)
+            await _answered(find_footing(process, reader, error))
             continue
         started = time.monotonic()
         process.health.beat()
+        if batch is None:
+            idle.silent(started)
+            continue
         age.set(_age(process, batch))
         if batch:
             idle.moved()
@@ -80,14 +88,32 @@ async def pump(
     await commits.commit()
 
 
-async def read(reader: Any, most: int, rested: bool) -> Batch:
-    """What there is, of up to `most` records; after a rest also what came in it."""
-    batch: Batch = await reader.getmany(timeout_ms=200, max_records=most)
+async def read(reader: Any, most: int, rested: bool) -> Batch | None:
+    """What there is, of up to `most` records; after a rest also what came in it. None: the consumer said nothing."""
+    try:
+        batch = await _polled(reader, 200, most)
+    except TimeoutError:
+        return None
     if batch and rested and (left := most - _size(batch)) > 0:
-        with suppress(*LOST):  # it is raised again by the next read, which has nothing in hand
-            for tp, records in (await reader.getmany(timeout_ms=TOP_UP_MS, max_records=left)).items():
+        with suppress(*LOST, TimeoutError):  # they come again with the next read, which has nothing in hand
+            for tp, records in (await _polled(reader, TOP_UP_MS, left)).items():
                 batch[tp] = batch.get(tp, []) + records
     return batch
+
+
+async def _polled(reader: Any, wait_ms: int, most: int) -> Batch:
+    async with asyncio.timeout(POLL_SECONDS):
+        found: Batch = await reader.getmany(timeout_ms=wait_ms, max_records=most)
+    return found
+
+
+async def _answered(asked: Awaitable[None]) -> None:
+    """Wait for it, but not for ever: no wait may hold a role until its watchdog ends it. Raises Stalled."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await asked
+    except TimeoutError:
+        raise Stalled from None
 
 
 def _size(batch: Batch) -> int:
@@ -150,7 +176,7 @@ class _Commits:
             return
         # or the partitions moved to another member meanwhile: it will do the batch again, which is what at-least-once means
         with suppress(CommitFailedError, RebalanceInProgressError, IllegalStateError):
-            await self._reader.commit(done)
+            await _answered(self._reader.commit(done))
 
 
 class _Idle:
@@ -159,25 +185,44 @@ class _Idle:
     def __init__(self, reader: Any) -> None:
         self._reader = reader
         self._looked = time.monotonic()
-        self._behind: dict[TopicPartition, tuple[int, float]] = {}
+        self._behind: dict[TopicPartition, tuple[int | None, float]] = {}
+        self._silent_since: float | None = None
 
     def moved(self) -> None:
-        self._behind = {}
+        self._behind, self._silent_since = {}, None
+
+    def silent(self, now: float) -> None:
+        """It said nothing, not even that there is nothing. Raises Stalled where that goes on."""
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if now - self._silent_since > STALLED_SECONDS:
+            raise Stalled
 
     async def look(self) -> None:
         """Now and then, compare where each partition is with where it ends. Raises Stalled."""
+        self._silent_since = None
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
         try:
-            positions = {tp: await self._reader.position(tp) for tp in self._reader.assignment()}
-            ends = await self._reader.end_offsets(list(positions))
+            ours = list(self._reader.assignment())
+            places = dict(zip(ours, await asyncio.gather(*map(self._place, ours)), strict=True))
+            ends = await self._reader.end_offsets(ours)
         except KafkaError:
             return  # a rebalance, or a broker that is away: neither is a consumer that is stuck
-        behind = {tp: at for tp, at in positions.items() if at < ends[tp]}
+        behind = {tp: at for tp, at in places.items() if at is None or at < ends[tp]}
         self._behind = {
             tp: held if (held := self._behind.get(tp)) and held[0] == at else (at, now) for tp, at in behind.items()
         }
         if any(now - since > STALLED_SECONDS for _, since in self._behind.values()):
             raise Stalled
+
+    async def _place(self, tp: TopicPartition) -> int | None:
+        """
+        None where it has none yet. The consumer would wait for one; but where the group has none to begin with, the
+        next read is told so and nobody else, and there is no next read while we wait here.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PLACE_SECONDS):
+                return int(await self._reader.position(tp))
+        return None

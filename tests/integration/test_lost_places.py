@@ -10,6 +10,7 @@ from aiokafka.admin import RecordsToDelete
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicSpec
 from router.operate import metrics
+from router.operate import pump as module
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
 from router.operate.settings import Settings
@@ -120,3 +121,62 @@ async def test_deleted_while_reading(process: Process, tp: TopicPartition) -> No
 
     assert [int(v) for v in found] == [*range(10), *range(15, 30)]
     assert gone(process, tp) == 5
+
+
+async def test_a_look_does_not_wait_for_a_place_that_only_a_read_can_bring(
+    process: Process, tp: TopicPartition
+) -> None:
+    """
+    A partition in which the group never read gets its place after a read has raised that it has none. aiokafka's own
+    `position()` waits for it: a look between two reads, as after a rebalance, would wait for ever.
+    """
+    async with process.log.reader([tp.topic], group=process.topics.group(GROUP), lost="none") as reader:
+        async with asyncio.timeout(30):
+            while not reader.assignment():
+                await asyncio.sleep(0.01)
+        idle = module._Idle(reader)
+        idle._looked -= module.LOOK_SECONDS
+        async with asyncio.timeout(module.STALLED_SECONDS):
+            await idle.look()
+
+
+async def test_a_member_that_is_thrown_out_again_and_again_reads_on(
+    process: Process, tp: TopicPartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    As after a broker that was away for longer than a session: the member is unknown, joins anew, and is given all its
+    partitions anew, most of which nobody ever wrote to. The broker is slow to say where it was, so that reads are empty
+    meanwhile; and after each empty read the loop looks whether its consumer is stuck.
+    """
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    quiet = [f"{process.settings.prefix}quiet-{n}" for n in range(20)]
+    await process.log.create_topics([TopicSpec(name, 1) for name in quiet])
+    group, found = process.topics.group(GROUP), set[bytes]()
+
+    async def take(batch: Batch) -> None:
+        found.update(r.value for records in batch.values() for r in records)
+
+    async with (
+        asyncio.timeout(90),
+        process.log.reader([tp.topic, *quiet], group=group, lost="none") as reader,
+    ):
+        ask, told = reader._coordinator._do_fetch_commit_offsets, set[str]()
+
+        async def slowly(partitions: Any) -> Any:
+            if (member := process.log.member(reader)) not in told:
+                told.add(member)
+                await asyncio.sleep(0.5)  # longer than a read waits
+            return await ask(partitions)
+
+        monkeypatch.setattr(reader._coordinator, "_do_fetch_commit_offsets", slowly)
+        pumping = asyncio.create_task(pump(process, reader, take))
+        for turn in range(1, 4):
+            while len(found) < 10 * turn:
+                await asyncio.sleep(0.01)
+            member = process.log.member(reader)
+            await process.log.dismiss(group, member)
+            while process.log.member(reader) in (member, ""):
+                await asyncio.sleep(0.01)
+            await write(process, tp, range(10 * turn, 10 * turn + 10))
+        process.stop.set()
+        await pumping

@@ -1,5 +1,6 @@
 """The loop of the at-least-once roles: nothing is committed that was not done, and a stuck consumer is seen."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ async def test_a_batch_after_a_rest_takes_what_came_meanwhile_and_loses_nothing_
         reader.getmany = one
         batches = [await module.read(reader, 2, rested=True), await module.read(reader, 2, rested=True)]
 
-    assert [[r.value for r in batch[TP]] for batch in batches] == (
+    assert [[r.value for r in (batch or {})[TP]] for batch in batches] == (
         [[b"0"], [b"1", b"2"]] if lost else [[b"0", b"1"], [b"2"]]
     )
 
@@ -158,3 +159,62 @@ async def test_a_consumer_at_the_end_is_not(process: Process, seconds: list[floa
         reader.getmany = few
         await pump(process, reader, handle)
         assert await reader.committed(TP) == 3
+
+
+@pytest.mark.parametrize("where", ["getmany", "position"])
+async def test_a_consumer_that_says_nothing_is_stalled(
+    process: Process, seconds: list[float], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It waits for its group, or for a place to read on, and nothing ever comes: the role does not wait with it."""
+    waits = asyncio.Event()
+
+    async def never(reader: MemoryReader, *about: Any, **how: Any) -> Any:
+        await waits.wait()
+
+    async def nothing_there(reader: MemoryReader, *partitions: Any, **how: Any) -> Batch:
+        return {}
+
+    monkeypatch.setattr(MemoryReader, "getmany", nothing_there)
+    monkeypatch.setattr(MemoryReader, where, never)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(module, "PLACE_SECONDS", 0.001)
+    async with process.log.reader(["t"], group="g") as reader:
+        with pytest.raises(Stalled):
+            await pump(process, reader, nothing)
+
+
+async def test_a_commit_that_is_never_answered_is_stalled(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the role, and what was done is done again."""
+    waits = asyncio.Event()
+
+    async def never(reader: MemoryReader, offsets: Any) -> None:
+        await waits.wait()
+
+    monkeypatch.setattr(MemoryReader, "commit", never)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.001)
+    async with process.log.reader(["t"], group="g") as reader:
+        with pytest.raises(Stalled):
+            await pump(process, reader, nothing)
+
+
+async def test_what_was_read_is_handed_on_when_the_group_is_shared_out_anew(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second look that waits for a new assignment does not hold back, or lose, what the first has brought."""
+    waits = asyncio.Event()
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+    async with process.log.reader(["t"], group="g") as reader:
+        real, looks = reader.getmany, 0
+
+        async def first_only(*, timeout_ms: int, max_records: int) -> Batch:
+            nonlocal looks
+            looks += 1
+            if looks == 2:
+                await waits.wait()
+            found: Batch = await real(timeout_ms=0, max_records=min(1, max_records))
+            return found
+
+        reader.getmany = first_only
+        batches = [await module.read(reader, 2, rested=True) for _ in range(2)]
+
+    assert [[r.value for r in (batch or {})[TP]] for batch in batches] == [[b"0"], [b"1", b"2"]]
