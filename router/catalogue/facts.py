@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.catalogue.rows import LEVELS, OneThing
-from router.rules.model import Bearer, Match, View
+from router.rules.model import COLUMNS, Bearer, Match, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
 from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
@@ -23,6 +23,7 @@ CENTRE = ("hotline", "triage")
 SUPERVISION = Target(function="supervision-office", role="supervise")
 """Who holds this function in this role is the centre (热线办) of its place."""
 CACHE = 200_000
+PLACE, KIND = COLUMNS.index("place_under"), COLUMNS.index("kind")
 LIVE_KINDS = frozenset({"help", "report", "complaint", "other"})
 """Kinds of appeal in which a keyword means that it is burning now, not that somebody asks about fires."""
 
@@ -50,6 +51,7 @@ class CatalogueFacts:
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
         self._calendars: dict[str, Calendar] = {}
+        self._telling_places: dict[str, str] = {}
         self._region_chains: dict[str, tuple[str, ...]] = {}
         self._matter_chains: dict[str, tuple[str, ...]] = {}
         self._category_chains: dict[str, tuple[str, ...]] = {}
@@ -63,7 +65,7 @@ class CatalogueFacts:
     def route(self, channel: str, request: RequestView, now: int) -> Route:
         """The first rule by number; the loader makes sure that one always holds."""
         index = self._catalogue.index
-        key = (channel, index.period(now), *_asked(request))
+        key = (channel, index.period(now), *self._telling(request))
         route = self._routes.get(key)
         if route is None:
             match = index.first(self.view(channel, request), now)
@@ -71,6 +73,25 @@ class CatalogueFacts:
                 raise LookupError("no rule matches: the catalogue has no fallback")
             route = _keep(self._routes, key, self._route(match, channel, request))
         return route
+
+    def _telling(self, request: RequestView) -> tuple[str, ...]:
+        """
+        What of a request can make a difference to its route: what some rule asks for, and category and matter, which name
+        functions. Most places stand in no rule, so requests from everywhere share their routes.
+        """
+        kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
+        kinds, origins, applicants, urgencies = self._catalogue.index.named[KIND:]
+        place = self._telling_places.get(region)
+        if place is None:
+            place = _keep(self._telling_places, region, region if self._is_named(region) else "")
+        return (
+            category, matter, place, thing, kind if kind in kinds else "", origin if origin in origins else "",
+            applicant if applicant in applicants else "", urgency if urgency in urgencies else "",
+        )  # fmt: skip
+
+    def _is_named(self, region: str) -> bool:
+        """Whether some rule asks for the place or for one above it."""
+        return not self._catalogue.index.named[PLACE].isdisjoint(self.region_chain(region))
 
     def view(self, channel: str, request: RequestView) -> View:
         """What the rules see of a request: column by column, trees with all that stands above."""

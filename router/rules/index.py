@@ -73,10 +73,16 @@ class _Node:
 
 
 class Index:
-    """Immutable once built. Rules with bad dates raise ValueError."""
+    """
+    Immutable once built. Rules with bad dates raise ValueError.
+
+    named: by column, every value that some rule asks for; of what is not in it a match says nothing.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         entries = [_Entry(rule) for rule in rules]
+        cells = [entry.rule.when.cells() for entry in entries]
+        self.named = tuple(frozenset(value for row in cells for value in row[i]) for i in range(len(COLUMNS)))
         self._root = _Node(entries, 0) if entries else None
         edges = {edge for entry in entries for edge in (entry.start, entry.end)}
         self._edges = sorted(edges - {0, NEVER})

@@ -1,0 +1,45 @@
+"""Requests share their routes where no rule tells them apart; what was asked before makes no difference to an answer."""
+
+from functools import cache
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.facts import CatalogueFacts
+from router.catalogue.load import from_files
+from tests.unit.catalogue.small import small
+from workflows.facts import ApplicantView, OneThingView, PlaceView, RequestView
+
+NOW = 1_789_000_000_000
+CHANNELS = ("phone", "box")
+
+
+@cache
+def catalogue() -> Catalogue:
+    return from_files(small(), version=1)
+
+
+requests = st.builds(
+    RequestView,
+    appeal_kind=st.sampled_from(["help", "complaint", "report", "suggestion"]),
+    appeal_category=st.sampled_from([None, "C1", "C11", "C111", "C12", "C2", "C3"]),
+    matter_code=st.sampled_from([None, "M1", "M2", "M21"]),
+    place=st.none()
+    | st.builds(PlaceView, region=st.sampled_from(["370102", "370103", "370171", "370181", "370202", "370102001"])),
+    origin=st.sampled_from(["citizen", "enterprise"]),
+    applicant=st.none() | st.builds(ApplicantView, kind=st.sampled_from(["person", "enterprise"])),
+    urgency=st.sampled_from(["normal", "urgent", "emergency"]),
+    one_thing=st.none() | st.builds(OneThingView, package=st.sampled_from(sorted(catalogue().one_things) or [""])),
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(CHANNELS), requests, requests)
+def test_a_route_is_the_same_whatever_was_asked_before(channel: str, one: RequestView, other: RequestView) -> None:
+    """Between two requests that differ in all, those that differ in one thing are asked too."""
+    shared = CatalogueFacts(catalogue())
+    between = [replace(one, **{name: getattr(other, name)}) for name in one.__struct_fields__]
+    for request in (one, *between, other):
+        assert shared.route(channel, request, NOW) == CatalogueFacts(catalogue()).route(channel, request, NOW)
