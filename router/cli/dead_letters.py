@@ -48,7 +48,7 @@ TEXTS = {
         "unknown": "没有这条死信：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
         "both": "--yes 和 --dry-run 只能选一个", "plan.retry": "将重试", "plan.discard": "将放弃", "dry": "共 {count} 条，尚未执行；加 --yes 执行", "done.retry": "已重试 {count} 条", "done.discard": "已放弃 {count} 条",
         "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
-        "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
+        "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
         "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
     },
     "en": {
@@ -59,7 +59,7 @@ TEXTS = {
         "unknown": "no such dead letter: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
         "both": "either --yes or --dry-run", "plan.retry": "would retry", "plan.discard": "would discard", "dry": "{count} letters, nothing done yet; --yes does it", "done.retry": "{count} letters retried", "done.discard": "{count} letters discarded",
         "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
-        "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
+        "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
         "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
     },
 }  # fmt: skip

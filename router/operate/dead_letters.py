@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
+from adapters.kafka.forgiving import Withheld
 from adapters.kafka.log import Header
 from router.delivery.fanout import fan_out
 from router.operate import audit
@@ -146,7 +147,9 @@ async def _originals(broker: Any, topics: Topics, of: Iterable[Letter]) -> Async
 
 
 def _same(record: Any, letter: Letter) -> Source | None:
-    """The record, unless it is not the one that the letter was written for."""
+    """The record, unless it is not the one that the letter was written for, or one that nobody could read."""
+    if isinstance(record.value, Withheld):
+        return None
     if letter.stage == "intake":
         wanted = dict(letter.headers).get("x-original-sha256", b"").decode()
         if wanted != sha256(record.value or b"").hexdigest():

@@ -177,7 +177,7 @@ def _segments(on: Stage) -> list[tuple[str, list[Any]]]:
 
 
 def _said(logs: Path) -> "Counter[str]":
-    """How often the engines said what, over all incarnations."""
+    """How often the roles said what, over all incarnations."""
     wanted = (
         "shard.taken_over",
         "shard.dropped",
@@ -185,6 +185,7 @@ def _said(logs: Path) -> "Counter[str]":
         "shard.refused",
         "store.ahead",
         "role.failed",
+        "role.refused",
         "role.hung",
     )
     said: Counter[str] = Counter()

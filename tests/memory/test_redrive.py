@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.kafka.forgiving import Withheld
 from adapters.kafka.log import Fenced
 from router.delivery.fanout import fan_out
 from router.engine import batch
@@ -289,6 +290,23 @@ async def test_a_letter_of_intake_is_published_again_as_it_was(town: Town) -> No
     assert [(r.key, r.value, tuple(r.headers)) for r in log.records[intake]] == [
         (b"k", "坏".encode(), (("ce_type", b"x"),))
     ] * 2
+
+
+async def test_a_batch_that_was_not_unpacked_is_not_published_as_an_empty_record(town: Town) -> None:
+    """Nobody has read what it holds, and nobody will: there is nothing to write again."""
+    log, topics = town.house.log, town.house.topics
+    intake, dead = TopicPartition(topics.intake("hotline_12345"), 0), TopicPartition(topics.dead_letters("intake"), 0)
+    log.names |= {intake.topic: 1}
+    log.append([(intake, None, Withheld(0), ())])
+    headers = {
+        "x-stage": "intake", "x-reason": "batch_too_large", "x-original-topic": intake.topic,
+        "x-original-partition": "0", "x-original-offset": "0", "x-original-first-offset": "0",
+        "x-original-sha256": dead_letters.sha256(b"").hexdigest(),
+    }  # fmt: skip
+    log.append([(dead, b"k", b"", tuple((name, text.encode()) for name, text in headers.items()))])
+
+    assert (await town.act("retry", Wanted())).blocked == {"intake/0/0": "gone"}
+    assert len(log.records[intake]) == 1
 
 
 async def test_a_message_too_large_for_its_topic_is_sent_again_as_delivery_would(town: Town) -> None:
