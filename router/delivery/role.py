@@ -74,6 +74,7 @@ class Delivery:
             self._let_go(batch)
             await self._deliver(batch)
             self._read |= {tp: records[-1].offset + 1 for tp, records in batch.items()}
+            self._told = {tp: offset for tp, offset in self._told.items() if tp not in batch}
         while self._is_full and not self._process.stop.is_set():
             self._process.health.beat()
             # asks for nothing; but a member that polls nowhere is put out of its group, and reads all of it anew
@@ -180,7 +181,7 @@ class Delivery:
         return len(held) > HELD_MESSAGES or sum(len(copy.message.value) for copy in held) > HELD_BYTES
 
     def _done(self) -> dict[TopicPartition, int]:
-        """Of each partition whose place has moved: before the first that is held, else behind the last that was read."""
+        """Of each partition that brought something, or whose place has moved: before the first that is held, else behind the last that was read."""
         upto = dict(self._read)
         for copy in (copy for copies in self._held.values() for copy in copies):
             upto[copy.place] = min(upto.get(copy.place, copy.offset), copy.offset)

@@ -119,6 +119,15 @@ async def test_no_more_is_read_than_may_be_held(process: Process, monkeypatch: p
     assert arrived(process, "new") == ["n0", "n1", "n2"]
 
 
+async def test_what_is_read_anew_is_told_as_done_anew(process: Process) -> None:
+    """It was not committed, else it would not have come again: a commit may fail with the rebalance that follows."""
+    hand_out(process, ("a", "1"))
+    async with process.log.reader([OUTBOX.topic]) as reader, process.log.writer() as writer:
+        delivery = role.Delivery(process, writer, reader)
+        batch = await reader.getmany()
+        assert [await delivery.take(b) for b in (batch, {}, batch)] == [{OUTBOX: 1}, {}, {OUTBOX: 1}]
+
+
 @pytest.mark.parametrize("limit", [100, 2])
 async def test_what_is_read_anew_is_held_once(process: Process, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """After a rebalance a reader begins again with the first that is held, each time: what is held grows by none of it."""
