@@ -9,6 +9,7 @@ of which a command could not be decided is *parked*: what comes for it later is 
 holds, until somebody has the letters written again or gives them up, and releases it (docs/adr/0016).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,10 +98,6 @@ class Parked(Struct, frozen=True, kw_only=True):
     faults: int = 0
 
 
-_counter = lru_cache(metrics.COMMANDS.labels)
-"""Looking a label up takes four times as long as counting, for every command."""
-
-
 @dataclass
 class Batch:
     """The overlay. `add` is called once per command; `records` is what to write."""
@@ -115,6 +112,8 @@ class Batch:
     cases: dict[bytes, Case | None] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
+    decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    letters: Counter[str] = field(default_factory=Counter)
 
     @property
     def changed(self) -> bool:
@@ -238,7 +237,7 @@ class Batch:
             elif result.case is None or result.case.state == "archived":
                 self.requests[key] = None  # of an archived case only the stub stays, of a forgotten one nothing
         self.outbox += written
-        _counter(kind, "changed" if result.record is not None else "unchanged").inc()
+        self.decided[kind, "changed" if result.record is not None else "unchanged"] += 1
 
     def _keep(self, key: bytes, case: Case | None) -> None:
         self.cases[key] = case
@@ -351,7 +350,14 @@ class Batch:
             case="", version=0, at=self.shard.now, source=letter.source, messages=(message, *answers)
         )
         self.outbox.append((key, outgoing.encode(record)))
-        metrics.DEAD_LETTERS.labels("engine", letter.code).inc()
+        self.letters[letter.code] += 1
+
+    def count(self) -> None:
+        """Tell the metrics what was decided: once it is committed, as what is not will be decided again."""
+        for (kind, outcome), count in self.decided.items():
+            metrics.COMMANDS.labels(kind, outcome).inc(count)
+        for code, count in self.letters.items():
+            metrics.DEAD_LETTERS.labels("engine", code).inc(count)
 
     def changelog(self) -> list[tuple[bytes, bytes | None]]:
         """The records of `case.state`: each case that changed once, new requests, and `_shard` last."""

@@ -429,6 +429,7 @@ class Shard:
         if offsets:
             self._committed_input, self._committed_at = self._shard.input, self._clock.monotonic()
         metrics.TRANSACTIONS.labels("committed").inc()
+        batch.count()
         return changelog, ends[self._changelog]
 
     def _told(self) -> float:
