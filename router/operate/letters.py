@@ -56,9 +56,9 @@ def retry_headers(retry: Retry) -> list[Header]:
 
 def retry_of(headers: Sequence[Header]) -> Retry:
     """What a command's headers say. Headers that do not fit mark nothing: then it is a command like any other."""
-    named: Mapping[str, bytes] = dict(headers)
+    named: Mapping[str, bytes | None] = dict(headers)
     try:
-        of, root, faults = (named[name].decode() for name in RETRY_HEADERS)
+        of, root, faults = ((named[name] or b"").decode() for name in RETRY_HEADERS)
         return Retry(of, root, int(faults))
     except (KeyError, ValueError):
         return FIRST
