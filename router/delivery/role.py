@@ -181,7 +181,10 @@ class Delivery:
         return len(held) > HELD_MESSAGES or sum(len(copy.message.value) for copy in held) > HELD_BYTES
 
     def _done(self) -> dict[TopicPartition, int]:
-        """Of each partition that brought something, or whose place has moved: before the first that is held, else behind the last that was read."""
+        """
+        Of each partition that brought something, or whose place has moved: before the first that is held, else behind
+        the last that was read.
+        """
         upto = dict(self._read)
         for copy in (copy for copies in self._held.values() for copy in copies):
             upto[copy.place] = min(upto.get(copy.place, copy.offset), copy.offset)
