@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_every_test_of_the_failure_model_exists() -> None:
     assert missing == []
 
 
+@cache
 def _tests(file: Path) -> set[str]:
     if not file.exists():
         return set()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.departments.phrases import ANSWERS, RESULTS
@@ -68,6 +68,7 @@ def test_the_same_task_and_seed_bring_the_same_replies(number: int, seed: str, k
     assert plan(task(number, kind), OWN, seed) == plan(task(number, kind), OWN, seed)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(0, 3), st.sampled_from(TaskKind), st.sampled_from(Part))
 def test_replies_name_the_task_and_come_in_order_never_before_it(
     number: int, round_: int, kind: TaskKind, part: Part
