@@ -67,6 +67,7 @@ class Quarantine:
     def __init__(self, files: Files, name: str) -> None:
         self._files, self._trace, self._list = files, f"{name}.serving", f"{name}.marks"
         self._deaths: dict[str, int] = {}
+        self._parked: list[str] = []
         self._begun = False
         self.commands = self.deadlines = 0
 
@@ -95,6 +96,8 @@ class Quarantine:
 
     def survived(self, what: str, deaths: int = 0) -> None:
         """It was decided. `deaths` are remembered until `committed`, for what is parked and not done with before that."""
+        if deaths:
+            self._parked.append(what)
         self._keep(what, deaths, sync=False)
 
     def _keep(self, what: str, deaths: int, *, sync: bool) -> None:
@@ -108,10 +111,16 @@ class Quarantine:
             self._files.remove(self._list)
 
     def committed(self) -> None:
-        """What was marked is done with."""
-        if self._deaths:
-            self._deaths = {}
-            self._files.remove(self._list)
+        """
+        What was parked is done with. What else is marked has not been met yet; once all has been taken it never will be: another
+        instance has dealt with it.
+        """
+        if not self._deaths:
+            return
+        is_over = self.commands <= 0 and self.deadlines <= 0
+        for what in list(self._deaths) if is_over else self._parked:
+            self._keep(what, 0, sync=False)
+        self._parked = []
 
     def end(self) -> None:
         """An orderly end. The trace stays where not all has been taken that the last death left behind."""

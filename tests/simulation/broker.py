@@ -114,12 +114,14 @@ class Broker:
 
     # -- records --
 
-    def append(self, tp: TopicPartition, added: Added, transaction: Transaction | None = None) -> tuple[int, int]:
+    def append(
+        self, tp: TopicPartition, added: Added, transaction: Transaction | None = None, headers: tuple[Any, ...] = ()
+    ) -> tuple[int, int]:
         """Base offset and the broker's time."""
         partition, stamp = self.partitions[tp], self.time_ms()
         base = partition.end
         for key, value in added:
-            entry = Entry(tp.topic, tp.partition, partition.end, key, value, stamp, transaction)
+            entry = Entry(tp.topic, tp.partition, partition.end, key, value, stamp, transaction, headers=headers)
             partition.put(entry)
             self.truth[tp].append(entry)
         self._wake(tp)

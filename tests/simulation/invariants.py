@@ -5,8 +5,13 @@ The log is told again from its beginning: each record of `case.events` must be w
 that place and time, its causes must be the commands of `case.commands` in their order, each once, and what was passed over
 must be without effect there. From that follow conservation, no double effect, order, and the messages of the outbox. The
 state on the changelog and in each live store must be the events, folded.
+
+What was kept aside is told by its dead letter: it must be one that the core failed at or died of, or one of a case that was
+parked at that place; whatever has none must be of a case that was not. Which transaction a command was in is known, so the
+order of commands and of deadlines that parked a case is exact.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +20,9 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
-from router.engine.batch import ShardRecord
-from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, body_of, due_of
+from router.engine.batch import PARKING, Parked, ShardRecord
+from router.engine.store import PARKED_SUFFIX, REQUEST_SUFFIX, SHARD_KEY, Store, body_of, due_of
+from router.operate.letters import FIRST, DeadLetter, retry_of
 from schemas.ids import event_id, shard_of
 from tests.simulation.broker import Entry
 from tests.simulation.machine import SimulatedDisk
@@ -36,6 +42,9 @@ def holds(claim: bool, what: str, *where: Any) -> None:
 
 
 def check(world: World) -> None:
+    holds(not world.broken, world.broken)
+    died = world.loop.died(world.lives)
+    holds(not died, "a task of an engine died", *map(repr, died))
     numbers: set[str] = set()
     for shard in range(SHARDS):
         told = Told(world, shard)
@@ -58,9 +67,15 @@ class Told:
     requests: dict[str, bytes] = field(default_factory=dict)
     messages: dict[tuple[str, bytes], None] = field(default_factory=dict)
     lost: dict[tuple[str, bytes], None] = field(default_factory=dict)
-    """Answers to commands for cases that are not there: redelivered, they are answered again, under the same id."""
+    """
+    Answers to commands for cases that are not there, or that are kept aside: redelivered, they are answered again, under the
+    same id. So are letters of deadlines that are tried again.
+    """
     unread: set[str] = field(default_factory=set)
     """Ids of the dead letters of records that cannot be read, or are of another shard."""
+    parked: dict[str, Parked] = field(default_factory=dict)
+    put_off: set[str] = field(default_factory=set)
+    """Cases whose deadline kills: not due before something else happens to them."""
     fired: set[tuple[Any, ...]] = field(default_factory=set)
     catalogue: int = 1
     at: int = 0
@@ -71,6 +86,35 @@ class Told:
         self._next = 0
         self._outbox = self._read(topics.outbox)
         self._events = self._read(topics.events)
+        self._inputs_after, self._turns = self._transactions()
+        self._letters: dict[str, tuple[DeadLetter, Any]] = {}
+        self._deadlines: list[tuple[int, DeadLetter]] = []
+        self._read_letters()
+
+    def _transactions(self) -> tuple[list[int], dict[int, int]]:
+        """Which input each transaction ended with, in their order, and the place of each in that order, by identity."""
+        state = self._world_truth(self.world.topics.state)
+        ended = [e for e in state if e.key == SHARD_KEY and e.transaction and e.transaction.outcome == "commit"]
+        inputs = [msgspec.json.decode(e.value or b"", type=ShardRecord).input for e in ended]
+        return inputs, {id(e.transaction): turn for turn, e in enumerate(ended)}
+
+    def _world_truth(self, topic: str) -> list[Entry]:
+        return self.world.broker.truth[TopicPartition(topic, self.shard)]
+
+    def _read_letters(self) -> None:
+        """The engine's own letters about what it kept aside, by what they stand for."""
+        for entry in self._outbox:
+            for message in outgoing.decode(entry.value or b"").messages:
+                if message.type != outgoing.DEAD_LETTER:
+                    continue
+                letter = msgspec.json.decode(message.data, type=DeadLetter)
+                if letter.source.startswith("deadline/"):
+                    self._deadlines.append((self._turns[id(entry.transaction)], letter))
+                    self.lost[message.id, msgspec.json.encode(message)] = None
+                elif letter.code in (*PARKING, "case_parked"):
+                    holds(letter.source not in self._letters, "two letters of one record", self.shard, letter)
+                    self._letters[letter.source] = letter, message
+                    self.messages[message.id, msgspec.json.encode(message)] = None
 
     def _read(self, topic: str) -> list[Entry]:
         return self.world.broker.partitions[TopicPartition(topic, self.shard)].visible()
@@ -80,6 +124,8 @@ class Told:
             self._record(entry)
         while self._next < len(self._inputs):
             self._pass_over(self._inputs[self._next])
+        self._catch_up(len(self._inputs_after))
+        holds(not self._letters, "a letter of nothing", self.shard, *self._letters)
         said: Counter[tuple[str, bytes]] = Counter()
         for entry in self._outbox:
             for message in outgoing.decode(entry.value or b"").messages:
@@ -98,6 +144,8 @@ class Told:
     def _record(self, entry: Entry) -> None:
         record = events.decode(entry.value or b"")
         where = (self.shard, entry.offset, record.case)
+        self._catch_up(self._turns[id(entry.transaction)])
+        self.put_off.discard(record.case)
         before = self.cases.get(record.case)
         holds(
             record.version == (before.version if before else 0) + 1,
@@ -139,9 +187,11 @@ class Told:
         if before is not None and record.cause == event_id(f"{before.id}/{before.number}", before.version):
             return commands.ReachDeadline(id=record.cause, case=before.id, at=record.at)
         while self._next < len(self._inputs):
-            command = self._readable(self._inputs[self._next])
-            if command is not None and command.id == record.cause:
+            entry = self._inputs[self._next]
+            command = None if self._source(entry) in self._letters else self._readable(entry)
+            if isinstance(command, commands.AnyCommand) and command.id == record.cause:
                 self._next += 1
+                self._may_be_decided(command, entry)
                 if isinstance(command, commands.Submit) and before is None:
                     serial = record.number.split("-")[2]
                     command = msgspec.structs.replace(command, serial=serial)
@@ -149,7 +199,67 @@ class Told:
             self._pass_over(self._inputs[self._next])
         raise Violation(f"an effect whose cause is not the next one on the log {where}")
 
-    def _readable(self, entry: Entry) -> commands.AnyCommand | None:
+    def _source(self, entry: Entry) -> str:
+        return f"{self.world.topics.short(entry.topic)}/{self.shard}/{entry.offset}"
+
+    def _turn(self, entry: Entry) -> int:
+        """Which transaction an input was taken in."""
+        return bisect_right(self._inputs_after, entry.offset)
+
+    def _may_be_decided(self, command: commands.AnyCommand, entry: Entry) -> None:
+        self._catch_up(self._turn(entry))
+        parked, retry = self.parked.get(command.case), retry_of(entry.headers)
+        holds(
+            parked is None or parked.faults == retry.faults,
+            "a command of a parked case was let through", self.shard, entry.offset, command, parked,
+        )  # fmt: skip
+
+    def _catch_up(self, turn: int) -> None:
+        """Deadlines that parked their case in the transactions before this one."""
+        while self._deadlines and self._deadlines[0][0] < turn:
+            then, letter = self._deadlines.pop(0)
+            while self._next < len(self._inputs) and self._turn(self._inputs[self._next]) <= then:
+                self._pass_over(self._inputs[self._next])
+            curse = self.world.people.curses.get(f"deadline/{letter.case}")
+            if letter.code == "engine_crashed":
+                holds(curse == "kill", "a deadline that kills nobody is kept aside", self.shard, letter)
+                self.put_off.add(letter.case)
+                self._park(letter)
+            else:
+                holds(curse == "fault", "a deadline that is sound is kept aside", self.shard, letter)
+
+    def _park(self, letter: DeadLetter) -> None:
+        """A letter says the how-manieth it is of its case's parking."""
+        before = self.parked.get(letter.case) or Parked(code=letter.code, since=0)
+        faults = before.faults + (letter.code != "case_parked")
+        holds(
+            (letter.parked, letter.faults) == (before.letters + 1, faults), "letters are miscounted", self.shard, letter, before
+        )  # fmt: skip
+        self.parked[letter.case] = Parked(code=before.code, since=0, letters=letter.parked, faults=faults)
+
+    def _kept_aside(self, entry: Entry, letter: DeadLetter) -> None:
+        """A command with a letter in place of an effect."""
+        command, retry = self._readable(entry), retry_of(entry.headers)
+        where = (self.shard, entry.offset, letter)
+        curse = self.world.people.curses.get(entry.value or b"")
+        if isinstance(command, commands.AnyCommand):
+            curse = curse or self.world.people.curses.get(command.id)
+            holds(letter.case == command.case, "a letter of another case", *where)
+            if retry is FIRST and letter.action:
+                for message in outgoing.undecided(command, "held"):
+                    self.lost[message.id, msgspec.json.encode(message)] = None
+        if letter.code == "case_parked":
+            holds(letter.case in self.parked, "a command of a case that is not parked is kept aside", *where)
+            holds(self.parked[letter.case].faults != retry.faults, "what was written again is kept aside", *where)
+        else:
+            holds(
+                curse == {"engine_fault": "fault", "engine_crashed": "kill"}[letter.code],
+                "what is sound is kept aside",
+                *where,
+            )
+        self._park(letter)
+
+    def _readable(self, entry: Entry) -> commands.AnyCommand | commands.Release | None:
         if entry.key == SHARD_KEY:
             return None
         try:
@@ -161,10 +271,21 @@ class Told:
     def _pass_over(self, entry: Entry) -> None:
         """A record without an event: it must be one that has none, and leave what such a one leaves."""
         self._next += 1
+        self._catch_up(self._turn(entry))
+        if found := self._letters.pop(self._source(entry), None):
+            self._kept_aside(entry, found[0])
+            return
         command = self._readable(entry)
         if command is None:
             self._pass_over_unreadable(entry)
             return
+        if isinstance(command, commands.Release):
+            parked = self.parked.get(command.case)
+            if parked is None or parked.letters == command.letters:
+                self.parked.pop(command.case, None)
+                self.put_off.discard(command.case)
+            return
+        self._may_be_decided(command, entry)
         case = self.cases.get(command.case)
         if case is None:
             holds(
@@ -189,8 +310,7 @@ class Told:
                 pass
             else:
                 return
-        source = f"{self.world.topics.short(entry.topic)}/{self.shard}/{entry.offset}"
-        self.unread.add(event_id(source, 0))
+        self.unread.add(event_id(self._source(entry), 0))
 
 
 def _transactions(world: World, shard: int) -> None:
@@ -215,14 +335,23 @@ def _transactions(world: World, shard: int) -> None:
 def _state(world: World, told: Told) -> None:
     """The changelog's newest values are the events, folded."""
     states = world.states(told.shard)
-    cases = {k: v for k, v in states.items() if k != SHARD_KEY and not k.endswith(REQUEST_SUFFIX)}
+    cases = {k: v for k, v in states.items() if k != SHARD_KEY and not k.endswith((REQUEST_SUFFIX, PARKED_SUFFIX))}
+    parked = {
+        k.removesuffix(PARKED_SUFFIX).decode(): msgspec.structs.replace(
+            msgspec.json.decode(body_of(v), type=Parked), since=0
+        )
+        for k, v in states.items()
+        if k.endswith(PARKED_SUFFIX)
+    }
+    holds(parked == told.parked, "parked are others than the letters say", told.shard, parked, told.parked)
     requests = {k[: -len(REQUEST_SUFFIX)].decode(): v for k, v in states.items() if k.endswith(REQUEST_SUFFIX)}
     holds({k.decode() for k in cases} == set(told.cases), "cases of the state are not those of the events", told.shard)
     holds(requests == told.requests, "requests of the state are not those of the events", told.shard)
     for key, value in cases.items():
         case = told.cases[key.decode()]
         holds(body_of(value) == encode(case), "a case's state is not its events, folded", told.shard, case.id)
-        holds(due_of(value) == case.next_due, "a case's due is not its clocks'", told.shard, case.id)
+        due = 0 if case.id in told.put_off else case.next_due
+        holds(due_of(value) == due, "a case's due is not its clocks'", told.shard, case.id)
 
 
 def _stores(world: World) -> None:

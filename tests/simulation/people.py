@@ -1,5 +1,6 @@
 """
-Who writes to a shard: channels through intake, units through their replies, the publisher, and whoever sends rubbish.
+Who writes to a shard: channels through intake, units through their replies, the publisher, whoever sends rubbish, and the
+operator who has dead letters written again.
 
 Intake and delivery are at-least-once: the same command may be on the log twice, anywhere later. Replies are made from what
 the engine committed to its outbox.
@@ -13,6 +14,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from router.engine.store import SHARD_KEY
+from router.operate.letters import DeadLetter, Retry, retry_headers
 from router.operate.topics import Topics
 from schemas.ids import case_id, command_id, shard_of
 from tests.simulation.broker import Broker
@@ -46,7 +48,12 @@ class People:
         self._records = 0
         self._version = 1
         self._read = dict.fromkeys(range(topics.shards), 0)
+        self._retried: set[tuple[int, int]] = set()
         self.sent = 0
+        self.poison = self.deadline_poison = 0.0
+        self.curses: dict[str | bytes, str] = {}
+        """What the core fails at (`fault`) or dies of (`kill`): ids of commands, `deadline/<case>`, values that cannot even be read."""
+        self.mended: set[str | bytes] = set()
 
     # -- channels --
 
@@ -142,6 +149,43 @@ class People:
 
         return send
 
+    # -- the operator --
+
+    def redrive(self) -> None:
+        """Have the letters of parked cases written again in their order, and the cases released: `duokua dead-letters retry`."""
+        for shard in range(self._topics.shards):
+            for case, letters in self._letters(shard).items():
+                newest = letters[max(letters)]
+                if all(letter.action and not letter.source.startswith("deadline/") for letter in letters.values()):
+                    self._write_again(shard, letters, newest.faults)
+                    release = cmd.Release(
+                        id=command_id(case, f"release/{max(letters)}"), case=case, at=self._broker.time_ms(), letters=newest.parked
+                    )  # fmt: skip
+                    self._put(shard, case.encode(), msgspec.json.encode(release))
+
+    def _letters(self, shard: int) -> dict[str, dict[int, DeadLetter]]:
+        """By case the letters of its last parking, by their place."""
+        found: dict[str, dict[int, DeadLetter]] = {}
+        for entry in self._broker.partitions[TopicPartition(self._topics.outbox, shard)].visible():
+            for message in outgoing.decode(entry.value or b"").messages:
+                if message.type == outgoing.DEAD_LETTER:
+                    letter = msgspec.json.decode(message.data, type=DeadLetter)
+                    if letter.parked == 1:
+                        found[letter.case] = {}
+                    if letter.parked:
+                        found[letter.case][entry.offset] = letter
+        return found
+
+    def _write_again(self, shard: int, letters: dict[int, DeadLetter], faults: int) -> None:
+        tp = TopicPartition(self._topics.commands, shard)
+        entries = {entry.offset: entry for entry in self._broker.partitions[tp].visible()}
+        for at, letter in sorted(letters.items(), key=lambda item: _place(item[1].root or item[1].source)):
+            if (shard, at) not in self._retried:
+                self._retried.add((shard, at))
+                retry = Retry(f"engine/{shard}/{at}", letter.root or letter.source, faults)
+                first = entries[_place(letter.source)]
+                self._put(shard, first.key, first.value or b"", tuple(retry_headers(retry)))
+
     # -- to the log --
 
     def _source(self, kind: str = "intake") -> str:
@@ -151,6 +195,13 @@ class People:
     def _send(self, command: Any) -> None:
         """To its shard; sometimes to another one as well, sometimes again later."""
         value, shard = msgspec.json.encode(command), shard_of(command.case, self._topics.shards)
+        if self.poison and self._random.random() < self.poison:
+            where, how = self._random.choice(
+                ((command.id, "fault"), (command.id, "fault"), (command.id, "kill"), (value, "kill"))
+            )
+            self.curses[where] = how
+        if self.deadline_poison and self._random.random() < self.deadline_poison:
+            self.curses.setdefault(f"deadline/{command.case}", self._random.choice(("fault", "kill")))
         key = command.case.encode()
         if self._random.random() < 0.03:
             self._put((shard + 1) % self._topics.shards, key, value)
@@ -160,6 +211,10 @@ class People:
                 self._random.choice((0.01, 5.0, 50_000.0)) * self._random.random(), lambda: self._put(shard, key, value)
             )
 
-    def _put(self, shard: int, key: bytes | None, value: bytes) -> None:
+    def _put(self, shard: int, key: bytes | None, value: bytes, headers: tuple[Any, ...] = ()) -> None:
         self.sent += 1
-        self._broker.append(TopicPartition(self._topics.commands, shard), [(key, value)])
+        self._broker.append(TopicPartition(self._topics.commands, shard), [(key, value)], headers=headers)
+
+
+def _place(source: str) -> int:
+    return int(source.rpartition("/")[2])

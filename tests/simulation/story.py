@@ -69,6 +69,9 @@ async def _story(world: World) -> None:
         await plot.stand_still()
     else:
         await asyncio.sleep(9 * DAY)
+    if world.people.poison or world.people.deadline_poison:
+        world.people.mended |= set(world.people.curses)
+        world.people.redrive()
     await _rest(world)
 
 
@@ -86,7 +89,7 @@ async def _rest(world: World) -> None:
 
 KINDS = (
     "crash", "stop", "terminate", "rebalance", "jump", "drift", "wrong_boot", "down", "compact", "standstill",
-    "refused", "commit_lost", "unknown_topic", "read_error", "slow", "slow_marker",
+    "refused", "commit_lost", "unknown_topic", "read_error", "slow", "slow_marker", "poison", "deadline_poison",
 )  # fmt: skip
 
 
@@ -104,6 +107,10 @@ class Plot:
         ):  # fmt: skip
             if self.has[kind]:
                 setattr(faults, kind, self.random.choice(shares))
+        for kind in ("poison", "deadline_poison"):
+            self.has[kind] &= self.random.random() < 0.5
+            if self.has[kind]:
+                setattr(world.people, kind, self.random.choice((0.03, 0.1)))
         if self.has["commit_lost"]:
             faults.commit_late = self.random.choice((0.0, 0.5))
 
@@ -123,6 +130,8 @@ class Plot:
             self.at(self.random.random() * until, self.world.people.read_tasks)
         for _ in range(self.random.randrange(3)):
             self.at(self.random.random() * until, self.go_wrong)
+        if self.has["poison"]:
+            self.at(self.random.random() * until, self.world.people.redrive)  # before anything is mended
         return until
 
     def go_wrong(self) -> None:

@@ -19,10 +19,13 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
+from router.engine import batch as batch_module
 from router.engine import role
 from router.engine import shard as shard_module
+from router.engine.batch import Batch
+from router.engine.quarantine import CRASHES
 from router.engine.role import Shards
-from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, due_of
+from router.engine.store import PARKED_SUFFIX, REQUEST_SUFFIX, SHARD_KEY, due_of
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.operate.topics import Topics
@@ -33,6 +36,7 @@ from tests.simulation.machine import Machine, MachineClock, SimulatedDisk
 from tests.simulation.people import People
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import SmallWorld
+from workflows import commands
 from workflows.facts import Facts
 
 SHARDS = 2
@@ -43,8 +47,18 @@ SESSION_SECONDS = 10.0
 TAIL = 60
 
 
+MOST_DEATHS = 2 + CRASHES
+"""Of one thing on one machine: one that nobody foresaw, those at its mark, and one more where even reading it kills."""
+DEFECTS = (AttributeError, AssertionError, NameError, TypeError, KeyError, IndexError)
+"""What an engine is never to drop a shard for: the world below is not the real one, or the engine is broken."""
+
+
 class Violation(Exception):
     """An invariant does not hold."""
+
+
+class Killed(BaseException):
+    """The process is gone in the middle of a step."""
 
 
 @cache
@@ -93,7 +107,11 @@ class World:
         self.counts: Counter[str] = Counter()
         self.tolerance = 1.0
         """Seconds that business time may be ahead of true time."""
-        self.fatal: BaseException | None = None
+        self.broken = ""
+        """What went wrong where nobody could be told."""
+        self.struck: Counter[tuple[str, str, str | bytes]] = Counter()
+        self.place = ""
+        """Of the command that was read last."""
 
     # -- telling --
 
@@ -136,6 +154,26 @@ class World:
         machine.life.dead = True
         self.group.silent(machine, machine.life)
         self._later(away, lambda: self._come_back(machine))
+
+    def strike(self, name: str | bytes) -> None:
+        """A process is about to take up this: where it is cursed, it fails at it or dies."""
+        people, life = self.people, LIFE.get()
+        how = people.curses.get(name)
+        if how is None or name in people.mended or life is None or life.over:
+            return
+        machine = next(m for m in self.machines if m.life is life)
+        this = machine.name, self.place if type(name) is bytes or not name.startswith("deadline/") else "", name
+        self.struck[this] += 1
+        if how == "fault":
+            if str(name).startswith("deadline/") and self.struck[this] == 3:
+                people.mended.add(name)  # else it would be tried again each hour of weeks
+            raise KeyError(name)
+        self.tell("killed", machine.name, name)
+        if self.struck[this] > MOST_DEATHS and not str(name).startswith("deadline/"):
+            self.broken = f"died too often of one thing ({machine.name}, {name!r})"
+            people.mended.add(name)
+        self.crash(machine, self.random.choice((0.5, 20.0)) * self.random.random())
+        raise Killed
 
     def _come_back(self, machine: Machine) -> None:
         if not machine.alive:
@@ -213,7 +251,12 @@ class World:
             if self.broker.committed.get(tp, 0) != self.broker.partitions[tp].end:
                 return f"shard {number}: commands wait"
             for key, value in self.states(number).items():
-                if key != SHARD_KEY and not key.endswith(REQUEST_SUFFIX) and value and 0 < due_of(value) <= now:
+                if (
+                    key != SHARD_KEY
+                    and not key.endswith((REQUEST_SUFFIX, PARKED_SUFFIX))
+                    and value
+                    and 0 < due_of(value) <= now
+                ):
                     return f"shard {number}: a deadline is over and has not fired ({now - due_of(value)} ms)"
         if len(self.serving()) != SHARDS:
             return "a shard is not served"
@@ -340,19 +383,33 @@ def in_place(world: World) -> Iterator[None]:
 
     def told(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
         world.tell(event["event"], *(f"{k}={_plain(v)}" for k, v in event.items() if k not in ("event", "seconds")))
+        if event["event"] == "shard.dropped" and isinstance(event["error"], DEFECTS):
+            world.broken = f"a shard was dropped for {event['error']!r}"
         raise structlog.DropEvent
+
+    def deciding(case: Any, command: Any, *more: Any) -> Any:
+        world.strike(f"deadline/{command.case}" if isinstance(command, commands.ReachDeadline) else command.id)
+        return step(case, command, *more)
+
+    def reading(batch: Batch, key: Any, value: Any, source: str, *more: Any) -> Any:
+        world.place = source
+        world.strike(value)
+        return read(batch, key, value, source, *more)
 
     processors = structlog.get_config()["processors"]
     before, wait, make = list(processors), shard_module.LONGEST_WAIT_SECONDS, role.Shard
+    step, read = batch_module.step, Batch._read
+    batch_module.step, Batch._read = deciding, reading  # type: ignore[assignment, method-assign]
     processors[:] = [told]
     shard_module.LONGEST_WAIT_SECONDS = IDLE_SECONDS
-    role.Shard = lambda *args: make(*args, disk=world.disk, files=world.disk.small_files)  # type: ignore[assignment, misc]
+    role.Shard = lambda *args: make(*args[:7], world.disk, world.disk.small_files)  # type: ignore[assignment, misc]
     try:
         yield
     finally:
         processors[:] = before
         shard_module.LONGEST_WAIT_SECONDS = wait
         role.Shard = make  # type: ignore[misc]
+        batch_module.step, Batch._read = step, read  # type: ignore[method-assign]
 
 
 def _plain(value: Any) -> str:

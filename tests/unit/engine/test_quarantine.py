@@ -74,6 +74,40 @@ def test_a_trace_stays_until_all_that_the_last_death_left_has_been_taken() -> No
     assert Quarantine(disk, "shard-0").begin(5, 0)
 
 
+def test_what_is_committed_before_a_killer_is_met_again_forgets_none_of_its_deaths() -> None:
+    """A deadline that fires, offsets alone: transactions that have nothing to do with it come first in every life."""
+    disk = Disk()
+    Quarantine(disk, "shard-0").begin(1, 0)  # and dies
+    for deaths in range(CRASHES):
+        life = Quarantine(disk, "shard-0")
+        assert life.begin(1, 1)
+        life.mark("deadline")
+        life.survived("deadline")
+        life.deadlines = 0
+        life.committed()
+        assert life.mark("killer") == deaths
+    last = Quarantine(disk, "shard-0")
+    last.begin(1, 0)
+    last.committed()
+    last.survived("killer", last.mark("killer"))
+    last.commands = 0
+    last.committed()
+    last.end()
+    assert disk.files == {}
+
+
+def test_marks_of_what_somebody_else_has_dealt_with_are_forgotten() -> None:
+    """Once all has been taken that the last death left behind, what is still marked is not to come here any more."""
+    disk = Disk()
+    disk.files["shard-0.marks"] = b'{"case.commands/0/7":2}'
+    life = Quarantine(disk, "shard-0")
+    assert life.begin(1, 1)
+    life.commands = life.deadlines = 0
+    life.committed()
+    life.end()
+    assert disk.files == {}
+
+
 def test_marks_that_cannot_be_read_count_for_nothing() -> None:
     """A torn file must not stop the shard."""
     disk = Disk()
