@@ -29,6 +29,7 @@ from router.engine.limits import TooManyDeadLetters
 from router.engine.progress import Progress
 from router.engine.shard import ForeignLog, Shard
 from router.engine.store import NewerFormat
+from router.engine.table import Rocks
 from router.operate import metrics
 from router.operate.process import Process, settle
 from workflows.facts import Facts
@@ -55,6 +56,7 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         self._facts: dict[tuple[int, str], Facts] = {}
         self._loading = asyncio.Lock()
         self._guard = ClockGuard(process.clock)
+        self._disk = Rocks(process.settings.state_memory_mb)
         self._awaits_catalogue = False
         self.progress = Progress()
         self.shards: dict[TopicPartition, Shard] = {}
@@ -85,7 +87,14 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         reason = "assigned"
         while not self._process.stop.is_set():
             shard = self.shards[tp] = Shard(
-                self._process, self.reader, tp.partition, self._log_id, self._load, self._genesis, self._guard
+                self._process,
+                self.reader,
+                tp.partition,
+                self._log_id,
+                self._load,
+                self._genesis,
+                self._guard,
+                self._disk,
             )
             try:
                 metrics.TAKEOVERS.labels(reason).inc()

@@ -26,12 +26,12 @@ from rocksdict import (
 )
 
 MB = 1 << 20
-CACHE_BYTES = 256 * MB
-"""Blocks kept in memory, of all tables of a process together."""
-BUFFER_BYTES = 32 * MB
-"""What one table collects in memory before it writes a file."""
-BUFFERS_BYTES = 192 * MB
-"""The same of all tables of a process together."""
+MEMORY_MB = 128
+"""
+What all tables of a process may hold in memory together: half for blocks that were read, half for what is written.
+
+Twice or four times as much makes nothing cheaper that was measured: the system keeps the files in memory as well.
+"""
 REFUSALS = (
     "No space left on device",
     "Disk quota exceeded",
@@ -155,7 +155,10 @@ class RocksTable:
 
 
 class Rocks:
-    """The machine's own disk. Memory is bounded for all tables of the process together."""
+    """The machine's own disk. `memory_mb` is for all tables that are opened through it together."""
+
+    def __init__(self, memory_mb: int = MEMORY_MB) -> None:
+        self._memory = memory_mb * MB
 
     def exists(self, folder: Path) -> bool:
         return folder.exists()
@@ -188,7 +191,7 @@ class Rocks:
         number of files at which RocksDB would make it wait is out of reach, compaction catches up afterwards.
         """
         blocks = BlockBasedOptions()
-        blocks.set_block_cache(Cache(CACHE_BYTES))
+        blocks.set_block_cache(Cache(self._memory // 2))
         blocks.set_block_size(8 << 10)
         blocks.set_format_version(5)
         blocks.set_bloom_filter(10, False)  # of a new case there is nothing: most look-ups need no block at all
@@ -196,8 +199,8 @@ class Rocks:
         options.create_if_missing(True)
         options.set_block_based_table_factory(blocks)
         options.set_compression_type(DBCompressionType.lz4())
-        options.set_write_buffer_manager(WriteBufferManager(BUFFERS_BYTES, False))
-        options.set_write_buffer_size(BUFFER_BYTES)
+        options.set_write_buffer_manager(WriteBufferManager(self._memory // 2, False))
+        options.set_write_buffer_size(self._memory // 8)
         options.set_max_write_buffer_number(6)
         options.set_level_zero_slowdown_writes_trigger(1000)
         options.set_level_zero_stop_writes_trigger(2000)
@@ -206,7 +209,7 @@ class Rocks:
         options.set_max_background_jobs(2)
         options.set_bytes_per_sync(MB)
         options.set_wal_bytes_per_sync(MB)
-        options.set_max_total_wal_size(4 * BUFFER_BYTES)
+        options.set_max_total_wal_size(self._memory // 2)
         options.set_skip_stats_update_on_db_open(True)
         options.set_keep_log_file_num(2)
         return options

@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     `case.commands`, chosen once for the life of a deployment (it is checked against the log).
     dead_letter_share, dead_letters_in_a_row: beyond them a shard stops (router/engine/limits.py); 0 is no limit.
     state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
+    state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/engine/table.py).
     http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
     """
 
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     catalog: Path = CHECKOUT / "catalog"
     state_dir: Path = CHECKOUT / "var"
     state_free_mb: int = Field(default=256, ge=0)
+    state_memory_mb: int = Field(default=128, ge=8)
     instance: str = "1"
     http_host: str = "127.0.0.1"
     http_port: int = 0

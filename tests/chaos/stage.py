@@ -193,6 +193,7 @@ async def stage(folder: Path, seed: int, brokers: int, seconds: float, environ: 
             "DUOKUA_ENVIRONMENT": "trial",
             "DUOKUA_CLOCK": f"{BEGIN},@{folder / 'epoch'},{speed}",
             "DUOKUA_STATE_DIR": str(folder / "state"),
+            "DUOKUA_STATE_MEMORY_MB": "16",  # full within minutes, so that what grows after that tells of a leak
             "DUOKUA_LOG_FORMAT": "json",
             "DUOKUA_CATALOG": str(CHECKOUT / "catalog"),
         }

@@ -173,6 +173,7 @@ class Broken(Rocks):
     """A disk on which one thing goes wrong once, when a case is looked up or when something is written."""
 
     def __init__(self, house: House, get: Exception | None = None, write: Exception | None = None) -> None:
+        super().__init__()
         self.fails: dict[str, Exception | None] = {"get": get, "write": write}
         self.removed = 0
 
@@ -212,6 +213,7 @@ class Small(Rocks):
     """A disk whose room is in the test's hand."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.room = 1 << 40
 
     def free(self, folder: Path) -> int:
