@@ -13,6 +13,13 @@ import pytest
 from adapters.kafka.embedded import EmbeddedKafka, KafkaFault
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _processes_start_fast(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where Python may leave no bytecode, each of the processes that tests start would compile everything anew."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("bytecode"))
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """The bootstrap address of a real Kafka: the one of DUOKUA_BOOTSTRAP, else an embedded one for this session."""
