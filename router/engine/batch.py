@@ -173,6 +173,8 @@ class Batch:
 
     def crashed_deadline(self, case: bytes, source: str, now: int) -> None:
         """The same for a deadline. It is not due again before the case is released, or something else happens to it."""
+        if case not in self.touched and self.store.state(case) is None:
+            return  # there is no such case any more
         self._crashed(case, source, "ReachDeadline", now, FIRST)
         self.postponed[case] = 0
 
@@ -186,26 +188,40 @@ class Batch:
         """
         A case of the due index. Its command is derived from the case's version, so a replay makes the same one.
 
-        Where nothing comes of it the case would be due again at once, and for ever: it is put off.
+        Where nothing comes of it the case would be due again at once, and for ever: it is put off. Of what failed and
+        fails again there is no second letter.
         """
-        source = f"deadline/{case.decode('utf-8', 'replace')}"
+        source, value = f"deadline/{case.decode('utf-8', 'replace')}", self.store.state(case)
+        if value is None and case not in self.touched:
+            return
+        due = due_of(value) if value else 0
         try:
             held = self._case(case)
         except msgspec.MsgspecError as error:
             log.error("case.unreadable", case_id=case.decode("utf-8", "replace"), error=error)
-            self.put_aside(case, source, "engine_fault")
+            source, failed_before = f"{source}/{due}", self._parked(case) is not None
+            if not failed_before:
+                letter = DeadLetter(
+                    stage="engine", code="engine_fault", source=source, case=case.decode("utf-8", "replace"), action="ReachDeadline"
+                )  # fmt: skip
+                self._write_letter(case, letter, self._park(case, letter.code, now), FIRST)
         else:
             if held is None:
                 return
             # with the number, as an id that was forgotten and comes again begins anew with version 1
             cause = event_id(f"{held.id}/{held.number}", held.version)
+            failed_before = case not in self.touched and due != held.next_due
             self._guarded(
-                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now, FIRST
-            )
+                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now, FIRST,
+                told=failed_before,
+            )  # fmt: skip
         if case not in self.touched:
             self.postponed[case] = now + POSTPONED_MS
 
-    def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry) -> None:
+    def _guarded(
+        self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry, *, told: bool = False
+    ) -> None:
+        """Decide it. A failure is told by a letter, unless it was `told` already."""
         try:
             self._step(command, facts, now)
         except (NewerFormat, Damaged, DiskRefuses):
@@ -214,7 +230,8 @@ class Batch:
             # our own fault, not the sender's: the record is kept aside and said so, the others go on
             log.error("command.failed", command_id=command.id, case_id=command.case, error=error)
             code = "case_too_large" if isinstance(error, CaseTooLarge) else "engine_fault"
-            self._keep_aside(command, source, code, now, retry)
+            if not told:
+                self._keep_aside(command, source, code, now, retry)
         else:
             self.shard.seen += 1
             self.shard.row = 0
@@ -240,6 +257,7 @@ class Batch:
         self.decided[kind, "changed" if result.record is not None else "unchanged"] += 1
 
     def _keep(self, key: bytes, case: Case | None) -> None:
+        self.postponed.pop(key, None)  # it is due when the case as it now stands says so
         self.cases[key] = case
         self.touched[key] = None
 

@@ -1,11 +1,12 @@
 """
 How many dead letters a shard may write before it stops: a bad deploy must not turn a day's requests into letters.
 
-Counted are letters that are our fault, not the senders' own (`unknown_case`) and not those that follow from another
-(`case_parked`); nor what fails again when it is retried, because a person watches that. Two limits:
+Counted are letters that are our fault, not the senders' own (`unknown_case`, `case_too_large`) and not those that follow
+from another (`case_parked`); nor what fails again when it is retried, because a person watches that. Two limits:
 
-- share: of the last one to two thousand commands, once there are more than ten letters. Each fault parks its case,
-  so eleven letters are eleven cases; a shard that has not yet seen a thousand commands is taken to have.
+- share: of the last one to two thousand commands, once there are more than ten letters. Each fault parks its case, and a
+  deadline is told once however often it fails, so eleven letters are eleven cases or nearly; a shard that has not yet
+  seen a thousand commands is taken to have.
 - in a row: however few commands there are. Ten different cases one after the other with nothing decided in between
   is no chance event, and a shard of a small county may take weeks to see a thousand commands.
 
@@ -16,7 +17,7 @@ person has looked and set the limit to 0 for a while, which also forgets what wa
 
 from typing import Protocol
 
-COUNTED = frozenset(["engine_fault", "engine_crashed", "unreadable_command", "wrong_shard", "case_too_large"])
+COUNTED = frozenset(["engine_fault", "engine_crashed", "unreadable_command", "wrong_shard"])
 WINDOW = 1_000
 AT_LEAST = 10
 

@@ -113,8 +113,12 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
                 metrics.TRANSACTIONS.labels("dropped").inc()
                 self.progress.failed(tp.partition)
             finally:
-                await asyncio.shield(shard.close())
-                self.shards.pop(tp, None)
+                try:
+                    await asyncio.shield(shard.close())
+                finally:
+                    # also where that is cut short: else the watchdog would take it for one that stands still
+                    if self.shards.get(tp) is shard:
+                        del self.shards[tp]
             if not self._process.stop.is_set():
                 await asyncio.sleep(RETRY_SECONDS)
 

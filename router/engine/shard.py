@@ -82,9 +82,11 @@ class Shard:
         self._changelog = TopicPartition(self._topics.state, partition)
         self._log_id = log_id
         self._guard = guard or ClockGuard(process.clock)
+        settings = process.settings
+        self.folder = settings.state_dir / "engine" / settings.instance / f"shard-{partition}"
         self._quarantine = Quarantine(files(self.folder.parent), self.folder.name)
-        self._counted = -1
-        self._limits = Limits(process.settings.dead_letter_share, process.settings.dead_letters_in_a_row)
+        self._counted, self._left_behind = -1, 0
+        self._limits = Limits(settings.dead_letter_share, settings.dead_letters_in_a_row)
         self._store: Store | None = None
         self._transactions: Any = None
         self._facts: Facts
@@ -95,10 +97,6 @@ class Shard:
         self._committed_at = float("-inf")
         self._lag = metrics.TIMER_LAG.labels(str(partition))
         self._committed_input = -1
-
-    @property
-    def folder(self) -> Path:
-        return self._process.settings.state_dir / "engine" / self._process.settings.instance / f"shard-{self.partition}"
 
     # -- taking over --
 
@@ -119,7 +117,7 @@ class Shard:
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
         restored += await self._begin()
         await self._look_for_a_crash()
-        commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS)
+        commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS, lost="none")
         self._commands = await self._open.enter_async_context(commands)
         self._commands.seek(self._input, self._shard.input)
         self.serving, self.moved_at = True, self._clock.monotonic()
@@ -231,7 +229,8 @@ class Shard:
 
     async def _look_for_a_crash(self) -> None:
         """Where the last to serve from this folder died hard, take one by one what it may have had in hand."""
-        waiting = (await self._reader.end_offsets([self._input]))[self._input] - self._shard.input
+        self._left_behind = (await self._reader.end_offsets([self._input]))[self._input]
+        waiting = self._left_behind - self._shard.input
         if self._quarantine.begin(min(COMMANDS_PER_BATCH, waiting), DUE_PER_BATCH):
             log.warning("shard.died", shard=self.partition, offset=self._shard.input, count=self._quarantine.commands)
 
@@ -248,6 +247,8 @@ class Shard:
             started = self._clock.monotonic()
             batch = Batch(self._store_in_use, self._shard, self.partition)
             await self._decide(batch, records)
+            if self._quarantine.commands > 0 and not records:
+                await self._end_care()
             fired = self._expire(batch)
             self._check_limits()
             self.moved_at = self._clock.monotonic()
@@ -264,6 +265,11 @@ class Shard:
             self._counted = self._shard.letters
             metrics.COUNTED_LETTERS.labels(str(self.partition)).set(self._counted)
         self._limits.check(self.partition, self._shard)
+
+    async def _end_care(self) -> None:
+        """Of the offsets that were left behind the last are markers of transactions, or commands to the shard itself."""
+        if await self.position() >= self._left_behind:
+            self._quarantine.commands = 0
 
     async def position(self) -> int:
         """The offset that is read next: it passes the markers of transactions, and so can reach the end."""

@@ -50,17 +50,17 @@ async def serve(house: House, seconds: float) -> None:
 async def test_a_deadline_that_cannot_be_decided_is_tried_again_later_and_not_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect met at a deadline makes one dead letter, not one per turn of the loop; when it is mended, the deadline fires."""
+    """A defect met at a deadline makes one dead letter, however often it is tried; when it is mended, the deadline fires."""
     house.submit("R1")
     await house.run(house.done)
     with monkeypatch.context() as patch:
         fail_at_deadlines(patch)
         house.clock.time = START + 20 * DAY
         await serve(house, 0.5)
+        for _ in range(12):
+            house.clock.time += POSTPONED_MS
+            await serve(house, 0.1)
         assert codes(house) == ["engine_fault"]
-        house.clock.time += POSTPONED_MS
-        await serve(house, 0.5)
-        assert codes(house) == ["engine_fault"] * 2
     house.clock.time += POSTPONED_MS
     await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
 
@@ -95,7 +95,7 @@ async def test_a_case_whose_state_cannot_be_read_delays_nobody(house: House) -> 
     await serve(house, 0.3)
 
     assert registered(house) == [case, other]
-    assert codes(house) == ["engine_fault"] * 2
+    assert codes(house) == ["engine_fault"]
 
 
 async def test_state_of_a_newer_release_is_no_dead_letter(house: House) -> None:

@@ -2,6 +2,7 @@
 A case of which a command could not be decided is parked: its order holds, the others are not delayed, nothing is lost.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import msgspec
 import pytest
 
 from router.engine import batch
+from router.engine.batch import Batch, ShardRecord
 from router.engine.limits import TooManyDeadLetters
 from router.engine.quarantine import CRASHES, Folder
+from router.engine.store import Store, body_of, due_of, state_value
 from router.operate.letters import DeadLetter, Retry, retry_headers
 from schemas.ids import case_id, command_id
-from tests.memory.engine.house import DAY, START, House
+from tests.memory.engine.house import DAY, START, House, facts
 from workflows import commands, events
-from workflows.case import Case
+from workflows.case import Case, decode
 from workflows.handle import Step
 
 PHONE = "13800001234"
@@ -210,6 +213,50 @@ async def test_deadlines_of_a_parked_case_go_on(house: House, broken: set[str]) 
     await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
 
 
+async def test_what_follows_a_release_in_the_same_batch_says_when_the_case_is_due(house: House) -> None:
+    """The release sets a put-off deadline right; a later command of the batch makes another due time, and that one counts."""
+    case = house.submit("R1")
+    await house.run(house.done)
+    key, state = case.encode(), house.state()
+    store = Store(house.settings.state_dir / "copy", "memory")
+    store.apply(
+        [(key, state_value(START + DAY, body_of(state[key]))), (key + b"/request", state[key + b"/request"])], 1
+    )
+    at_work = Batch(store, ShardRecord(log="memory", shards=1), 0)
+    (leg,) = decode(body_of(state[key])).legs.values()
+    for n, command in enumerate(
+        (
+            commands.Release(id="release", case=case, at=START, letters=1),
+            commands.Reply(
+                id="sign",
+                case=case,
+                at=START,
+                endpoint=leg.endpoint,
+                task=leg.task,
+                action="sign",
+                body=msgspec.Raw(b"{}"),
+            ),
+        )
+    ):
+        at_work.decide(key, commands.encode(command), f"case.commands/0/{n}", facts(), START)
+    after = at_work.cases[key]
+    assert after is not None and after.legs[leg.id].state == "signed"
+    store.apply(at_work.changelog(), 2)
+    assert due_of(store.state(key) or b"") == after.next_due != START + DAY
+    store.close()
+
+
+async def test_a_deadline_of_a_case_that_is_gone_writes_nothing(house: House) -> None:
+    """Forgotten between the death and the restart: there is nothing to park, and no state to make up."""
+    house.submit("R1")
+    await house.run(house.done)
+    store = Store(house.settings.state_dir / "copy", "memory")
+    at_work = Batch(store, ShardRecord(log="memory", shards=1), 0)
+    at_work.crashed_deadline(b"nobody", "deadline/nobody/1", START)
+    assert not at_work.changed
+    store.close()
+
+
 async def test_nothing_of_a_citizen_is_in_what_a_fault_writes(house: House, broken: set[str]) -> None:
     """Neither the words of the request nor those of the exception (of logs: tests/processes/test_quarantine.py)."""
     broken.add(house.submit("R1", text=f"请打 {PHONE}"))
@@ -266,6 +313,24 @@ async def test_the_senders_own_faults_stop_nothing(house: House) -> None:
     assert [x.code for x in letters(house)] == ["unknown_case"] * 40
 
 
+async def test_a_case_that_is_full_stops_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes on sending to it is answered each time; it must not be in a sender's hand to stop a shard."""
+    house.submit("R1")
+    await house.run(house.done)
+    real = batch.step
+
+    def full(case: Case | None, command: Any, *more: Any) -> Step:
+        if isinstance(command, commands.Supplement):
+            raise batch.CaseTooLarge
+        return real(case, command, *more)
+
+    monkeypatch.setattr(batch, "step", full)
+    for n in range(30):
+        supplement(house, "R1", str(n))
+    await house.run(house.done)
+    assert [letter.code for letter in letters(house)] == ["case_too_large"] * 30
+
+
 async def test_one_fault_among_hundreds_stops_nothing_and_one_in_fifty_does(house: House, broken: set[str]) -> None:
     """The share counts where faults do not come in a row."""
     for n in range(600):
@@ -294,3 +359,15 @@ async def test_a_record_that_kills_whoever_reads_it_is_parked_unread(house: Hous
     assert (letter.code, letter.case, letter.action, letter.parked) == ("engine_crashed", case, "", 1)
     assert (receipts(house, "R1"), receipts(house, "R2"), other.encode() in house.state()) == ([], ["accepted"], True)
     assert [path.name for path in folder.iterdir() if path.is_file()] == []
+
+
+async def test_care_ends_where_what_was_left_behind_ends(house: House) -> None:
+    """The last offsets may be nobody's commands: after an orderly end nothing says any more that somebody died."""
+    house.submit("R1")
+    await house.run(house.done)
+    folder = Folder(house.settings.state_dir / "engine" / "1")
+    folder.write("shard-0.serving", b"", sync=False)
+    house.send(commands.ActivateCatalogue(id="c", version=1, hash="first"), key=b"_shard")
+    ended = asyncio.get_running_loop().time() + 1
+    await house.run(lambda: house.done() and asyncio.get_running_loop().time() > ended)
+    assert folder.read("shard-0.serving") is None

@@ -130,3 +130,31 @@ async def test_a_cancellation_that_is_not_ours_does_not_leave_a_shard_without_an
     async with asyncio.timeout(20):
         while turns < 3:
             await asyncio.sleep(0.01)
+
+
+async def test_a_shard_whose_close_is_cut_short_is_not_taken_for_one_that_stands_still(
+    owned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It failed, closes slowly, and a rebalance takes it away meanwhile: the watchdog has nothing left to look at."""
+    closing = asyncio.Event()
+
+    class Failing:
+        serving = lacks_room = False
+
+        def __init__(self, *_: Any) -> None:
+            self.partition, self.moved_at = 0, 0.0
+
+        async def take_over(self) -> None:
+            raise OSError
+
+        async def close(self) -> None:
+            closing.set()
+            await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(role, "Shard", Failing)
+    await owned.on_partitions_assigned([TP])
+    await closing.wait()
+    tasks = list(owned._tasks.values())
+    await owned.on_partitions_revoked([TP])
+    await asyncio.wait(tasks)
+    assert owned.shards == {}
