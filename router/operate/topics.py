@@ -52,6 +52,8 @@ KINDS = (
         "catalog", "chunk hash, manifest/<version>, active", 1, FOR_EVER, "publisher", "every process", compacted=True
     ),
     Kind("dead-letters.{}", "original key, else topic-partition-offset", 1, 90 * DAY, "intake, delivery", "ops"),
+    # a parked case is released by its letters, however late; nothing that anybody wrote is in them
+    Kind("dead-letters.engine", "case id, else topic-partition-offset", 1, FOR_EVER, "delivery", "ops"),
     Kind("audit", "stream", 1, FOR_EVER, "admin acts", "auditors"),
     Kind("insights.surges", "category|place|channel", 1, 30 * DAY, "insights", "centre"),
 )
@@ -94,7 +96,7 @@ class Topics:
     def specs(self, channels: Iterable[str], endpoints: Iterable[str]) -> list[TopicSpec]:
         """Every topic that these channels and endpoints need."""
         members = {
-            "intake.{}": channels, "answers.{}": channels, "tasks.{}": endpoints, "replies.{}": endpoints, "dead-letters.{}": STAGES,
+            "intake.{}": channels, "answers.{}": channels, "tasks.{}": endpoints, "replies.{}": endpoints, "dead-letters.{}": [stage for stage in STAGES if stage != "engine"],
         }  # fmt: skip
         members = {family: list(names) for family, names in members.items()}
         return [
