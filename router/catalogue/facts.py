@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CENTRE = ("hotline", "triage")
 SUPERVISION = Target(function="supervision-office", role="supervise")
 """Who holds this function in this role is the centre (热线办) of its place."""
-CACHE = 200_000
+CACHE = 50_000
+"""Answers kept of each kind of question: 1 KB each at most. There are as many questions as places, functions and categories meet."""
 PLACE, KIND = COLUMNS.index("place_under"), COLUMNS.index("kind")
 LIVE_KINDS = frozenset({"help", "report", "complaint", "other"})
 """Kinds of appeal in which a keyword means that it is burning now, not that somebody asks about fires."""
