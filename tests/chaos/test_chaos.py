@@ -20,8 +20,8 @@ SCHEDULE = (
 async def test_a_short_chaos_ends_well(tmp_path: Path) -> None:
     said: list[str] = []
     found = await run(
-        Wanted(8, seed=4, rate=60, schedule=SCHEDULE, folder=tmp_path, at_least=400, engines=("1", "2")), said.append
+        Wanted(8, seed=4, rate=60, schedule=SCHEDULE, folder=tmp_path, at_least=250, engines=("1", "2")), said.append
     )
     assert found.passed, (found.counts, found.texts, found.state[:5], found.offsets, found.stuck, said[-20:])
     assert found.faults.total() + found.missed.total() == len(SCHEDULE)
-    assert found.submitted >= 400 and found.cases >= 250
+    assert found.submitted >= 250 and found.cases >= 150
