@@ -153,11 +153,11 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         return self.progress.stalled({s.partition: s.moved_at for s in list(self.shards.values())})
 
     async def _load(self, version: int, digest: str) -> Facts:
-        """The facts of a catalogue version, verified against its hash; read once for all shards, the last few kept."""
+        """The facts of a catalogue version, verified against its hash; read once for all shards, the last two kept."""
         async with self._loading:
             if (version, digest) not in self._facts:
                 catalogue = await fetch_version(self._process.log, self._process.topics.catalog, version, digest)
-                self._facts = {**dict(list(self._facts.items())[-3:]), (version, digest): catalogue.facts()}
+                self._facts = {**dict(list(self._facts.items())[-1:]), (version, digest): catalogue.facts()}
                 settle()
             return self._facts[version, digest]
 

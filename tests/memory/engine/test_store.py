@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from router.engine.store import SHARD_KEY, NewerFormat, Store, body_of, due_of, state_value
-from router.engine.table import TableInUse
+from router.engine.table import MB, Rocks, Table, TableInUse
 
 
 def case(n: int) -> bytes:
@@ -137,3 +138,25 @@ def test_a_scan_begins_where_the_last_one_came_to_also_after_a_restart(folder: P
     assert again.due(50, 1) == [case(200)]
     assert [key[9:] for key in begun] == [case(200)]
     again.close()
+
+
+def test_all_tables_of_a_disk_together_hold_no_more_in_memory_than_they_may(tmp_path: Path) -> None:
+    """However many there are and however much of them is read and written: RocksDB's own figures."""
+    disk = Rocks(8)
+    tables = [disk.open(tmp_path / str(n)) for n in range(3)]
+    rnd = Random(8)
+    values = [(b"%06d" % n, rnd.randbytes(4000)) for n in range(2000)]
+    for table in tables:
+        for n in range(0, len(values), 100):
+            table.write(values[n : n + 100], logged=False)
+            table.flush()
+            written = [_mb(each, "size-all-mem-tables") for each in tables]
+            assert sum(written) <= 4 + 1, "one batch may be on top"
+    for table in tables:
+        assert [table.get(key) for key, _ in values] == [value for _, value in values]
+        assert _mb(table, "block-cache-usage") <= 4
+        table.close()
+
+
+def _mb(table: Table, name: str) -> float:
+    return float(table._db.property_int_value(f"rocksdb.{name}")) / MB  # type: ignore[attr-defined]
