@@ -196,7 +196,7 @@ class Batch:
             return
         due = due_of(value) if value else 0
         try:
-            held = self._case(case)
+            held = self.cases[case] if case in self.cases else self._read_case(case, value)
         except msgspec.MsgspecError as error:
             log.error("case.unreadable", case_id=case.decode("utf-8", "replace"), error=error)
             source, failed_before = f"{source}/{due}", self._parked(case) is not None
@@ -262,9 +262,10 @@ class Batch:
         self.touched[key] = None
 
     def _case(self, key: bytes) -> Case | None:
-        if key in self.cases:
-            return self.cases[key]
-        if (value := self.store.state(key)) is None:
+        return self.cases[key] if key in self.cases else self._read_case(key, self.store.state(key))
+
+    def _read_case(self, key: bytes, value: bytes | None) -> Case | None:
+        if value is None:
             return None
         held = self.cases[key] = decode(body_of(value))
         return held
