@@ -284,10 +284,10 @@ async def _killed(yard: Yard, due: int) -> dict[str, float]:
 
 async def _flooded(yard: Yard, catalogue: Catalogue, due: int, flood: set[bytes], rate: int) -> dict[str, float]:
     """A steady pace of requests; in the middle of it the flood comes due."""
+    new = requests(catalogue, due, int(rate * (LEAD + DRAIN)), SHARDS, 7)
     yard.processes.stop(yard.name)
     begins = yard.folder / "begins"  # business time rests until it is there
     began = yard.start(f"{to_text(due - int(LEAD * 1000))},@{begins},1")
-    new = requests(catalogue, due, int(rate * (LEAD + DRAIN)), SHARDS, 7)
     await yard.serving(LIMIT)
     say(f"serving after {time.time() - began:.1f} s; {rate} requests/s, and {len(flood):,} deadlines in {LEAD:.0f} s")
     watch = Watch(yard, flood)
