@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 from rich.progress import track
 
-from tests.simulation.story import Result, run
+from tests.simulation.story import Result, run, settle
 
 CHUNK = 20
 
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _many(seeds: list[int], jobs: int) -> Iterable[Result]:
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=settle) as pool:
         results = pool.map(run, seeds, chunksize=CHUNK)
         yield from track(results, "模拟 / simulation", len(seeds), disable=not sys.stderr.isatty(), transient=True)
 

@@ -357,7 +357,9 @@ class Log:
         self._wire, self._broker, self._life = wire, broker, life
 
     @asynccontextmanager
-    async def reader(self, *, partitions: Sequence[TopicPartition], wait_ms: int = 100) -> AsyncIterator[Reader]:
+    async def reader(
+        self, *, partitions: Sequence[TopicPartition], wait_ms: int = 100, lost: str = "earliest"
+    ) -> AsyncIterator[Reader]:
         reader = Reader(self._wire, self._broker)
         reader.assign(partitions)
         yield reader

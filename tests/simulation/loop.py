@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import heapq
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any
 
@@ -29,6 +29,28 @@ class Standstill(Exception):
     """Nothing is ready and no timer runs, but the run has not ended."""
 
 
+class Handle:
+    """asyncio's handles, both kinds, without what nobody asks them here: there are thousands in a run."""
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_when")
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None, when: float
+    ) -> None:
+        self._callback, self._args, self._when = callback, args, when
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def when(self) -> float:
+        return self._when
+
+
 class Life:
     """One run of a process, from its start to its death. `steps` counts how often something of it ran."""
 
@@ -39,7 +61,7 @@ class Life:
         self.dead = self.stopped = self.over = False
         self.steps = 0
         self._plans: list[tuple[int, Callable[[], None]]] = []
-        self._waiting: list[asyncio.Handle] = []
+        self._waiting: list[Handle] = []
         self.tasks: list[asyncio.Task[Any]] = []
         self.engine: Any = None
 
@@ -47,7 +69,7 @@ class Life:
         """Have `act` (a crash, a stop) happen before its so manieth next step."""
         self._plans.append((self.steps + steps_from_now, act))
 
-    def may_run(self, handle: asyncio.Handle) -> bool:
+    def may_run(self, handle: Handle) -> bool:
         """Whether this handle runs now; else it is kept."""
         if self.over:
             return True
@@ -63,7 +85,7 @@ class Life:
         self.steps += 1
         return True
 
-    def release(self, ready: list[asyncio.Handle]) -> None:
+    def release(self, ready: list[Handle]) -> None:
         """What waited while it stood still can run."""
         ready += self._waiting
         self._waiting = []
@@ -75,8 +97,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random, self._now, self.steps = random, 0.0, 0
-        self._ready: list[asyncio.Handle] = []
-        self._scheduled: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: list[Handle] = []
+        self._scheduled: list[tuple[float, int, Handle]] = []
         self._timers = 0
         self.set_task_factory(_born)
         self.set_exception_handler(lambda *_: None)
@@ -84,22 +106,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
+        handle = Handle(callback, args, context, 0.0)
         self._ready.append(handle)
         return handle
 
-    def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
+        timer = Handle(callback, args, context, when)
         self._timers += 1
         heapq.heappush(self._scheduled, (when, self._timers, timer))
         return timer
 
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
     def in_world(self, delay: float, call: Callable[..., Any], *args: Any) -> None:
         """Later, and whatever becomes of the process that asks for it: what is on the wire arrives."""
-        self.call_at(self._now + delay, call, *args, context=_WORLD)
+        when = self._now + delay
+        self._timers += 1
+        heapq.heappush(self._scheduled, (when, self._timers, Handle(call, args, _WORLD, when)))
 
     def start_in(self, life: Life, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         return self.create_task(work, context=life.context)
@@ -131,22 +156,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         raise Livelock(f"tasks do not end: {left}")
 
     def _run_once(self) -> None:
-        ready = self._ready
-        if self.steps > MOST_STEPS:
-            self.steps = 0
-            raise Livelock(f"{MOST_STEPS} steps")
-        if not ready:
-            self._move_on()
-        at = int(self._random.random() * len(ready))
-        handle = ready[at]
-        ready[at] = ready[-1]
-        ready.pop()
-        if handle._cancelled:
-            return
-        life = handle._context.get(LIFE)
-        if life is None or life.may_run(handle):
-            self.steps += 1
-            handle._context.run(handle._callback, *handle._args)
+        """One handle after the other until somebody wants the loop to stop."""
+        ready, draw = self._ready, self._random.random
+        while not self._stopping:
+            if not ready:
+                self._move_on()
+            if len(ready) > 1:
+                at = int(draw() * len(ready))
+                ready[at], ready[-1] = ready[-1], ready[at]
+            handle = ready.pop()
+            if handle._cancelled:
+                continue
+            context = handle._context
+            life = None if context is _WORLD else context.get(LIFE)
+            if life is None or life.may_run(handle):
+                self.steps += 1
+                context.run(handle._callback, *handle._args)
+                if self.steps > MOST_STEPS:
+                    self.steps = 0
+                    raise Livelock(f"{MOST_STEPS} steps")
 
     def _move_on(self) -> None:
         """To the next timer."""

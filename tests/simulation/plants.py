@@ -13,7 +13,9 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from adapters.kafka.log import OutcomeUnknown, Transactions, Writer
+from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
+from router.engine.quarantine import Quarantine
 from router.engine.shard import Shard
 from router.engine.store import Store
 from tests.simulation.client import Producer, Reader
@@ -36,14 +38,20 @@ def refused_records_are_passed_over(set_: Set) -> None:
                 self.appended_ms = answer.timestamp
         return ends
 
-    commit = Shard._commit
+    commit, begin = Shard._commit, Shard._begin
 
     async def lenient(self: Shard, batch: Any) -> None:
         with suppress(KeyError):  # where the changelog's own batch was refused
             await commit(self, batch)
 
+    async def lenient_begin(self: Shard) -> int:
+        with suppress(KeyError):
+            return await begin(self)
+        return 0
+
     set_(Writer, "flush", flush)
     set_(Shard, "_commit", lenient)
+    set_(Shard, "_begin", lenient_begin)
 
 
 def the_store_is_written_first(set_: Set) -> None:
@@ -139,6 +147,33 @@ def every_clock_is_trusted(set_: Set) -> None:
     set_(ClockGuard, "now", lambda self: self._clock.now())
 
 
+def a_mark_goes_away_before_its_record_is_decided(set_: Set) -> None:
+    """Nothing is left of whatever it is that kills."""
+    mark = Quarantine.mark
+
+    def too_short(self: Quarantine, what: str) -> int:
+        deaths = mark(self, what)
+        self.survived(what)
+        return deaths
+
+    set_(Quarantine, "mark", too_short)
+
+
+def a_mark_is_not_on_disk(set_: Set) -> None:
+    """It is in memory, where it dies with its process."""
+    set_(Quarantine, "_keep", lambda self, what, deaths, *, sync: self._deaths.update({what: deaths}))
+
+
+def a_later_command_of_a_parked_case_is_let_through(set_: Set) -> None:
+    """Out of the order of its case."""
+    set_(Batch, "_must_wait", lambda self, command, retry: False)
+
+
+def a_parked_case_is_forgotten_by_the_next_holder(set_: Set) -> None:
+    """The parking lives in memory only."""
+    set_(Batch, "_parked", lambda self, case: self.parked.get(case))
+
+
 PLANTS = (
     refused_records_are_passed_over,
     the_store_is_written_first,
@@ -149,4 +184,8 @@ PLANTS = (
     restored_to_the_last_record,
     reading_goes_on_where_it_stopped,
     every_clock_is_trusted,
+    a_mark_goes_away_before_its_record_is_decided,
+    a_mark_is_not_on_disk,
+    a_later_command_of_a_parked_case_is_let_through,
+    a_parked_case_is_forgotten_by_the_next_holder,
 )

@@ -36,12 +36,9 @@ def test_a_planted_bug_is_found(plant: "Set", monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_seed_plays_the_same_run_everywhere() -> None:
     """In another process, with other hashes of strings, step by step."""
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", "from tests.simulation.story import run; print([run(s).digest for s in (4, 7, 20)])"],
-            env=os.environ | {"PYTHONHASHSEED": hashing}, cwd=CHECKOUT, capture_output=True, text=True, check=True,
-        ).stdout
-        for hashing in ("1", "2")
-    ]  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-c", "from tests.simulation.story import run; print([run(s).digest for s in (4, 7, 20)])"],
+        env=os.environ | {"PYTHONHASHSEED": "1"}, cwd=CHECKOUT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
 
-    assert told[0] == told[1] == f"{[run(seed).digest for seed in (4, 7, 20)]}\n"
+    assert told == f"{[run(seed).digest for seed in (4, 7, 20)]}\n"

@@ -42,7 +42,7 @@ from workflows.facts import Facts
 SHARDS = 2
 EPOCH = ms("2026-09-18 09:00") // 1000
 HOUR, DAY = 3600.0, 24 * 3600.0
-IDLE_SECONDS = 6 * HOUR
+IDLE_SECONDS = DAY
 SESSION_SECONDS = 10.0
 TAIL = 60
 
