@@ -358,10 +358,12 @@ class Batch:
             self.shard.seen += 1
             self.shard.letters += 1
             self.shard.row += 1
+        # a command has its place once; the same deadline may kill again after its case was released
+        cause = f"{letter.source}|{self.shard.now}" if letter.source.startswith("deadline/") else letter.source
         message = outgoing.Message(
             to="dead-letters.engine",
             key=key.decode("utf-8", "replace"),
-            id=event_id(letter.source, 0),
+            id=event_id(cause, 0),
             type=outgoing.DEAD_LETTER,
             data=msgspec.Raw(json.encode(letter)),
         )
