@@ -284,7 +284,7 @@ class Store:
         that is left in between has no record of itself and is begun anew.
         """
         with self._watched():
-            self._table.write(((_place(key), value) for key, value in records), logged=False)
+            self._table.write(((_place(key), value) for key, value in records))
 
     def loaded(self, changelog: int, now: float | None = None) -> Iterator[int]:
         """
@@ -300,10 +300,11 @@ class Store:
                 if due := due_of(value):
                     page.append((_entry(due, key[1:]), b""))
                 if count % INDEX_PAGE == 0:
-                    self._table.write(page, logged=False)
+                    self._table.write(page)
                     page = Changes()
                     yield count
-            self._table.write(page, logged=False)
-            self._table.flush()
+            self._table.write(page)
         self._next, self.meta.cursor, self._parked = None, b"d", None
         self.apply((), changelog, now)
+        with self._watched():
+            self._table.flush()

@@ -133,6 +133,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         life.stopped = False
         life.release(self._ready)
 
+    def luck(self) -> float:
+        """From 0 to 1, by the seed."""
+        return self._random.random()
+
     def died(self, lives: list[Life]) -> list[BaseException]:
         """What tasks ended with that nobody awaited: a task of an engine must not die."""
         ended = [task for life in lives if not life.dead for task in life.tasks if task.done() and not task.cancelled()]

@@ -67,19 +67,19 @@ class MachineClock(Clock):
 @dataclass
 class Folder:
     """
-    A table's batches as they were written, and when; the table is what they make. Those from `unlogged` on are in memory
-    only and die with their holder, other than those that were logged.
+    A table's batches as they were written, and when; the table is what they make. Those from `flushed` on are in memory
+    only and die with their holder.
     """
 
-    batches: list[tuple[float, bool, Changes]] = field(default_factory=list)
+    batches: list[tuple[float, Changes]] = field(default_factory=list)
     flushed: int = 0
     holder: Life | None = None
     broken: bool = False
 
-    def die(self) -> None:
-        """What was neither logged nor flushed is gone."""
-        kept = self.batches[self.flushed :]
-        self.batches[self.flushed :] = [batch for batch in kept if batch[1]]
+    def die(self, luck: float) -> None:
+        """What was not flushed is gone, but for what reached the disk by itself (by `luck`, from none of it to all)."""
+        self.flushed += int((len(self.batches) - self.flushed + 1) * luck)
+        del self.batches[self.flushed :]
 
 
 class SimulatedTable:
@@ -89,7 +89,7 @@ class SimulatedTable:
         self._folder, self._holder, self._loop = folder, holder, loop
         self._data: dict[bytes, bytes] = {}
         self._keys: list[bytes] = []
-        for _, _, changes in folder.batches:
+        for _, changes in folder.batches:
             self._take(changes)
 
     def get(self, key: bytes) -> bytes | None:
@@ -102,12 +102,12 @@ class SimulatedTable:
         for found in self.keys_from(key):
             yield found, self._data[found]
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]], *, logged: bool = True) -> None:
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         if self._holder is not None and self._holder.dead:
             return
         assert self._folder.holder is self._holder, "a table was written after it was closed"
         batch = list(changes)
-        self._folder.batches.append((self._loop.time(), logged, batch))
+        self._folder.batches.append((self._loop.time(), batch))
         self._take(batch)
 
     def flush(self) -> None:
@@ -171,7 +171,7 @@ class SimulatedDisk:
         if found.broken:
             raise Damaged("the table")
         if found.holder is not None:
-            found.die()
+            found.die(self._loop.luck())
         found.holder = LIFE.get()
         return SimulatedTable(found, found.holder, self._loop)
 

@@ -148,7 +148,7 @@ def test_all_tables_of_a_disk_together_hold_no_more_in_memory_than_they_may(tmp_
     values = [(b"%06d" % n, rnd.randbytes(4000)) for n in range(2000)]
     for table in tables:
         for n in range(0, len(values), 100):
-            table.write(values[n : n + 100], logged=False)
+            table.write(values[n : n + 100])
             table.flush()
             written = [_mb(each, "size-all-mem-tables") for each in tables]
             assert sum(written) <= 4 + 1, "one batch may be on top"
