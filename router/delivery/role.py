@@ -9,7 +9,6 @@ order, until somebody makes the topic; until then the group's offset stays befor
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import structlog
@@ -19,6 +18,7 @@ from msgspec import MsgspecError
 from adapters.kafka.log import RecordRefused
 from router.delivery.fanout import Outgoing, fan_out
 from router.operate import metrics
+from router.operate.letters import KEPT_BYTES, origin
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
 from workflows.outgoing import OutboxRecord, decode
@@ -26,7 +26,6 @@ from workflows.outgoing import OutboxRecord, decode
 log = structlog.get_logger()
 
 STAGE = "delivery"
-KEPT_BYTES = 4096
 LOOK_SECONDS = 1.0
 """Between two looks whether a missing topic is there now."""
 HELD_MESSAGES = 20_000
@@ -197,13 +196,7 @@ def dead_letter(copy: Copy, code: str, topic: str) -> Outgoing:
     """What is kept of a message that its topic does not take: where it stands, and its first 4 KB."""
     message = copy.message
     headers = {
-        "x-stage": STAGE,
-        "x-reason": code,
-        "x-original-topic": copy.place.topic,
-        "x-original-partition": str(copy.place.partition),
-        "x-original-offset": str(copy.offset),
-        "x-original-sha256": sha256(message.value).hexdigest(),
-        "x-original-size": str(len(message.value)),
+        **origin(STAGE, code, copy.place.topic, copy.place.partition, copy.offset, message.value),
         "x-destination": message.topic,
     }
     encoded = [(name, text.encode()) for name, text in headers.items()]

@@ -169,20 +169,21 @@ class Batch:
         if isinstance(command, commands.AnyCommand):
             self._keep_aside(command, source, "engine_crashed", now, retry)
         elif command is not None or blind:
-            self._crashed(key or source.encode(), source, "", now, retry)
+            self._write_parking(key or source.encode(), "engine_crashed", source, "", now, retry)
 
     def crashed_deadline(self, case: bytes, source: str, now: int) -> None:
         """The same for a deadline. It is not due again before the case is released, or something else happens to it."""
         if case not in self.touched and self.store.state(case) is None:
             return  # there is no such case any more
-        self._crashed(case, source, "ReachDeadline", now, FIRST)
+        self._write_parking(case, "engine_crashed", source, "ReachDeadline", now)
         self.postponed[case] = 0
 
-    def _crashed(self, case: bytes, source: str, action: str, now: int, retry: Retry) -> None:
+    def _write_parking(self, case: bytes, code: str, source: str, action: str, now: int, retry: Retry = FIRST) -> None:
+        """A letter that parks its case, of what is not read, or is no sender's."""
         letter = DeadLetter(
-            stage="engine", code="engine_crashed", source=source, case=case.decode("utf-8", "replace"), action=action
+            stage="engine", code=code, source=source, case=case.decode("utf-8", "replace"), action=action
         )
-        self._write_letter(case, letter, self._park(case, letter.code, now), retry)
+        self._write_letter(case, letter, self._park(case, code, now), retry)
 
     def expire(self, case: bytes, facts: Facts, now: int) -> None:
         """
@@ -199,21 +200,17 @@ class Batch:
             held = self.cases[case] if case in self.cases else self._read_case(case, value)
         except msgspec.MsgspecError as error:
             log.error("case.unreadable", case_id=case.decode("utf-8", "replace"), error=error)
-            source, failed_before = f"{source}/{due}", self._parked(case) is not None
-            if not failed_before:
-                letter = DeadLetter(
-                    stage="engine", code="engine_fault", source=source, case=case.decode("utf-8", "replace"), action="ReachDeadline"
-                )  # fmt: skip
-                self._write_letter(case, letter, self._park(case, letter.code, now), FIRST)
+            if self._parked(case) is None:
+                self._write_parking(case, "engine_fault", f"{source}/{due}", "ReachDeadline", now)
         else:
             if held is None:
                 return
             # with the number, as an id that was forgotten and comes again begins anew with version 1
             cause = event_id(f"{held.id}/{held.number}", held.version)
-            failed_before = case not in self.touched and due != held.next_due
+            put_off = case not in self.touched and due != held.next_due
             self._guarded(
                 commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now, FIRST,
-                told=failed_before,
+                told=put_off,
             )  # fmt: skip
         if case not in self.touched:
             self.postponed[case] = now + POSTPONED_MS

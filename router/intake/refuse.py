@@ -4,11 +4,11 @@ What a refusal writes: an answer to whoever sent the record, and a dead letter f
 Neither holds a value of the message but the dead letter's first 4 KB of it; keys and headers carry no personal data.
 """
 
-from hashlib import sha256
 from typing import NamedTuple
 
 from adapters.kafka.forgiving import Withheld
 from router.intake.translate import Record, Rejected, place_of, source_of, usable_key
+from router.operate.letters import KEPT_BYTES, origin
 from router.operate.topics import Topics
 from schemas import registry
 from schemas.answer import Receipt
@@ -18,7 +18,6 @@ from schemas.ids import event_id
 from schemas.task import ReplyRefused, Said
 from schemas.vocabulary import ReceiptCode, ReplyAction
 
-KEPT_BYTES = 4096
 STAGE = "intake"
 
 
@@ -78,15 +77,9 @@ def _dead_letter(record: Record, rejected: Rejected, topics: Topics) -> Outgoing
     value = b"" if record.value is None else record.value
     key = usable_key(record.key) or place_of(record)
     headers = {
-        "x-stage": STAGE,
-        "x-reason": rejected.fault.code,
+        **origin(STAGE, rejected.fault.code, record.topic, record.partition, record.offset, value),
         "x-pointer": rejected.fault.pointer,
         "x-text": rejected.fault.zh,
-        "x-original-topic": record.topic,
-        "x-original-partition": str(record.partition),
-        "x-original-offset": str(record.offset),
-        "x-original-sha256": sha256(value).hexdigest(),
-        "x-original-size": str(len(value)),
     }
     if isinstance(value, Withheld):
         headers["x-original-first-offset"] = str(value.first)

@@ -5,11 +5,29 @@ which order letters are done. Pure.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct
 
 Header = tuple[str, bytes]
+
+
+KEPT_BYTES = 4096
+"""What intake and delivery keep of a record in its dead letter. The engine keeps nothing of it."""
+
+
+def origin(stage: str, reason: str, topic: str, partition: int, offset: int, value: bytes) -> dict[str, str]:
+    """The headers of a dead letter of intake or delivery: which stage, why, and which record it stands for."""
+    return {
+        "x-stage": stage,
+        "x-reason": reason,
+        "x-original-topic": topic,
+        "x-original-partition": str(partition),
+        "x-original-offset": str(offset),
+        "x-original-sha256": sha256(value).hexdigest(),
+        "x-original-size": str(len(value)),
+    }
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
