@@ -9,10 +9,11 @@ import json
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -22,9 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from adapters.clock import to_text
 from adapters.kafka.log import Fenced, KafkaLog, OutcomeUnknown, RecordRefused
-from router.operate import dead_letters as redrive
 from router.operate.audit import ChainBroken
-from router.operate.letters import DONE, Act, Letter, Plan, Wanted, plan
+from router.operate.dead_letters import Source, acts, letters, original
+from router.operate.letters import DONE, Act, Letter, Plan, Unknown, Wanted, plan
+from router.operate.redrive import SETTLE_SECONDS, Outcome, Person, carry_out
 from router.operate.settings import Settings
 from router.operate.topics import STAGES, Topics
 from schemas import faults
@@ -33,10 +35,6 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="死信：没能处理的记录 / dead letters"
 )
 
-SETTLE_SECONDS = 30.0
-LOOK_SECONDS = 0.2
-ROUNDS = 10
-"""How often letters that came while a case was being released are done as well."""
 BODY_BYTES = 4096
 
 TEXTS = {
@@ -132,10 +130,7 @@ def list_(
     voice = _voice(lang, as_json)
     wanted = _wanted(voice, (), stage, code, case, since)
 
-    async def look(broker: Any, topics: Topics) -> list[Letter]:
-        return await redrive.letters(broker, topics)
-
-    found = [x for x in _run(voice, look) if wanted.takes(x) and (every or x.state == "open")]
+    found = [x for x in _run(voice, letters) if wanted.takes(x) and (every or x.state == "open")]
     for letter in found:
         voice.say(_line(voice, letter))
     voice.say(voice.text("count", count=len(found)) if found else voice.text("none"))
@@ -154,15 +149,15 @@ def show(
     """一条死信：原因、原记录在哪、处理过没有 / one letter: why, where its original is, what was done."""
     voice = _voice(lang, as_json)
 
-    async def look(broker: Any, topics: Topics) -> tuple[Letter | None, redrive.Source | None, list[dict[str, Any]]]:
-        letter = next((x for x in await redrive.letters(broker, topics) if x.id == letter_id), None)
-        source = await redrive.original(broker, topics, letter) if letter and body else None
-        return letter, source, await redrive.acts(broker, topics, letter_id)
+    async def look(broker: Any, topics: Topics) -> tuple[Letter | None, Source | None, list[dict[str, Any]]]:
+        letter = next((x for x in await letters(broker, topics) if x.id == letter_id), None)
+        source = await original(broker, topics, letter) if letter and body else None
+        return letter, source, await acts(broker, topics, letter_id)
 
-    letter, source, acts = _run(voice, look)
+    letter, source, done = _run(voice, look)
     if letter is None:
         _fail(voice.text("unknown", id=letter_id), 1)
-    facts = _facts(letter) | {"headers": _headers(letter), "acts": acts}
+    facts = _facts(letter) | {"headers": _headers(letter), "acts": done}
     if body:
         facts["body"] = (source.value or b"")[:BODY_BYTES].decode("utf-8", "replace") if source else None
     _tell(voice, facts)
@@ -209,15 +204,15 @@ def _act(
             raise typer.BadParameter(f"{name} ?")
     wanted = _wanted(voice, tuple(ids), stage, code, case, since)
 
-    async def look(broker: Any, topics: Topics) -> list[Letter]:
-        return await redrive.letters(broker, topics)
+    async def look(broker: Any, topics: Topics) -> Plan:
+        return plan(act, await letters(broker, topics), wanted)
 
-    async def do(broker: Any, topics: Topics) -> "Outcome":
-        person = redrive.Person(actor, reason, to_text(int(time.time() * 1000)))
-        return await carry_out(broker, topics, act, wanted, person, rate, voice)
+    async def do(broker: Any, topics: Topics) -> Outcome:
+        person = Person(actor, reason, to_text(int(time.time() * 1000)))
+        return await carry_out(broker, topics, act, wanted, person, rate, partial(_bar, voice, act))
 
     if not yes:
-        planned = _checked(voice, plan(act, _run(voice, look), wanted), ids)
+        planned = _run(voice, look)
         for letter in planned.letters:
             voice.say(f"{voice.text(f'plan.{act}')}  {_line(voice, letter)}")
         _tell_blocked(voice, dict(planned.blocked))
@@ -248,74 +243,6 @@ def _act(
     raise typer.Exit(1 if outcome.blocked or outcome.failed or outcome.came else 0)
 
 
-@dataclass
-class Outcome:
-    """
-    What came of it. failed: new letters that name one of those that were retried. came: letters for cases that were to
-    be released and therefore were not. settled: whether all that is known yet.
-    """
-
-    done: list[str]
-    blocked: dict[str, str]
-    released: list[str]
-    failed: list[Letter]
-    settled: bool
-    came: list[Letter] = field(default_factory=list)
-
-
-async def carry_out(
-    broker: Any, topics: Topics, act: Act, wanted: Wanted, person: redrive.Person, rate: int, voice: Voice
-) -> Outcome:
-    """Do what is wanted; then, where cases were to be released, what came for them meanwhile, until nothing more comes."""
-    outcome = Outcome([], {}, [], [], True)
-    async with redrive.opened(broker, topics, person) as acting:
-        planned = _checked(voice, plan(act, await acting.look(), wanted), list(wanted.ids))
-        for _ in range(ROUNDS):
-            with _bar(voice, act, len(planned.letters)) as advance:
-                done = await acting.do(planned, _paced(rate, advance), min(redrive.PAGE, rate))
-            outcome.done += done.letters
-            outcome.blocked |= done.blocked
-            outcome.released += done.released
-            if not done.upto:
-                break
-            outcome.settled = await redrive.settle(broker, topics, done.upto, _patient(SETTLE_SECONDS))
-            before = {letter.id for letter in acting.every}
-            new = [letter for letter in await acting.look() if letter.id not in before]
-            outcome.failed += [letter for letter in new if letter.said.retry_of in outcome.done]
-            stuck = {letter.case for letter in outcome.failed}
-            still = {letter.case for letter in new if letter.said.parked}
-            outcome.came = [letter for letter in new if letter.case in set(done.released) & still - stuck]
-            outcome.released = [case for case in outcome.released if case not in still]
-            if act == "discard" or not outcome.came:
-                break
-            late = outcome.came
-            planned = plan("retry", acting.every, Wanted(ids=tuple(letter.id for letter in late)))
-    return outcome
-
-
-def _paced(rate: int, advance: Callable[[int], None]) -> Callable[[int], Awaitable[None]]:
-    """After each page, as long a pause as `rate` letters a second ask for."""
-    began, sent = time.monotonic(), 0
-
-    async def paced(count: int) -> None:
-        nonlocal sent
-        sent += count
-        advance(count)
-        await asyncio.sleep(max(0.0, began + sent / rate - time.monotonic()))
-
-    return paced
-
-
-def _patient(seconds: float) -> Callable[[], Awaitable[bool]]:
-    until = time.monotonic() + seconds
-
-    async def pause() -> bool:
-        await asyncio.sleep(LOOK_SECONDS)
-        return time.monotonic() < until
-
-    return pause
-
-
 @contextmanager
 def _bar(voice: Voice, act: str, total: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
@@ -341,6 +268,8 @@ def _run(voice: Voice, job: Callable[[Any, Topics], Coroutine[Any, Any, T]]) -> 
 
     try:
         return asyncio.run(run())
+    except Unknown as unknown:
+        _fail(voice.text("unknown", id=unknown), 1)
     except Fenced:
         _fail(voice.text("meanwhile"), 1)
     except ChainBroken as broken:
@@ -373,15 +302,6 @@ def _instant(voice: Voice, text: str) -> int:
     if at is None or at.tzinfo is None:
         raise typer.BadParameter(f"--since: {voice.text('since')}")
     return int(at.timestamp() * 1000)
-
-
-def _checked(voice: Voice, planned: Plan, ids: Sequence[str]) -> Plan:
-    """Each letter that was named exists, or nothing is done."""
-    known = {*(letter.id for letter in planned.letters), *planned.blocked}
-    for name in ids:
-        if name not in known:
-            _fail(voice.text("unknown", id=name), 1)
-    return planned
 
 
 def _line(voice: Voice, letter: Letter) -> str:

@@ -159,8 +159,15 @@ class Plan:
     blocked: Mapping[str, Block] = field(default_factory=dict)
 
 
+class Unknown(Exception):
+    """A letter was named that does not exist."""
+
+
 def plan(act: Act, every: Sequence[Letter], wanted: Wanted) -> Plan:
-    """Which letters are done, in which order. None of a parked case goes before an open one in front of it."""
+    """
+    Which letters are done, in which order. None of a parked case goes before an open one in front of it. Raises
+    Unknown, as each letter that was named exists or nothing is done.
+    """
     chosen = {letter.id for letter in every if wanted.takes(letter)}
     if not wanted.ids:
         chosen = {letter.id for letter in every if letter.id in chosen and letter.state == "open"}
@@ -177,6 +184,10 @@ def plan(act: Act, every: Sequence[Letter], wanted: Wanted) -> Plan:
                 done.append(letter)
             elif letter.state == "open" and letter.said.parked:
                 ahead = True
+    found = {letter.id for letter in done} | blocked.keys()
+    for name in wanted.ids:
+        if name not in found:
+            raise Unknown(name)
     return Plan(act, tuple(done), blocked)
 
 

@@ -20,8 +20,8 @@ from adapters.kafka.log import Fenced
 from router.delivery.fanout import fan_out
 from router.engine import batch
 from router.operate import audit, dead_letters
-from router.operate.dead_letters import Done, Person, opened
 from router.operate.letters import Letter, Wanted, plan
+from router.operate.redrive import Done, Person, opened
 from schemas.ids import case_id, command_id
 from tests.memory.engine import house as module
 from tests.memory.engine.house import House
