@@ -273,7 +273,6 @@ def _watch(process: Process, owned: Shards) -> None:
             time.sleep(5)
             stuck = owned.stalled()
             if stuck or not process.health.live:
-                metrics.STALLED.inc()
                 log.error("shard.stalled", shard=stuck)
                 faulthandler.dump_traceback(file=sys.stderr)
                 os._exit(70)

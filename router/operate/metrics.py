@@ -72,7 +72,6 @@ OF_A_SHARD = (
 
 DELIVERED = Counter("duokua_messages_delivered", "Messages fanned out.", ["family"])
 HELD = Gauge("duokua_messages_held", "Messages of the outbox that wait for a topic that does not exist.", ["topic"])
-STALLED = Counter("duokua_stalls", "Times the watchdog found a shard that did not move.")
 
 PROJECTED = Counter("duokua_projected_records", "Records of the log written to the read model.", ["topic"])
 PROJECTOR_UNREADABLE = Counter(

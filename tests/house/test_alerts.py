@@ -27,7 +27,7 @@ FOREIGN = {"up", "process_start_time_seconds"}
 """What Prometheus and its client library bring."""
 OF_A_TARGET = {"job", "instance"}
 ENGINE = (
-    "shards_owned", "stalls", "firing_held", "dead_letters", "takeovers", "takeover_seconds", "commit_seconds", "batch_commands",
+    "shards_owned", "firing_held", "dead_letters", "takeovers", "takeover_seconds", "commit_seconds", "batch_commands",
     "commands", "commands_behind", "transactions", "restored_records", "restore_behind_records", "lacks_room",
     "timer_lag_seconds", "catalogue_version",
 )  # fmt: skip
