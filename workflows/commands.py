@@ -97,8 +97,15 @@ class Release(Command, frozen=True, tag="release"):
     letters: int = 0
 
 
+class GiveUp(Command, frozen=True, tag="give_up"):
+    """To the shard: a command that it kept aside will never be decided, and its sender, who was told `held`, waits for
+    word of it. `of`: that command without what its sender wrote. The core is not asked."""
+
+    of: AnyCommand
+
+
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(AnyCommand | Release).decode
+decode = msgspec.json.Decoder(AnyCommand | Release | GiveUp).decode
 
 
 class ActivateCatalogue(Struct, frozen=True, kw_only=True, tag_field="kind", tag="activate_catalogue"):

@@ -33,4 +33,8 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "已收到，暂不能处理，等人工处理，请勿重发",
         "received, cannot be processed yet, a person will see to it: do not send it again",
     ),
+    "discarded": (
+        "经人工查看未予处理，没有生效；仍需要的请重新发送",
+        "a person has looked at it and given it up: it took no effect; if it is still needed, send it again",
+    ),
 }

@@ -45,6 +45,7 @@ TEXTS = {
         "state.open": "待处理", "state.retried": "已重试", "state.discarded": "已放弃",
         "unknown": "没有这条死信：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
         "both": "--yes 和 --dry-run 只能选一个", "plan.retry": "将重试", "plan.discard": "将放弃", "dry": "共 {count} 条，尚未执行；加 --yes 执行", "done.retry": "已重试 {count} 条", "done.discard": "已放弃 {count} 条",
+        "tells": "收到过 held 的发送方将得到 discarded（没有生效）的答复", "untold": "{id}：原记录读不到，其发送方得不到通知，请另行告知",
         "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
         "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
         "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
@@ -56,6 +57,7 @@ TEXTS = {
         "state.open": "open", "state.retried": "retried", "state.discarded": "discarded",
         "unknown": "no such dead letter: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
         "both": "either --yes or --dry-run", "plan.retry": "would retry", "plan.discard": "would discard", "dry": "{count} letters, nothing done yet; --yes does it", "done.retry": "{count} letters retried", "done.discard": "{count} letters discarded",
+        "tells": "senders who were told held will be answered discarded (it took no effect)", "untold": "{id}: its original cannot be read, so its sender is not told: tell him yourself",
         "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
         "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
         "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
@@ -216,6 +218,8 @@ def _act(
         for letter in planned.letters:
             voice.say(f"{voice.text(f'plan.{act}')}  {_line(voice, letter)}")
         _tell_blocked(voice, dict(planned.blocked))
+        if act == "discard" and any(letter.was_held for letter in planned.letters):
+            voice.say(voice.text("tells"))
         voice.say(voice.text("dry", count=len(planned.letters)))
         voice.result({"plan": [letter.id for letter in planned.letters], "blocked": dict(planned.blocked)})
         raise typer.Exit(1 if planned.blocked else 0)
@@ -225,6 +229,8 @@ def _act(
         voice.say(voice.text("again", id=letter.id, code=letter.code, of=letter.said.retry_of))
     for letter in outcome.came:
         voice.say(f"{voice.text('came')}  {_line(voice, letter)}")
+    for name in outcome.untold:
+        voice.say(voice.text("untold", id=name))
     voice.say(voice.text(f"done.{act}", count=len(outcome.done)))
     if outcome.released:
         voice.say(voice.text("released", count=len(outcome.released)))
@@ -237,6 +243,7 @@ def _act(
             "blocked": outcome.blocked,
             "failed": [letter.id for letter in outcome.failed],
             "came": [letter.id for letter in outcome.came],
+            "untold": outcome.untold,
             "settled": outcome.settled,
         }
     )

@@ -131,6 +131,8 @@ class Batch:
             return
         if isinstance(command, commands.Release):
             self._release(command)
+        elif isinstance(command, commands.GiveUp):
+            self._give_up(key or b"", command)
         elif (self.parked or self.store.parked) and self._must_wait(command, retry):
             self._keep_aside(command, source, "case_parked", now, retry)
         else:
@@ -138,9 +140,9 @@ class Batch:
 
     def _read(
         self, key: bytes | None, value: bytes | None, source: str, retry: Retry
-    ) -> commands.AnyCommand | commands.Release | None:
+    ) -> commands.AnyCommand | commands.Release | commands.GiveUp | None:
         try:
-            command: commands.AnyCommand | commands.Release = commands.decode(value or b"")
+            command: commands.AnyCommand | commands.Release | commands.GiveUp = commands.decode(value or b"")
         except msgspec.MsgspecError:
             self.put_aside(key or source.encode(), source, "unreadable_command", retry)
             return None
@@ -334,6 +336,12 @@ class Batch:
         value = self.store.state(key)
         if case is not None and value is not None and key not in self.touched and due_of(value) != case.next_due:
             self.postponed[key] = case.next_due
+
+    def _give_up(self, key: bytes, order: commands.GiveUp) -> None:
+        """Nothing is decided; only the sender of what was kept aside learns that nothing will be."""
+        answers = outgoing.undecided(order.of, "discarded")
+        record = outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=order.source, messages=answers)
+        self.outbox.append((key, outgoing.encode(record)))
 
     def put_aside(self, key: bytes, source: str, code: str, retry: Retry = FIRST) -> None:
         """A dead letter for what cannot be read, or is not ours."""

@@ -123,6 +123,11 @@ class Letter:
         return self.original.startswith("deadline/")
 
     @property
+    def was_held(self) -> bool:
+        """Its sender was told `held`, and waits; or, of what killed when it was read, nothing at all."""
+        return self.said.parked > 0 and not self.is_deadline
+
+    @property
     def order(self) -> tuple[int, int]:
         """Where its command first stood: among letters of one case, which is on one partition."""
         root = self.said.root or self.original

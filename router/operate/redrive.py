@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
+from msgspec.structs import replace
 
 from router.delivery.fanout import fan_out
 from router.operate import audit
@@ -39,6 +40,7 @@ from router.operate.topics import Topics
 from schemas.ids import command_id, shard_of
 from workflows import commands, outgoing
 
+NOTHING = msgspec.Raw(b"{}")
 PAGE = 100
 """Letters of one transaction, and of one entry."""
 SETTLE_SECONDS = 30.0
@@ -52,11 +54,15 @@ Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass
 class Done:
-    """What an act came to, page by page. upto: where `case.commands` ends after it, by partition."""
+    """
+    What an act came to, page by page. untold: letters given up whose senders wait, and cannot be told so, because the
+    record that says who they are is gone. upto: where `case.commands` ends after it, by partition.
+    """
 
     letters: list[str] = field(default_factory=list)
     blocked: dict[str, Block] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
     upto: dict[TopicPartition, int] = field(default_factory=dict)
 
 
@@ -108,6 +114,8 @@ class Redrive:
             block = "behind_others" if letter.said.parked and letter.case in stays else None
             if act == "retry" and block is None:
                 block = await self._again(letter, read)
+            elif act == "discard" and letter.was_held and not await self._tell(letter, read):
+                done.untold.append(letter.id)
             if block:
                 done.blocked[letter.id] = block  # type: ignore[assignment]
                 stays.add(letter.case)
@@ -155,6 +163,27 @@ class Redrive:
             partition = source.partition.partition
         self._transaction.add(self._topics.commands, partition, source.key, source.value, headers)
 
+    async def _tell(self, letter: Letter, read: Callable[[Letter], Any]) -> bool:
+        """Have the shard answer the sender of what is given up, as it answered `held`. Whether it can."""
+        source: Source | None = await read(letter)
+        try:
+            command = commands.decode(source.value or b"") if source and letter.said.action else None
+        except msgspec.MsgspecError:
+            return False
+        if not isinstance(command, commands.AnyCommand):
+            return False
+        cause = f"give_up/{letter.id}/{self._person.at}"
+        order = commands.GiveUp(
+            id=command_id(command.case, cause), case=command.case, at=0, source=letter.original, of=_unsaid(command)
+        )
+        self._transaction.add(
+            self._topics.commands,
+            shard_of(order.case, self._topics.shards),
+            order.case.encode(),
+            commands.encode(order),
+        )
+        return True
+
     def _deliver(self, letter: Letter, source: Source) -> Block | None:
         """The one message of the outbox record that did not leave, as delivery would copy it."""
         wanted = dict(letter.headers).get("x-message-id", b"")
@@ -179,6 +208,13 @@ class Redrive:
                 self._topics.commands, shard_of(case, self._topics.shards), case.encode(), commands.encode(order), []
             )
             done.released.append(case)
+
+
+def _unsaid(command: commands.AnyCommand) -> commands.AnyCommand:
+    """Without what its sender wrote."""
+    if isinstance(command, commands.Submit):
+        return replace(command, request=NOTHING)
+    return command if isinstance(command, commands.ReachDeadline) else replace(command, body=NOTHING)
 
 
 def _newest_id(every: Sequence[Letter], case: str) -> str:
@@ -237,7 +273,7 @@ async def _passed(
 class Outcome:
     """
     What came of it. failed: new letters that name one of those that were retried. came: letters for cases that were to
-    be released and therefore were not. settled: whether all that is known yet.
+    be released and therefore were not. untold: as of Done. settled: whether all that is known yet.
     """
 
     done: list[str]
@@ -246,6 +282,7 @@ class Outcome:
     failed: list[Letter]
     settled: bool
     came: list[Letter] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
 
 
 async def carry_out(
@@ -264,6 +301,7 @@ async def carry_out(
             outcome.done += done.letters
             outcome.blocked |= done.blocked
             outcome.released += done.released
+            outcome.untold += done.untold
             if not done.upto:
                 break
             outcome.settled = await settle(broker, topics, done.upto, _patient(SETTLE_SECONDS))

@@ -23,6 +23,7 @@ from router.operate import audit, dead_letters
 from router.operate.letters import Letter, Wanted, plan
 from router.operate.redrive import Done, Person, opened
 from schemas.ids import case_id, command_id
+from schemas.registry import MODELS
 from tests.memory.engine import house as module
 from tests.memory.engine.house import House
 from tests.unit.workflows.small_world import SmallWorld
@@ -107,6 +108,12 @@ class Town:
             for e in r.events
             if isinstance(e, events.CaseSupplemented) and r.case == case
         ]
+
+    def receipts(self) -> list[Any]:
+        """What stands on the channel's topic, checked against the contract."""
+        there = self.house.log.records[TopicPartition(self.house.topics.answers("hotline_12345"), 0)]
+        named = [(dict(r.headers)["ce_type"].decode(), r.value) for r in there]
+        return [MODELS[kind].model_validate_json(value) for kind, value in named if kind.endswith("receipt.issued.v1")]
 
     def parked(self) -> list[bytes]:
         return [key for key, value in self.house.state().items() if key.endswith(b"/parked") and value]
@@ -207,6 +214,44 @@ async def test_what_is_given_up_has_no_effect_and_holds_nobody_up(town: Town) ->
 
     assert town.heard("R1") == town.said["R1"][1:]
     assert [letter.state for letter in await town.letters(every=True)] == ["discarded", "retried"]
+
+
+async def test_whoever_was_told_to_wait_is_told_that_it_was_given_up(town: Town) -> None:
+    """Once, on his own topic, by the published contract, without his words on the way; those that were done hear nothing."""
+    await town.open_cases()
+    said = town.supplement("R1")
+    town.broken.add(said)
+    town.supplement("R1")
+    town.supplement("R2")
+    await town.work()
+    given_up, rest = await town.letters()
+    done = await town.act("discard", Wanted(ids=(given_up.id,)))
+    await town.act("retry", Wanted(ids=(rest.id,)))
+    await town.work()
+
+    assert (done.untold, town.heard("R1")) == ([], town.said["R1"][1:])
+    told = [(r.ref, r.code, r.reason) for r in town.receipts()][len(CASES) :]
+    assert sorted(told) == sorted([
+        ("R1", "held", None), ("R1", "held", None), ("R2", "accepted", None),
+        ("R1", "rejected", "discarded"), ("R1", "accepted", None),
+    ])  # fmt: skip
+    orders = [r.value or b"" for r in town.house.log.records[town.house.input] if b'"give_up"' in (r.value or b"")]
+    assert [(said.encode() in o, town.said["R1"][0].encode() in o) for o in orders] == [(True, False)]
+
+
+async def test_a_sender_whose_record_is_gone_is_named_as_not_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The letter is given up all the same, and holds nobody up."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    (letter,) = await town.letters()
+    gone = TopicPartition(town.house.topics.commands, 0), 10_000
+    monkeypatch.setattr(dead_letters, "_place", lambda letter, t: gone)
+    done = await town.act("discard", Wanted())
+    await town.work()
+
+    assert (done.letters, done.untold, done.released) == ([letter.id], [letter.id], [letter.case])
+    assert town.parked() == []
 
 
 async def test_garbage_among_the_letters_hides_none(town: Town) -> None:

@@ -267,7 +267,7 @@ class Told:
             )
         self._park(letter)
 
-    def _readable(self, entry: Entry) -> commands.AnyCommand | commands.Release | None:
+    def _readable(self, entry: Entry) -> commands.AnyCommand | commands.Release | commands.GiveUp | None:
         if entry.key == SHARD_KEY:
             return None
         try:
@@ -292,6 +292,10 @@ class Told:
             if parked is None or parked.letters == command.letters:
                 self.parked.pop(command.case, None)
                 self.put_off.discard(command.case)
+            return
+        if isinstance(command, commands.GiveUp):
+            for message in outgoing.undecided(command.of, "discarded"):
+                self.lost[message.id, msgspec.json.encode(message)] = None
             return
         self._may_be_decided(command, entry)
         case = self.cases.get(command.case)
