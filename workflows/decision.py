@@ -17,12 +17,19 @@ from workflows.policies import Policy
 
 
 class Decision:
-    """One command being decided. `events` is what it brings about, `case` the case after them."""
+    """
+    One command being decided. `events` is what it brings about, `case` the case after them.
+
+    title: of the request, where this very command brought it.
+    """
+
+    __slots__ = ("_calendar", "_command", "_policy", "_tasks", "case", "events", "facts", "now", "title")
 
     def __init__(self, case: Case, command: str, facts: Facts, now: int) -> None:
         self.case = case
         self.facts = facts
         self.now = now
+        self.title: str | None = None
         self.events: list[ev.AnyEvent] = []
         self._command = command
         self._tasks = 0

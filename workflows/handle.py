@@ -4,7 +4,7 @@ The one call the engine makes per command: dedupe, decide, fold, and say what le
 
 from functools import partial
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from workflows.case import Case, has_seen
 from workflows.commands import AnyCommand, Submit
@@ -39,7 +39,7 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
     if case is None:
         if not isinstance(command, Submit):
             return Step(None, None, lost(command))
-        request = partial(bytes, command.request)
+        request = partial(Raw, command.request)
     elif has_seen(case, command.id):
         return Step(None, case)
     made = decision(case, command, facts, now)

@@ -27,7 +27,12 @@ def dispatch(
 ) -> None:
     """派单: a leg of its own for `unit`, with its task and clocks. A copy is for information and has no clock."""
     leg = str([held.parent for held in d.case.legs.values()].count("") + 1)
-    _open(d, leg, unit, part, function=function, matter=matter, stage=stage, blocking=blocking)
+    d.emit(
+        ev.LegDispatched(
+            leg=leg, task=d.new_task(), unit=unit.id, unit_name=unit.name, endpoint=unit.endpoint, part=part,
+            function=function, matter=matter, stage=stage, blocking=blocking,
+        )
+    )  # fmt: skip
     if part != "copy":
         start_leg_clocks(d, leg)
 
@@ -36,7 +41,12 @@ def sub_dispatch(d: Decision, parent: Leg, unit: Unit) -> None:
     """转派: a second-level unit works for the first-level one, which waits for it."""
     count = sum(held.parent == parent.id for held in d.case.legs.values())
     leg = f"{parent.id}.{count + 1}"
-    _open(d, leg, unit, "sub", function=parent.function, matter=parent.matter, parent=parent.id, blocking=True)
+    d.emit(
+        ev.LegDispatched(
+            leg=leg, task=d.new_task(), unit=unit.id, unit_name=unit.name, endpoint=unit.endpoint, part="sub",
+            function=parent.function, matter=parent.matter, parent=parent.id,
+        )
+    )  # fmt: skip
     start_sub_leg_clocks(d, leg, parent.id)
 
 
@@ -51,41 +61,13 @@ def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
         )  # fmt: skip
 
 
-def _open(
-    d: Decision,
-    leg: str,
-    unit: Unit,
-    part: str,
-    *,
-    function: str,
-    matter: str,
-    stage: str = "",
-    parent: str = "",
-    blocking: bool,
-) -> None:
-    d.emit(
-        ev.LegDispatched(
-            leg=leg,
-            task=d.new_task(),
-            unit=unit.id,
-            unit_name=unit.name,
-            endpoint=unit.endpoint,
-            part=part,
-            parent=parent,
-            function=function,
-            matter=matter,
-            stage=stage,
-            blocking=blocking,
-        )
-    )
-
-
 # -- by a rule ----------------------------------------------------------------------------------
 
 
 def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
     """What a rule says: the first lead target leads, every other one assists or gets a copy. One missing unit: triage of all."""
-    units = [resolve(d, target, d.case.matter) for target in targets]
+    region, matter, excluded = d.case.region, d.case.matter, d.excluded
+    units = [d.facts.resolve(target, region, matter, excluded) for target in targets]
     if None in units or not units:
         missing = [target.function for target, unit in zip(targets, units, strict=True) if unit is None]
         ask_triage(d, f"no_unit: {', '.join(missing)}")
@@ -96,7 +78,7 @@ def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
         unit = units[i]
         if unit is not None and unit.id not in given:
             given.add(unit.id)
-            dispatch(d, unit, part, function=targets[i].function, matter=d.case.matter)
+            dispatch(d, unit, part, function=targets[i].function, matter=matter)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from schemas.times import to_text
 from workflows import events as ev
-from workflows.case import Case, Clock, Leg, Task, clock_key
+from workflows.case import Case, Leg, Task, clock_key
 from workflows.decision import Decision
 from workflows.facts import Reason
 from workflows.legs import waits_for
@@ -73,7 +73,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     reply_under_review: ReplyUnderReviewBody | None = None
     rule: RuleBody | None = None
     due: list[DueBody]
-    allowed: list[str]
+    allowed: tuple[str, ...]
     parent_task: str | None = None
     round: int = 0
     reason: str | None = None
@@ -177,12 +177,13 @@ class _Titled(Struct):
 _titled = msgspec.json.Decoder(_Titled).decode
 
 
-def asked(case: Case, request: bytes | None) -> Asked:
-    """Read the request once."""
+def asked(case: Case, request: bytes | Raw | None, title: str | None) -> Asked:
+    """Read the request once; its `title` where that is known already."""
     if request is None:
         return Asked(None, None, "")
     whole = Raw(request)
-    return Asked(whole, whole if case.disclosure == "open" else _without_names(request), _titled(request).title)
+    shown = whole if case.disclosure == "open" else _without_names(request)
+    return Asked(whole, shown, _titled(request).title if title is None else title)
 
 
 def task_body(
@@ -209,7 +210,7 @@ def task_body(
         if case.rule
         else None,
         due=_dues(case, task),
-        allowed=_allowed(d, leg) if leg is not None and handle else list(TASK_ACTIONS[task.kind]),
+        allowed=_allowed(d, leg) if leg is not None and handle else TASK_ACTIONS[task.kind],
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
@@ -223,9 +224,12 @@ def unit_name(d: Decision, unit: str) -> str:
     return known.name if known else unit
 
 
+_PROMISED = clock_key("finish", "")
+
+
 def promised_due(case: Case) -> str | None:
     """What the citizen may be told."""
-    clock = case.clocks.get(clock_key("finish", ""))
+    clock = case.clocks.get(_PROMISED)
     return instant(clock.due) if clock else None
 
 
@@ -240,31 +244,36 @@ _ALLOWED: Mapping[str, tuple[str, ...]] = {
 """What the table allows in each state; before it is signed, what it will allow then."""
 
 
-def _allowed(d: Decision, leg: Leg) -> list[str]:
+def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
-    may = ["sign"] if leg.state == "dispatched" else []
-    if leg.part != "copy":
-        may += [action for action in _ALLOWED[leg.state] if _fits(d, leg, action)]
-    return may
+    if leg.part == "copy":
+        return ("sign",) if leg.state == "dispatched" else ()
+    below = not leg.parent and bool(d.facts.children(leg.unit))
+    return _within(leg.state, d.policy.returns, below, not waits_for(d.case, leg))
 
 
-def _fits(d: Decision, leg: Leg, action: str) -> bool:
-    if action == "return":
-        return d.policy.returns
-    if action == "sub_dispatch":
-        return not leg.parent and bool(d.facts.children(leg.unit))
-    return not waits_for(d.case, leg)
+@lru_cache(maxsize=256)
+def _within(state: str, returns: bool, below: bool, ready: bool) -> tuple[str, ...]:
+    """The same, by what it depends on: whether it may return, has units below, and waits for nobody."""
+    fits = {"return": returns, "sub_dispatch": below, "reply": ready}
+    may = [action for action in _ALLOWED[state] if fits[action]]
+    return ("sign", *may) if state == "dispatched" else tuple(may)
 
 
 def _dues(case: Case, task: Task) -> list[DueBody]:
     """The running clocks that whoever has the task must keep: its own and its leg's; the citizen's where it has no such one."""
+    running = [clock for clock in case.clocks.values() if clock.running]
+    binding = {clock.kind: clock for clock in running if not clock.of}
     own = (task.id, task.leg) if task.kind == "handle" else (task.id,)
-    binding: dict[str, Clock] = {}
-    for holders in ("",), own:
-        for clock in case.clocks.values():
-            if clock.of in holders and clock.running:
-                binding[clock.kind] = clock
-    return [DueBody(kind=c.kind, due=instant(c.due), provisional=c.provisional) for c in binding.values()]
+    for clock in running:
+        if clock.of in own:
+            binding[clock.kind] = clock
+    return [_due_body(clock.kind, clock.due, clock.provisional) for clock in binding.values()]
+
+
+@lru_cache(maxsize=8192)
+def _due_body(kind: str, due: int, provisional: bool) -> DueBody:
+    return DueBody(kind=kind, due=to_text(due), provisional=provisional)
 
 
 def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
@@ -279,7 +288,7 @@ def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
     )
 
 
-def _without_names(request: bytes) -> Raw:
+def _without_names(request: bytes | Raw) -> Raw:
     """The request as a handling unit sees it: who asks for confidence or anonymity is not named to it."""
     body: dict[str, Any] = msgspec.json.decode(request)
     applicant = body.get("applicant") or {}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from schemas.ids import event_id
+from schemas.ids import event_id, message_id
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import messages as body
@@ -23,7 +23,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message for one destination.
 
     to: `tasks.<endpoint>` | `answers.<channel>` | `supervision` | `dead-letters.engine` | `case:<case id>`.
-    key: the record key there (case id; for answers the channel's own id). id: uuid5 of its cause, the idempotency key.
+    key: the record key there (case id; for answers the channel's own id). id: follows from its cause, the idempotency key.
     type: CloudEvents type. seq: 1, 2, 3 … per case and destination; receivers ignore older ones.
     data: JSON of the model of `schemas` that `type` names; for `case:` a Command.
     """
@@ -51,9 +51,19 @@ class OutboxRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(OutboxRecord).decode
 
+RECEIPT = "cn.duokua.receipt.issued.v1"
+REFUSED = "cn.duokua.reply.refused.v1"
+ASSIGNED = "cn.duokua.task.assigned.v1"
+SENT_BACK = "cn.duokua.task.sent_back.v1"
+WITHDRAWN = "cn.duokua.task.withdrawn.v1"
+STATUS = "cn.duokua.case.status_changed.v1"
+OUTCOME = "cn.duokua.case.outcome.v1"
+WARNED = "cn.duokua.clock.warned.v1"
+OVERDUE = "cn.duokua.clock.overdue.v1"
+ESCALATED = "cn.duokua.case.escalated.v1"
 DEAD_LETTER = "cn.duokua.dead_letter.written.v1"
 
-Ask = Callable[[], bytes | None]
+Ask = Callable[[], bytes | Raw | None]
 
 
 def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request: Ask | None) -> tuple[Message, ...]:
@@ -103,20 +113,22 @@ def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
             text=said,
             source=command.source.replace("/", "-") or None,
         )
-        return (_message(f"tasks.{command.endpoint}", command.case, said_id, "reply.refused", refused),)
+        return (_message(f"tasks.{command.endpoint}", command.case, said_id, REFUSED, refused),)
     if isinstance(command, cmd.ReachDeadline):
         return ()
     outcome, reason = ("held", None) if code == "held" else ("rejected", code)
     receipt = body.ReceiptBody(ref=command.ref, code=outcome, reason=reason, case_id=command.case, text=said)
-    return (_message(f"answers.{command.channel}", command.ref, said_id, "receipt.issued", receipt),)
+    return (_message(f"answers.{command.channel}", command.ref, said_id, RECEIPT, receipt),)
 
 
 def _message(to: str, key: str, message_id: str, kind: str, data: Struct) -> Message:
-    return Message(to=to, key=key, id=message_id, type=f"cn.duokua.{kind}.v1", data=Raw(body.encode(data)))
+    return Message(to=to, key=key, id=message_id, type=kind, data=Raw(body.encode(data)))
 
 
 class Post:
     """The messages of one record while they are being written. `d` and `case` (after the command) are of a case that exists."""
+
+    __slots__ = ("_asked", "_cause", "_numbered", "_request", "_sent", "case", "command", "d", "messages", "version")
 
     d: Decision
     case: Case
@@ -129,7 +141,7 @@ class Post:
             self.case = d.case
         self.command = command
         # to a case that is not there yet the same command may have an effect, and its own answers, when it comes again
-        self._cause = command.id if d is not None else f"{command.id}|lost"
+        self._cause = command.id if d is not None else event_id(f"{command.id}|lost", 0)
         self._request = request
         self._asked: body.Asked | None = None
         self.version = version
@@ -141,7 +153,7 @@ class Post:
     def asked(self) -> body.Asked:
         """The request, read when the first task needs it."""
         if self._asked is None:
-            self._asked = body.asked(self.case, self._request() if self._request else None)
+            self._asked = body.asked(self.case, self._request() if self._request else None, self.d.title)
         return self._asked
 
     def add(self, to: str, key: str, kind: str, data: Struct) -> None:
@@ -149,18 +161,16 @@ class Post:
         seq = 0
         if self._numbered:
             seq = self._sent[to] = self._sent.get(to, 0) + 1
-        number = len(self.messages)
-        self.messages.append(
-            Message(to=to, key=key, id=event_id(self._cause, number), type=kind, seq=seq, data=Raw(body.encode(data)))
-        )
+        message = message_id(self._cause, len(self.messages))
+        self.messages.append(Message(to=to, key=key, id=message, type=kind, seq=seq, data=Raw(body.encode(data))))
 
     def answer(self, kind: str, data: Struct) -> None:
         """To the channel that the case came from."""
-        self.add(f"answers.{self.case.channel}", self.case.ref, f"cn.duokua.{kind}.v1", data)
+        self.add(f"answers.{self.case.channel}", self.case.ref, kind, data)
 
     def to_endpoint(self, endpoint: str, kind: str, data: Struct) -> None:
         """To an endpoint of units."""
-        self.add(f"tasks.{endpoint}", self.command.case, f"cn.duokua.{kind}.v1", data)
+        self.add(f"tasks.{endpoint}", self.command.case, kind, data)
 
 
 # -- receipts and refusals ----------------------------------------------------------------------
@@ -169,7 +179,7 @@ class Post:
 def _receipt(post: Post, code: str) -> None:
     case = post.case
     post.answer(
-        "receipt.issued",
+        RECEIPT,
         body.ReceiptBody(
             ref=case.ref,
             code=code,
@@ -192,7 +202,7 @@ def _duplicate(post: Post, event: ev.DuplicateReceived) -> None:
 def _id_reused(post: Post, event: ev.IdReused) -> None:
     """The other request's case is not named to whoever used its id."""
     post.answer(
-        "receipt.issued",
+        RECEIPT,
         body.ReceiptBody(ref=post.case.ref, code="id_reused", reason="id_reused", text=body.refusal_text("id_reused")),
     )
     _dead_letter(post, "id_reused")
@@ -210,7 +220,7 @@ def _refuse_channel(post: Post, code: str) -> None:
     post.add(
         f"answers.{command.channel}",
         command.ref,
-        "cn.duokua.receipt.issued.v1",
+        RECEIPT,
         body.ReceiptBody(
             ref=command.ref, code="refused_command", reason=code, case_id=command.case, text=body.refusal_text(code)
         ),
@@ -221,7 +231,7 @@ def _refuse_reply(post: Post, action: str, code: str, state: str) -> None:
     command: Any = post.command
     post.to_endpoint(
         command.endpoint,
-        "reply.refused",
+        REFUSED,
         body.ReplyRefusedBody(
             case_id=command.case,
             task_id=command.task,
@@ -264,13 +274,13 @@ def _tasks(post: Post, before: Case | None, told: Sequence[ev.Event]) -> None:
     for event in told:
         if again := _AGAIN.get(type(event)):
             for task, reply, reason in again(post.case, event):
-                _tell(post, "task.assigned", task, reply, reason)
+                _tell(post, ASSIGNED, task, reply, reason)
 
 
 def _assign(post: Post, task: Task) -> None:
     leg = post.case.legs.get(task.leg)
     again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
-    _tell(post, "task.sent_back" if again else "task.assigned", task, leg if task.kind == "review" else None)
+    _tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind == "review" else None)
 
 
 Again = Iterator[tuple[Task, Leg | None, str]]
@@ -305,7 +315,7 @@ def _withdraw(post: Post, task: Task) -> None:
     reason = "returned" if leg is not None and leg.state == "returned" else case.close_reason
     post.to_endpoint(
         task.endpoint,
-        "task.withdrawn",
+        WITHDRAWN,
         body.TaskWithdrawnBody(
             case_id=case.id,
             number=case.number,
@@ -338,13 +348,15 @@ _ENDS = ("answered_at_once", "refused", "withdrawn")
 def _status(post: Post, told: Sequence[ev.Event]) -> None:
     """At most one status per record: how the case stands after it."""
     case = post.case
-    words = [word for event in told if (word := _STATUS.get(type(event))) and _concerns(case, event)]
-    if not words:
+    status = ""
+    for event in told:
+        if status not in _ENDS and (word := _STATUS.get(type(event))) and _concerns(case, event):
+            status = word
+    if not status:
         return
-    status = next(filter(_ENDS.__contains__, words), words[-1])
     lead = case.lead
     post.answer(
-        "case.status_changed",
+        STATUS,
         body.StatusBody(
             ref=case.ref,
             case_id=case.id,
@@ -366,7 +378,7 @@ def _outcome(post: Post, event: ev.CaseClosed) -> None:
     case = post.case
     refusal = case.refusal if event.reason == "refused" else None
     post.answer(
-        "case.outcome",
+        OUTCOME,
         body.OutcomeBody(
             ref=case.ref,
             case_id=case.id,
@@ -384,22 +396,22 @@ def _outcome(post: Post, event: ev.CaseClosed) -> None:
 
 
 def _warned(post: Post, event: ev.ClockWarned) -> None:
-    _supervise(post, "clock.warned", event, 0, "warn")
+    _supervise(post, WARNED, event, 0, "warn")
 
 
 def _overdue(post: Post, event: ev.ClockOverdue) -> None:
-    _supervise(post, "clock.overdue", event, 0, "overdue")
+    _supervise(post, OVERDUE, event, 0, "overdue")
 
 
 def _escalated(post: Post, event: ev.CaseEscalated) -> None:
-    _supervise(post, "case.escalated", event, event.level, event.what)
+    _supervise(post, ESCALATED, event, event.level, event.what)
 
 
 def _supervise(
     post: Post, kind: str, event: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, level: int, what: str
 ) -> None:
     data = body.supervision_body(post.d, event, level, what, post.version)
-    post.add("supervision", post.case.id, f"cn.duokua.{kind}.v1", data)
+    post.add("supervision", post.case.id, kind, data)
 
 
 _ANSWERS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {

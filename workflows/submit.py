@@ -29,6 +29,7 @@ def submit(d: Decision, command: Submit) -> None:
         d.emit(ev.DuplicateReceived() if same else ev.IdReused(digest=command.digest))
         return
     view = _view(command.request)
+    d.title = view.title
     _register(d, command, view)
     if view.direct_answer is not None:
         d.emit(ev.CaseAnsweredAtOnce())
@@ -44,7 +45,7 @@ _CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in rang
 def case_number(place: str, at: int, serial: str) -> str:
     """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
     begun, check = _begun_number(place, day_of(at))
-    which = f"{serial:0>7}"
+    which = serial.zfill(7)
     for digit in which:
         check = _CHECKED[check][digit]
     return f"{begun}{which}-{(1 - (check or 10) * 2 % 11) % 10}"
@@ -58,9 +59,10 @@ def _begun_number(place: str, day: int) -> tuple[str, int]:
 
 
 def _register(d: Decision, command: Submit, view: RequestView) -> None:
-    excluded = tuple(sorted({s.unit for s in view.subject_of_complaint if s.kind == "unit" and s.unit}))
+    about = view.subject_of_complaint
+    excluded = tuple(sorted({s.unit for s in about if s.kind == "unit" and s.unit})) if about else ()
     named = view.place.region if view.place else view.received_region or ""
-    centre = _centre(d, command.channel, named, frozenset(excluded))
+    centre = _centre(d, command.channel, named, excluded)
     region = named or centre.place
     d.emit(
         ev.CaseRegistered(
@@ -85,13 +87,13 @@ def _register(d: Decision, command: Submit, view: RequestView) -> None:
     )
 
 
-def _centre(d: Decision, channel: str, region: str, excluded: frozenset[str]) -> Unit:
+def _centre(d: Decision, channel: str, region: str, excluded: tuple[str, ...]) -> Unit:
     """The centre; where it is complained about itself, the first unit above it that is not."""
-    centre: Unit | None = d.facts.centre(channel, region)
-    owner = centre
-    while owner is not None and not excluded.isdisjoint((owner.id, *owner.ancestors)):
+    centre = d.facts.centre(channel, region)
+    owner: Unit | None = centre
+    while excluded and owner is not None and not {owner.id, *owner.ancestors}.isdisjoint(excluded):
         owner = d.facts.superior(owner.id)
-    return owner or d.facts.centre(channel, region)
+    return owner or centre
 
 
 def _redirect(d: Decision, channel: str, view: RequestView) -> bool:

@@ -2,7 +2,7 @@
 
 import ast
 from pathlib import Path
-from uuid import uuid5
+from uuid import RFC_4122, UUID, uuid5
 
 import pytest
 
@@ -31,3 +31,14 @@ def test_ids_are_version_5_uuids() -> None:
     """The fast way gives what the standard library gives."""
     for n in range(500):
         assert ids.event_id("c", n) == str(uuid5(ids.NAMESPACE, f"c|event|{n}"))
+
+
+def test_messages_and_tasks_of_a_command_bear_its_id_and_never_each_others() -> None:
+    commands = [ids.command_id(ids.case_id("website", "w-1"), f"commands/0/{n}") for n in range(50)]
+    made = [make(command, n) for command in commands for make in (ids.message_id, ids.task_id) for n in range(300)]
+    assert len({*made, *commands}) == len(made) + len(commands)
+    for made_id, command in zip(made, [command for command in commands for _ in range(600)], strict=True):
+        parsed = UUID(made_id)
+        assert (parsed.version, parsed.variant, str(parsed)) == (8, RFC_4122, made_id)
+        assert made_id[:14] == command[:14]
+    assert UUID(ids.task_id(commands[0], 0xFFFFF))
