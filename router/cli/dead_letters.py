@@ -48,7 +48,7 @@ TEXTS = {
         "tells": "收到过 held 的发送方将得到 discarded（没有生效）的答复", "untold": "{id}：原记录读不到，其发送方得不到通知，请另行告知",
         "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
         "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
-        "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
+        "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "copies": "又写了一次，同一条", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
     },
     "en": {
         "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}", "broken": "the audit entries were changed ({where}): find out first",
@@ -60,7 +60,7 @@ TEXTS = {
         "tells": "senders who were told held will be answered discarded (it took no effect)", "untold": "{id}: its original cannot be read, so its sender is not told: tell him yourself",
         "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
         "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
-        "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
+        "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "copies": "written again, the same one", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
     },
 }  # fmt: skip
 CODES = {
@@ -151,14 +151,14 @@ def show(
     """一条死信：原因、原记录在哪、处理过没有 / one letter: why, where its original is, what was done."""
     voice = _voice(lang, as_json)
 
-    async def look(broker: Any, topics: Topics) -> tuple[Letter | None, Source | None, list[dict[str, Any]]]:
-        letter = next((x for x in await letters(broker, topics) if x.id == letter_id), None)
-        source = await original(broker, topics, letter) if letter and body else None
-        return letter, source, await acts(broker, topics, letter_id)
+    async def look(broker: Any, topics: Topics) -> tuple[Letter, Source | None, list[dict[str, Any]]]:
+        letter = next((x for x in await letters(broker, topics) if letter_id in x.names), None)
+        if letter is None:
+            raise Unknown(letter_id)
+        source = await original(broker, topics, letter) if body else None
+        return letter, source, await acts(broker, topics, letter)
 
     letter, source, done = _run(voice, look)
-    if letter is None:
-        _fail(voice.text("unknown", id=letter_id), 1)
     facts = _facts(letter) | {"headers": _headers(letter), "acts": done}
     if body:
         facts["body"] = (source.value or b"")[:BODY_BYTES].decode("utf-8", "replace") if source else None
@@ -322,6 +322,7 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "id": letter.id, "stage": letter.stage, "code": letter.code, "state": letter.state,
         "written": to_text(letter.written), "original": letter.original, "key": letter.key,
         "case": said.case, "action": said.action, "input": said.input, "parked": said.parked, "retry_of": said.retry_of,
+        "copies": ", ".join(letter.copies),
     }  # fmt: skip
     return {name: value for name, value in facts.items() if value}
 

@@ -35,13 +35,28 @@ class Source:
 
 
 async def letters(broker: Any, topics: Topics) -> list[Letter]:
-    """Every letter there is, in order, with what became of it. Raises ChainBroken."""
-    found: list[Letter] = []
+    """Every letter there is, once, in order, with what became of it. Raises ChainBroken."""
+    written: dict[tuple[str, ...], list[Letter]] = {}
     for stage in STAGES:
         tp = TopicPartition(topics.dead_letters(stage), 0)
-        found += [_letter(stage, record, topics) async for record in _whole(broker, tp)]
-    done = _folded(await audit.read(broker, topics.audit, STREAM))
+        async for record in _whole(broker, tp):
+            letter = _letter(stage, record, topics)
+            written.setdefault(_same_as(letter), []).append(letter)
+    found = [replace(one, copies=tuple(copy.id for copy in more)) for one, *more in written.values()]
+    done = _folded(await audit.read(broker, topics.audit, STREAM), found)
     return [replace(letter, state=done.get(letter.id, "open")) for letter in found]
+
+
+def _same_as(letter: Letter) -> tuple[str, ...]:
+    """
+    What a letter and its copies have in common: who writes them may write them again after a crash, like all that
+    leaves. The engine's have an id; of the other stages each record, or message of the outbox, has one letter.
+    """
+    named = {name: value.decode("utf-8", "replace") for name, value in letter.headers}
+    if letter.stage == "engine":
+        return letter.stage, named.get("ce_id") or letter.id
+    place = letter.original if letter.original.strip("/") else letter.id
+    return letter.stage, place, named.get("x-original-sha256", ""), named.get("x-message-id", "")
 
 
 async def _whole(broker: Any, tp: TopicPartition) -> AsyncIterator[Any]:
@@ -74,18 +89,24 @@ def _letter(stage: str, record: Any, topics: Topics) -> Letter:
     )
 
 
-def _folded(entries: Iterable[audit.Entry]) -> dict[str, State]:
-    """What became of each letter: the last act counts."""
-    return {letter: DONE[entry.act] for entry in entries for letter in entry.facts["letters"] if entry.act in DONE}
+def _folded(entries: Iterable[audit.Entry], found: Iterable[Letter]) -> dict[str, State]:
+    """What became of each letter, by whichever of its names it was called: the last act counts."""
+    first = {name: letter.id for letter in found for name in letter.names}
+    return {
+        first.get(name, name): DONE[entry.act]
+        for entry in entries
+        for name in entry.facts["letters"]
+        if entry.act in DONE
+    }
 
 
-async def acts(broker: Any, topics: Topics, letter: str) -> list[dict[str, str]]:
+async def acts(broker: Any, topics: Topics, letter: Letter) -> list[dict[str, str]]:
     """What was done about a letter: when, what, who and why."""
     entries = await audit.read(broker, topics.audit, STREAM)
     return [
         {"at": entry.at, "act": entry.act, "who": entry.who, "why": entry.why}
         for entry in entries
-        if letter in entry.facts["letters"]
+        if not letter.names.isdisjoint(entry.facts["letters"])
     ]
 
 

@@ -96,7 +96,8 @@ nothing to write again."""
 class Letter:
     """
     One dead letter, without what its sender wrote. `original` is the place of the record it stands for, or a deadline's
-    name; written: broker time, milliseconds. said: the engine's own words, empty for other stages.
+    name; written: broker time, milliseconds. said: the engine's own words, empty for other stages. copies: the ids
+    under which the same letter stands on its topic again.
     """
 
     id: str
@@ -108,6 +109,11 @@ class Letter:
     headers: tuple[Header, ...]
     said: DeadLetter
     state: State = "open"
+    copies: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((self.id, *self.copies))
 
     @property
     def offset(self) -> int:
@@ -147,7 +153,7 @@ class Wanted:
 
     def takes(self, letter: Letter) -> bool:
         return (
-            (not self.ids or letter.id in self.ids)
+            (not self.ids or not letter.names.isdisjoint(self.ids))
             and self.stage in ("", letter.stage)
             and self.code in ("", letter.code)
             and self.case in ("", letter.case)
@@ -189,7 +195,7 @@ def plan(act: Act, every: Sequence[Letter], wanted: Wanted) -> Plan:
                 done.append(letter)
             elif letter.state == "open" and letter.said.parked:
                 ahead = True
-    found = {letter.id for letter in done} | blocked.keys()
+    found = {name for letter in every if letter.id in chosen for name in letter.names}
     for name in wanted.ids:
         if name not in found:
             raise Unknown(name)

@@ -90,6 +90,11 @@ class Town:
                 house.log.append([(tp, message.key, message.value, message.headers)])
         self._sent = len(records)
 
+    def bring_again(self) -> None:
+        """The engine's letters, as a delivery would that died before it committed how far it was."""
+        dead = TopicPartition(self.house.topics.dead_letters("engine"), 0)
+        self.house.log.append([(dead, r.key, r.value, r.headers) for r in list(self.house.log.records[dead])])
+
     async def letters(self, *, every: bool = False) -> list[Letter]:
         found = await dead_letters.letters(self.house.log, self.house.topics)
         return [letter for letter in found if every or letter.state == "open"]
@@ -298,6 +303,33 @@ async def test_a_record_past_its_retention_stays_open_and_so_do_those_behind_it(
     assert (done.blocked, done.letters) == ({one.id: "gone", two.id: "behind_others"}, [other.id])
 
 
+async def test_a_letter_that_was_brought_twice_is_one(town: Town) -> None:
+    """Delivery brings what it was at when it died once more: listed, done and counted once, under either name."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.supplement("R1")
+    await town.work()
+    town.bring_again()
+    first, second = await town.letters()
+    assert [(x.id, x.copies) for x in (first, second)] == [
+        ("engine/0/0", ("engine/0/2",)), ("engine/0/1", ("engine/0/3",)),
+    ]  # fmt: skip
+
+    town.broken.clear()
+    done = await town.act("retry", Wanted(ids=("engine/0/2",)))
+    assert (done.letters, (await town.act("retry", Wanted(ids=(first.id,)))).blocked) == (
+        [first.id],
+        {first.id: "closed"},
+    )
+    done = await town.act("retry", Wanted())
+    await town.work()
+    assert (done.letters, done.released, town.heard("R1")) == ([second.id], [second.case], town.said["R1"])
+    town.bring_again()
+    assert await town.letters() == []
+    told = await dead_letters.acts(town.house.log, town.house.topics, (await town.letters(every=True))[0])
+    assert [entry["act"] for entry in told] == ["retry"]
+
+
 async def test_a_second_redrive_fences_the_first(town: Town) -> None:
     """Of two at once, only the later one's acts hold."""
     await town.open_cases()
@@ -335,6 +367,20 @@ async def test_a_letter_of_intake_is_published_again_as_it_was(town: Town) -> No
     assert [(r.key, r.value, tuple(r.headers)) for r in log.records[intake]] == [
         (b"k", "坏".encode(), (("ce_type", b"x"),))
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "named", "left"), [("intake", b"", 1), ("delivery", b"m1", 1), ("delivery", b"m2", 2)]
+)
+async def test_a_letter_that_a_role_wrote_twice_is_one(town: Town, stage: str, named: bytes, left: int) -> None:
+    """It read its record once more; two messages of one record are two letters."""
+    dead = TopicPartition(town.house.topics.dead_letters(stage), 0)
+    place = {"topic": b"p.x", "partition": b"0", "offset": b"7"}
+    headers = [(f"x-original-{part}", value) for part, value in place.items()]
+    for name in (b"m1", named):
+        told = [("x-message-id", name)] if stage == "delivery" else []
+        town.house.log.append([(dead, b"k", b"", (*headers, *told))])
+    assert len(await town.letters()) == left
 
 
 async def test_a_batch_that_was_not_unpacked_is_not_published_as_an_empty_record(town: Town) -> None:
