@@ -5,7 +5,9 @@ At-least-once with a key: a message keeps its id however often it is copied, and
 and a sequence per destination, so that a receiver can ignore what is old (design D16).
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+
+from msgspec import Struct
 
 from adapters.clock import to_text
 from adapters.kafka.log import Header
@@ -13,10 +15,8 @@ from router.operate.topics import Topics
 from schemas.ids import shard_of
 from workflows.outgoing import Message, OutboxRecord
 
-SOURCE = b"/duokua"
 
-
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True, gc=False):
     """A record to write."""
 
     topic: str
@@ -28,40 +28,56 @@ class Outgoing(NamedTuple):
 
 def fan_out(record: OutboxRecord, topics: Topics) -> list[Outgoing]:
     """The records that one outbox record turns into, in its order."""
-    time = to_text(record.at).encode()
-    return [_copy(message, record, time, topics) for message in record.messages]
+    shared = _shared_headers(record)
+    return [_copy(message, record, shared, topics) for message in record.messages]
 
 
-def _copy(message: Message, record: OutboxRecord, time: bytes, topics: Topics) -> Outgoing:
+def _copy(message: Message, record: OutboxRecord, shared: list[Header], topics: Topics) -> Outgoing:
     family, _, name = message.to.partition(":")
     if family == "case":
         return Outgoing(topics.commands, shard_of(name, topics.shards), name.encode(), bytes(message.data), [])
-    return Outgoing(
-        topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), _headers(message, record, time)
-    )
-
-
-def _headers(message: Message, record: OutboxRecord, time: bytes) -> list[Header]:
-    """CloudEvents, Kafka binding, binary mode. Dead letters name their origin besides."""
     headers: list[Header] = [
-        ("ce_specversion", b"1.0"),
         ("ce_id", message.id.encode()),
-        ("ce_source", SOURCE),
         ("ce_type", message.type.encode()),
-        ("ce_time", time),
-        ("ce_partitionkey", record.case.encode()),
         ("ce_sequence", str(message.seq).encode()),
+        *shared,
+    ]
+    if family.startswith("dead-letters."):
+        headers += _origin(record.source)
+    return Outgoing(topics.prefix + family, 0, message.key.encode(), bytes(message.data), headers)
+
+
+_FIXED: tuple[Header, ...] = (
+    ("ce_specversion", b"1.0"),
+    ("ce_source", b"/duokua"),
+    ("content-type", b"application/json"),
+)
+
+
+def _shared_headers(record: OutboxRecord) -> list[Header]:
+    """CloudEvents, Kafka binding, binary mode: what all messages of a record have in common."""
+    headers: list[Header] = [
+        *_FIXED,
+        ("ce_time", _time(record.at)),
+        ("ce_partitionkey", record.case.encode()),
         ("ce_caseversion", str(record.version).encode()),
-        ("content-type", b"application/json"),
     ]
     if record.number:
         headers.append(("ce_subject", record.number.encode()))
-    if message.to.startswith("dead-letters."):
-        topic, partition, offset = [*record.source.split("/"), "", "", ""][:3]
-        headers += [
-            ("x-stage", b"engine"),
-            ("x-original-topic", topic.encode()),
-            ("x-original-partition", partition.encode()),
-            ("x-original-offset", offset.encode()),
-        ]
     return headers
+
+
+@lru_cache(256)  # a batch of commands is decided at one instant
+def _time(at: int) -> bytes:
+    return to_text(at).encode()
+
+
+def _origin(source: str) -> list[Header]:
+    """Of a dead letter: where the record stands that it is about."""
+    topic, partition, offset = [*source.split("/"), "", "", ""][:3]
+    return [
+        ("x-stage", b"engine"),
+        ("x-original-topic", topic.encode()),
+        ("x-original-partition", partition.encode()),
+        ("x-original-offset", offset.encode()),
+    ]

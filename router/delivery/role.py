@@ -7,13 +7,13 @@ order, until somebody makes the topic; until then the group's offset stays befor
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Struct
 
 from adapters.kafka.log import RecordRefused
 from router.delivery.fanout import Outgoing, fan_out
@@ -35,12 +35,16 @@ HELD_BYTES = 64 << 20
 NOWHERE = TopicPartition("", 0)
 
 
-class Copy(NamedTuple):
+class Copy(Struct, frozen=True, gc=False):
     """A message that is to leave, and the place in the outbox that it stands at."""
 
     place: TopicPartition
     offset: int
     message: Outgoing
+
+
+ByTopic = Mapping[str, list[Copy]]
+"""In each topic's own order: between topics there is none."""
 
 
 async def run(process: Process) -> None:
@@ -83,17 +87,14 @@ class Delivery:
         return self._done()
 
     async def _deliver(self, batch: Batch) -> None:
-        copies = [
-            Copy(tp, record.offset, message)
-            for tp, records in batch.items()
-            for record in records
-            for message in fan_out(_read(record.value), self._topics)
-        ]
-        wanted = {copy.message.topic for copy in copies}
-        missing = await self._missing(wanted)
-        if missing or not wanted.isdisjoint(self._held):
-            self._hold([copy for copy in copies if copy.message.topic in missing or copy.message.topic in self._held])
-            copies = [copy for copy in copies if copy.message.topic not in self._held]
+        copies = defaultdict[str, list[Copy]](list)
+        for tp, records in batch.items():
+            for record in records:
+                for message in fan_out(_read(record.value), self._topics):
+                    copies[message.topic].append(Copy(tp, record.offset, message))
+        missing = await self._missing(set(copies))
+        if waiting := [topic for topic in copies if topic in missing or topic in self._held]:
+            self._hold({topic: copies.pop(topic) for topic in waiting})
         await self._send(copies)
 
     async def _missing(self, topics: set[str]) -> set[str]:
@@ -104,26 +105,28 @@ class Delivery:
 
     # -- what leaves --
 
-    async def _send(self, copies: list[Copy]) -> None:
+    async def _send(self, copies: ByTopic) -> None:
         """Write and count; what is too large for its topic is told apart, one by one."""
-        for copy in copies:
-            self._writer.add(*copy.message)
+        for ones in copies.values():
+            for copy in ones:
+                self._add(copy.message)
         try:
             await self._writer.flush()
         except RecordRefused as refused:
             if not refused.too_large:
                 log.error("delivery.refused", topic=refused.topic, error=refused)
                 raise
-            for copy in copies:
-                if copy.message.topic in refused.too_large:
-                    await self._send_alone(copy)
-        sent = Counter(self._topics.short(copy.message.topic).partition(".")[0] for copy in copies)
+            for copy in (copy for topic, ones in copies.items() if topic in refused.too_large for copy in ones):
+                await self._send_alone(copy)
+        sent = Counter[str]()
+        for topic, ones in copies.items():
+            sent[self._topics.short(topic).partition(".")[0]] += len(ones)
         for family, count in sent.items():
             metrics.DELIVERED.labels(family).inc(count)
 
     async def _send_alone(self, copy: Copy) -> None:
         """A second time under the same id, if it was not the one that was refused."""
-        self._writer.add(*copy.message)
+        self._add(copy.message)
         try:
             await self._writer.flush()
         except RecordRefused as refused:
@@ -131,17 +134,20 @@ class Delivery:
                 raise
             topic = copy.message.topic
             log.error("delivery.too_large", topic=topic, partition=copy.place.partition, offset=copy.offset)
-            self._writer.add(*dead_letter(copy, "too_large", self._topics.dead_letters(STAGE)))
+            self._add(dead_letter(copy, "too_large", self._topics.dead_letters(STAGE)))
             await self._writer.flush()
             metrics.DEAD_LETTERS.labels(STAGE, "too_large").inc()
 
+    def _add(self, message: Outgoing) -> None:
+        self._writer.add(message.topic, message.partition, message.key, message.value, message.headers)
+
     # -- what waits --
 
-    def _hold(self, copies: Iterable[Copy]) -> None:
-        for copy in copies:
-            if copy.message.topic not in self._held:
-                log.error("delivery.topic_missing", topic=copy.message.topic)
-            self._held.setdefault(copy.message.topic, []).append(copy)
+    def _hold(self, copies: ByTopic) -> None:
+        for topic, ones in copies.items():
+            if topic not in self._held:
+                log.error("delivery.topic_missing", topic=topic)
+            self._held.setdefault(topic, []).extend(ones)
         self._tell()
 
     def _let_go(self, batch: Batch) -> None:
@@ -163,7 +169,7 @@ class Delivery:
         still = await self._missing(set(self._held))
         for topic in [topic for topic in self._held if topic not in still]:
             log.info("delivery.resumed", topic=topic, count=len(self._held[topic]))
-            await self._send(self._held[topic])
+            await self._send({topic: self._held[topic]})
             metrics.HELD.labels(self._topics.short(topic)).set(0)
             del self._held[topic]
         self._tell()
