@@ -25,7 +25,7 @@ from adapters.clock import to_text
 from adapters.kafka.log import Fenced, KafkaLog, OutcomeUnknown, RecordRefused
 from router.operate.audit import ChainBroken
 from router.operate.dead_letters import Source, acts, letters, original
-from router.operate.letters import DONE, Act, Letter, Plan, Unknown, Wanted, plan
+from router.operate.letters import DONE, Act, Block, Letter, Plan, Unknown, Wanted, plan
 from router.operate.redrive import SETTLE_SECONDS, Outcome, Person, carry_out
 from router.operate.settings import Settings
 from router.operate.topics import STAGES, Topics
@@ -47,8 +47,8 @@ TEXTS = {
         "both": "--yes 和 --dry-run 只能选一个", "plan.retry": "将重试", "plan.discard": "将放弃", "dry": "共 {count} 条，尚未执行；加 --yes 执行", "done.retry": "已重试 {count} 条", "done.discard": "已放弃 {count} 条",
         "tells": "收到过 held 的发送方将得到 discarded（没有生效）的答复", "untold": "{id}：原记录读不到，其发送方得不到通知，请另行告知",
         "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
-        "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
-        "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "copies": "又写了一次，同一条", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）", "gone": "原记录已不在日志里",
+        "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.not_yet": "原记录前面有未结束的事务，暂时读不到：稍后再试", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
+        "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "copies": "又写了一次，同一条", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）",
     },
     "en": {
         "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}", "broken": "the audit entries were changed ({where}): find out first",
@@ -59,8 +59,8 @@ TEXTS = {
         "both": "either --yes or --dry-run", "plan.retry": "would retry", "plan.discard": "would discard", "dry": "{count} letters, nothing done yet; --yes does it", "done.retry": "{count} letters retried", "done.discard": "{count} letters discarded",
         "tells": "senders who were told held will be answered discarded (it took no effect)", "untold": "{id}: its original cannot be read, so its sender is not told: tell him yourself",
         "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
-        "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
-        "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "copies": "written again, the same one", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)", "gone": "the original record is no longer on the log",
+        "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.not_yet": "the original record stands behind a transaction that is open, and cannot be read yet: try again later", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
+        "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "copies": "written again, the same one", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)",
     },
 }  # fmt: skip
 CODES = {
@@ -151,7 +151,7 @@ def show(
     """一条死信：原因、原记录在哪、处理过没有 / one letter: why, where its original is, what was done."""
     voice = _voice(lang, as_json)
 
-    async def look(broker: Any, topics: Topics) -> tuple[Letter, Source | None, list[dict[str, Any]]]:
+    async def look(broker: Any, topics: Topics) -> tuple[Letter, Source | Block | None, list[dict[str, Any]]]:
         letter = next((x for x in await letters(broker, topics) if letter_id in x.names), None)
         if letter is None:
             raise Unknown(letter_id)
@@ -161,10 +161,14 @@ def show(
     letter, source, done = _run(voice, look)
     facts = _facts(letter) | {"headers": _headers(letter), "acts": done}
     if body:
-        facts["body"] = (source.value or b"")[:BODY_BYTES].decode("utf-8", "replace") if source else None
+        facts["body"] = (
+            (source.value or b"")[:BODY_BYTES].decode("utf-8", "replace") if isinstance(source, Source) else None
+        )
     _tell(voice, facts)
+    if isinstance(source, str):
+        voice.say(voice.text(f"block.{source}"))
     voice.result(facts)
-    raise typer.Exit(1 if body and source is None else 0)
+    raise typer.Exit(1 if isinstance(source, str) else 0)
 
 
 @app.command()
@@ -341,7 +345,7 @@ def _tell(voice: Voice, facts: dict[str, Any]) -> None:
             for act in value:
                 voice.say(f"{voice.text(name)}  {act['at']}  {act['act']}  {act['who']}  {act['why']}")
         elif name == "body":
-            voice.say(voice.text("gone") if value is None else f"{voice.text(name)}\n{value}")
+            voice.say(voice.text(name) if value is None else f"{voice.text(name)}\n{value}")
         else:
             shown = {"state": f"state.{value}"}.get(name)
             said = voice.code(value) if name == "code" else voice.text(shown) if shown else value

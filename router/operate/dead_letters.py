@@ -5,7 +5,7 @@ A letter's id is its place, `<stage>/<partition>/<offset>`. What became of it st
 the audit topic; folded over the letters that gives each one its state.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 from adapters.kafka.forgiving import Withheld
 from adapters.kafka.log import Header
 from router.operate import audit
-from router.operate.letters import DONE, DeadLetter, Letter, State
+from router.operate.letters import DONE, Block, DeadLetter, Letter, State
 from router.operate.topics import STAGES, Topics
 
 STREAM = "dead-letters"
@@ -110,45 +110,52 @@ async def acts(broker: Any, topics: Topics, letter: Letter) -> list[dict[str, st
     ]
 
 
-async def original(broker: Any, topics: Topics, letter: Letter) -> Source | None:
-    """The record that a letter stands for, whole; None where there is none, or no longer."""
+Read = Callable[[Letter], Awaitable[Source | Block]]
+
+
+async def original(broker: Any, topics: Topics, letter: Letter) -> Source | Block:
+    """The record that a letter stands for, whole; else why there is none (`gone`, `not_yet`)."""
     async with originals(broker, topics, [letter]) as read:
-        found: Source | None = await read(letter)
-        return found
+        return await read(letter)
 
 
 @asynccontextmanager
-async def originals(broker: Any, topics: Topics, of: Iterable[Letter]) -> AsyncIterator[Callable[[Letter], Any]]:
+async def originals(broker: Any, topics: Topics, of: Iterable[Letter]) -> AsyncIterator[Read]:
     """A way to read the originals of these letters, with one reader for all of them."""
     counts = await broker.topics()
     places = {tp for letter in of if (tp := _place(letter, topics)[0]) and tp.partition < counts.get(tp.topic, 0)}
-    async with broker.reader(partitions=sorted(places) or [TopicPartition(topics.audit, 0)]) as reader:
-        starts, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
+    some = sorted(places) or [TopicPartition(topics.audit, 0)]
+    async with broker.reader(partitions=some, committed=False) as reader:
+        ends = await reader.end_offsets(places)
+    async with broker.reader(partitions=some) as reader:
+        starts, stable = await reader.beginning_offsets(places), await reader.end_offsets(places)
         reader.pause(*places)
 
-        async def read(letter: Letter) -> Source | None:
+        async def read(letter: Letter) -> Source | Block:
             tp, offset = _place(letter, topics)
             if tp is None or tp not in places or not starts[tp] <= offset < ends[tp]:
-                return None
+                return "gone"
+            if offset >= stable[tp]:
+                return "not_yet"
             reader.seek(tp, offset)
             reader.resume(tp)
             while await reader.position(tp) <= offset:
                 for record in (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)).get(tp, []):
                     reader.pause(tp)
-                    return _same(record, letter) if record.offset == offset else None
-            return None
+                    return _same(record, letter) if record.offset == offset else "gone"
+            return "gone"
 
         yield read
 
 
-def _same(record: Any, letter: Letter) -> Source | None:
+def _same(record: Any, letter: Letter) -> Source | Block:
     """The record, unless it is not the one that the letter was written for, or one that nobody could read."""
     if isinstance(record.value, Withheld):
-        return None
+        return "gone"
     if letter.stage == "intake":
         wanted = dict(letter.headers).get("x-original-sha256", b"").decode()
         if wanted != sha256(record.value or b"").hexdigest():
-            return None
+            return "gone"
     return Source(TopicPartition(record.topic, record.partition), record.key, record.value, tuple(record.headers))
 
 

@@ -87,9 +87,9 @@ def retry_of(headers: Sequence[Header]) -> Retry:
 Act = Literal["retry", "discard"]
 State = Literal["open", "retried", "discarded"]
 DONE: Mapping[str, State] = {"retry": "retried", "discard": "discarded"}
-Block = Literal["closed", "gone", "behind_others", "no_original"]
-"""Why a letter cannot be acted on: done already; its record is no longer on the log; others of its case come first;
-nothing to write again."""
+Block = Literal["closed", "gone", "not_yet", "behind_others", "no_original"]
+"""Why a letter cannot be acted on: done already; its record is no longer on the log, or stands behind a transaction
+that is open; others of its case come first; nothing to write again."""
 
 
 @dataclass(frozen=True)

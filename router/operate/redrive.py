@@ -12,7 +12,7 @@ before the ones in front of it. Commands keep their ids, so one that did take ef
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from router.delivery.fanout import fan_out
 from router.operate import audit
-from router.operate.dead_letters import STREAM, Source, letters, originals
+from router.operate.dead_letters import STREAM, Read, Source, letters, originals
 from router.operate.letters import (
     RETRY_HEADERS,
     Act,
@@ -105,19 +105,21 @@ class Redrive:
         return done
 
     async def _page(
-        self, act: Act, page: Sequence[Letter], read: Callable[[Letter], Any], done: Done, last: audit.Entry | None,
+        self, act: Act, page: Sequence[Letter], read: Read, done: Done, last: audit.Entry | None,
         stays: set[str],
     ) -> audit.Entry | None:  # fmt: skip
         """`stays`: cases of which a letter is left open, on this page or on one before."""
         acted: list[str] = []
         for letter in page:
-            block = "behind_others" if letter.said.parked and letter.case in stays else None
-            if act == "retry" and block is None:
+            block: Block | None = None
+            if act == "discard":
+                block = await self._tell(letter, read, done) if letter.was_held else None
+            elif letter.said.parked and letter.case in stays:
+                block = "behind_others"
+            else:
                 block = await self._again(letter, read)
-            elif act == "discard" and letter.was_held and not await self._tell(letter, read):
-                done.untold.append(letter.id)
             if block:
-                done.blocked[letter.id] = block  # type: ignore[assignment]
+                done.blocked[letter.id] = block
                 stays.add(letter.case)
             else:
                 acted.append(letter.id)
@@ -136,13 +138,13 @@ class Redrive:
         done.upto |= {tp: end for tp, end in ends.items() if tp.topic == self._topics.commands}
         return last
 
-    async def _again(self, letter: Letter, read: Callable[[Letter], Any]) -> Block | None:
+    async def _again(self, letter: Letter, read: Read) -> Block | None:
         """Add to the transaction what is to be written again; or why it cannot be."""
         if letter.is_deadline:
             return None  # the release is what tries it again
-        source: Source | None = await read(letter)
-        if source is None:
-            return "gone"
+        source = await read(letter)
+        if not isinstance(source, Source):
+            return source
         if letter.stage == "delivery":
             return self._deliver(letter, source)
         if source.partition.topic == self._topics.commands:
@@ -163,15 +165,18 @@ class Redrive:
             partition = source.partition.partition
         self._transaction.add(self._topics.commands, partition, source.key, source.value, headers)
 
-    async def _tell(self, letter: Letter, read: Callable[[Letter], Any]) -> bool:
-        """Have the shard answer the sender of what is given up, as it answered `held`. Whether it can."""
-        source: Source | None = await read(letter)
-        try:
-            command = commands.decode(source.value or b"") if source and letter.said.action else None
-        except msgspec.MsgspecError:
-            return False
+    async def _tell(self, letter: Letter, read: Read, done: Done) -> Block | None:
+        """Have the shard answer the sender of what is given up, as it answered `held`; or note that it cannot."""
+        source = await read(letter)
+        if source == "not_yet":
+            return source
+        command = None
+        with suppress(msgspec.MsgspecError):
+            if isinstance(source, Source) and letter.said.action:
+                command = commands.decode(source.value or b"")
         if not isinstance(command, commands.AnyCommand):
-            return False
+            done.untold.append(letter.id)
+            return None
         cause = f"give_up/{letter.id}/{self._person.at}"
         order = commands.GiveUp(
             id=command_id(command.case, cause), case=command.case, at=0, source=letter.original, of=_unsaid(command)
@@ -182,16 +187,14 @@ class Redrive:
             order.case.encode(),
             commands.encode(order),
         )
-        return True
+        return None
 
     def _deliver(self, letter: Letter, source: Source) -> Block | None:
         """The one message of the outbox record that did not leave, as delivery would copy it."""
         wanted = dict(letter.headers).get("x-message-id", b"")
         for message in fan_out(outgoing.decode(source.value or b""), self._topics):
             if dict(message.headers).get("ce_id") == wanted:
-                self._transaction.add(
-                    message.topic, message.partition, message.key, message.value, message.headers
-                )
+                self._transaction.add(message.topic, message.partition, message.key, message.value, message.headers)
                 return None
         return "no_original"
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 import pytest
 from aiokafka import TopicPartition
@@ -12,6 +13,7 @@ from adapters.kafka.memory import MemoryLog
 from router.catalogue.load import from_files
 from router.catalogue.publish import fetch_version, publish
 from router.operate import audit
+from router.operate.dead_letters import Source, letters, original
 from router.operate.topics import Topics
 from tests.unit.catalogue.small import small
 
@@ -73,3 +75,24 @@ async def test_a_version_behind_an_open_transaction_is_waited_for(kafka: str) ->
 
     async with asyncio.timeout(30):
         assert (await reading).hash == catalogue.hash
+
+
+async def test_an_original_behind_an_open_transaction_is_not_taken_for_gone(kafka: str) -> None:
+    """It can be read as soon as that ends: nobody is to give it up meanwhile, or to ask for it again."""
+    log, topics = KafkaLog(kafka), Topics("hanging-original.", 1)
+    await log.create_topics(topics.specs(["web"], []))
+    intake, dead = topics.intake("web"), topics.dead_letters("intake")
+    place = {"topic": intake, "partition": "0", "offset": "1", "sha256": sha256(b"{").hexdigest()}
+    headers = [(f"x-original-{name}", value.encode()) for name, value in place.items()]
+    async with hanging(log, intake), log.writer() as writer:
+        writer.add(intake, 0, b"k", b"{")
+        writer.add(dead, 0, b"k", b"", headers)
+        writer.add(dead, 0, b"k", b"", [*headers[:2], ("x-original-offset", b"7"), *headers[3:]])
+        await writer.flush()
+        one, none = await letters(log, topics)
+        assert [await original(log, topics, letter) for letter in (one, none)] == ["not_yet", "gone"]
+    async with asyncio.timeout(LOOK * 5):
+        while (found := await original(log, topics, one)) == "not_yet":
+            await asyncio.sleep(0.1)
+    assert isinstance(found, Source)
+    assert found.value == b"{"
