@@ -39,6 +39,8 @@ LEAVE_SECONDS = 10.0
 """How long a client may take to leave: a broker that does not answer must not keep a process from ending."""
 ANSWER_SECONDS = 50.0
 """How long what was written may stay without an answer: longer than the client's own patience with one request (40 s)."""
+RETRY_SECONDS = 0.2
+"""Between two tries to learn which topics there are."""
 LOG_APPEND_TIME = 1
 TOPICS_SECONDS = 15.0
 """How long created topics may take to be listed."""
@@ -200,7 +202,8 @@ class Writer:
         """
         Those of `topics` that do not exist, by the broker's word of now. Asks nothing where all are known.
 
-        Raises RecordRefused when nobody answers.
+        Asks again while no broker can be asked: the client then knows no topics, which says nothing about them. Raises
+        RecordRefused when nobody answers.
         """
         client = self._producer.client
         unknown = {topic for topic in topics if client.cluster.partitions_for_topic(topic) is None}
@@ -209,7 +212,7 @@ class Writer:
                 client.add_topic(topic)
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await client.force_metadata_update()
+                    await _informed(client)
             except TimeoutError:
                 raise RecordRefused("TimeoutError") from None
         return {topic for topic in unknown if client.cluster.partitions_for_topic(topic) is None}
@@ -241,6 +244,14 @@ class Writer:
     def forget(self) -> None:
         """Drop what was added and not sent."""
         self._open, self._full = {}, []
+
+
+async def _informed(client: Any) -> None:
+    """Until a broker has said which topics there are."""
+    while True:
+        if await client.force_metadata_update():
+            return
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 class Transactions(Writer):
