@@ -28,6 +28,7 @@ Header = tuple[str, bytes]
 
 SOURCE = "/duokua"
 STRUCTURED = "application/cloudevents+json"
+JSON = "application/json"
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 MAX_VALUES = 20_000
@@ -88,7 +89,7 @@ def unpack(value: bytes | None, headers: Sequence[Header] = ()) -> tuple[dict[st
     try:
         if value is None:
             raise InvalidMessage([fault("tombstone")])
-        if len(value) > MAX_BYTES or value.count(b",") > MAX_VALUES:
+        if len(value) > MAX_BYTES or (len(value) > MAX_VALUES and value.count(b",") > MAX_VALUES):
             raise InvalidMessage([fault("too_large")])
         return _binary(value, attributes, content_type) if binary else _structured(value, content_type)
     except InvalidMessage as error:
@@ -202,7 +203,7 @@ def _time_fault(text: object) -> str:
 
 
 def _content_type_fault(text: object) -> str:
-    return "" if isinstance(text, str) and _json_type(text) else "unsupported_content_type"
+    return "" if text == JSON or (isinstance(text, str) and _json_type(text)) else "unsupported_content_type"
 
 
 _IF_ABSENT = dict.fromkeys(("id", "source", "type"), "missing_field")
@@ -228,7 +229,9 @@ def _subject_fault(subject: object, kind: object) -> str:
     return "id_like_personal_data" if kind in FROM_CHANNELS and like_personal_data(subject) else ""
 
 
-def _extensions(attributes: Mapping[str, Any]) -> list[str]:
+def _extensions(attributes: Mapping[str, Any]) -> Sequence[str]:
+    if attributes.keys() <= _DEFINED:
+        return ()
     return [name for name in attributes if name not in _DEFINED and attributes[name] is not None]
 
 

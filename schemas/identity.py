@@ -24,7 +24,9 @@ def like_personal_data(text: str) -> bool:
     """
     if len(text) < 11:
         return False
-    return _MOBILE.search(text) is not None or any(_has_birth_date(found[0]) for found in _IDENTITY.finditer(text))
+    if _MOBILE.search(text):
+        return True
+    return _IDENTITY.search(text) is not None and any(map(_has_birth_date, _IDENTITY.findall(text)))
 
 
 def ref_fault(ref: str) -> str:

@@ -16,7 +16,7 @@ from schemas.faults import Fault, InvalidMessage, fault
 from schemas.validation import pointer
 
 _BOM = b"\xef\xbb\xbf"
-_NUL = b"\\u0000"
+_ESCAPE, _NUL = b"\\", b"\\u0000"
 _position = re.compile(r"line ([0-9]+) column ([0-9]+)").search
 
 
@@ -32,7 +32,8 @@ def parse(raw: bytes, at: str = "") -> Any:
 
 def nul_fault(raw: bytes, data: object, at: str = "") -> Fault | None:
     """The fault of `data`, read from `raw`, that holds U+0000: databases cannot keep it."""
-    if _NUL not in raw or (where := next(_nul_in(data), None)) is None:
+    # most texts escape nothing, and one byte is looked for at a tenth of the cost
+    if _ESCAPE not in raw or _NUL not in raw or (where := next(_nul_in(data), None)) is None:
         return None
     return fault("bad_value", pointer(where, at), "不得含空字符", "the character U+0000 cannot be kept")
 

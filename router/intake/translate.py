@@ -6,9 +6,10 @@ nobody else. Everything that leaves from here is derived from the record's place
 a record twice writes the same again.
 """
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b, sha256
 from typing import Any, Literal, Protocol, cast
 
 import msgspec
@@ -274,9 +275,16 @@ def _accepted(case: str, command: bytes, event: Event, known: Known) -> Accepted
 
 
 def query_code(secret: bytes, case: str) -> str:
-    """Six digits with which a citizen may ask after the case: an HMAC, so that nobody can derive it from the number."""
-    mac = hmac.digest(secret, b"query|" + case.encode(), "sha256")
-    return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
+    """Six digits with which a citizen may ask after the case: keyed, so that nobody can derive it from the number."""
+    mac = _keyed(secret).copy()
+    mac.update(case.encode())
+    return f"{int.from_bytes(mac.digest()) % 1_000_000:06d}"
+
+
+@lru_cache(1)
+def _keyed(secret: bytes) -> blake2b:
+    """BLAKE2b as a MAC (RFC 7693): one pass, where an HMAC takes four. A key has at most 64 bytes, a secret any number."""
+    return blake2b(key=sha256(secret).digest(), person=b"query", digest_size=8)
 
 
 def rejected(record: Record, known: Known, error: InvalidMessage) -> Rejected:
