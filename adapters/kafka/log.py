@@ -8,6 +8,7 @@ in silence; batches are built by the C record builder, without a future per reco
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -142,6 +143,24 @@ class Writer:
             self._full.append((slot, batch))
             batch = self._open[slot] = self._producer.create_batch()
             batch.append(timestamp=None, key=key, value=value, headers=headers)
+
+    def add_all(self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """`add` for each, at half the price: they go to the library's C builder directly, all with the same time."""
+        if not records:
+            return  # a batch without a record has no answer
+        slot, now = (topic, partition), int(time.time() * 1000)
+        batch = self._open.get(slot)
+        if batch is None:
+            batch = self._open[slot] = self._producer.create_batch()
+        append, count = batch._builder.append, batch._relative_offset
+        for key, value in records:
+            if append(count, now, key, value, NO_HEADERS) is None:
+                self._full.append((slot, batch))
+                batch = self._open[slot] = self._producer.create_batch()
+                append, count = batch._builder.append, 0
+                append(count, now, key, value, NO_HEADERS)
+            count += 1
+            batch._relative_offset = count
 
     async def flush(self) -> dict[TopicPartition, int]:
         """

@@ -107,6 +107,9 @@ class MemoryWriter:
     ) -> None:
         self._added.append((TopicPartition(topic, partition), key, value, tuple(headers)))
 
+    def add_all(self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self._added += [(TopicPartition(topic, partition), key, value, ()) for key, value in records]
+
     async def flush(self) -> dict[TopicPartition, int]:
         added, self._added = self._added, []
         try:

@@ -421,13 +421,10 @@ class Shard:
     async def _write(self, batch: Batch) -> tuple[Changes, int]:
         """Have the log take it, all or nothing: what of it the store is to have, and where the changelog ends with it."""
         changelog = batch.changelog()
-        add, p = self._transactions.add, self.partition
-        for key, value in batch.events:
-            add(self._topics.events, p, key, value)
-        for key, state in changelog:
-            add(self._topics.state, p, key, state)
-        for key, value in batch.outbox:
-            add(self._topics.outbox, p, key, value)
+        add_all, p = self._transactions.add_all, self.partition
+        add_all(self._topics.events, p, batch.events)
+        add_all(self._topics.state, p, changelog)
+        add_all(self._topics.outbox, p, batch.outbox)
         offsets = {self._input: self._shard.input} if self._offsets_are_late() else {}
         async with asyncio.timeout(30):
             ends = await self._transactions.commit(offsets)

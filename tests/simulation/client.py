@@ -115,13 +115,16 @@ class Answer(NamedTuple):
 
 
 class Batch:
-    """Records for one partition; takes no more than `most`."""
+    """Records for one partition; takes no more than `most`. The library's C builder is here the batch itself."""
 
     def __init__(self, most: int) -> None:
         self.records: list[tuple[bytes | None, bytes | None]] = []
         self._most, self._closed = most, False
+        self._builder, self._relative_offset = self, 0
 
-    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: Any) -> Any:
+    def append(
+        self, offset: int = 0, timestamp: int | None = None, key: Any = None, value: Any = None, headers: Any = ()
+    ) -> int | None:
         if self._closed or len(self.records) >= self._most:
             return None
         self.records.append((key, value))
