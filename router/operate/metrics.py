@@ -80,6 +80,9 @@ PROJECTOR_UNREADABLE = Counter(
 PROJECTOR_BEHIND = Gauge(
     "duokua_projector_behind_records", "Offsets of the log that the read model does not reflect yet.", ["topic"]
 )
+PROJECTOR_UNANSWERED = Counter(
+    "duokua_projector_unanswered", "Times the log did not say how far delivery, and the projector, are."
+)
 
 SIGHTED = Counter("duokua_insights_sighted", "Registered cases counted into windows.")
 SURGES = Counter("duokua_insights_surges", "Surges announced.")

@@ -9,7 +9,6 @@ over: the log stays the truth, and a newer projector with a raised FORMAT reads 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +30,8 @@ log = structlog.get_logger()
 MAX_RECORDS = 2000
 LOOK = 1.0
 """Seconds between two looks at how far delivery, and this role, are."""
+ANSWER = 5.0
+"""How long a look may take: the client asks a group's coordinator that is away for ever, and nothing is projected meanwhile."""
 
 
 async def run(process: Process) -> None:
@@ -62,6 +63,7 @@ class _Follower:
     reader: Any
     delivery: Any
     slots: Mapping[str, list[TopicPartition]]
+    is_unanswered: bool = False
 
     async def follow(self) -> None:
         await self._start()
@@ -76,9 +78,9 @@ class _Follower:
             self.process.health.beat()
             if batch:
                 await self._project(batch)
-            if (now := self.process.clock.monotonic()) - looked >= LOOK:
-                looked = now
+            if self.process.clock.monotonic() - looked >= LOOK:
                 await self._look()
+                looked = self.process.clock.monotonic()
         await self._look()
 
     async def _start(self) -> None:
@@ -100,16 +102,39 @@ class _Follower:
             await self._start()
 
     async def _look(self) -> None:
-        """Note how far delivery is, and how far behind the read model is."""
-        topics = self.process.topics
-        with suppress(KafkaError):  # a broker that is away: what is known of it stands until it is back
-            committed = {tp.partition: await self.delivery.committed(tp) for tp in self.slots[topics.outbox]}
-            delivered = {partition: upto for partition, upto in committed.items() if upto is not None}
-            await asyncio.to_thread(self.projection.note_delivered, delivered)
-            for topic, tps in self.slots.items():
-                ends = await self.reader.end_offsets(tps)
-                behind = [ends[tp] - await self.reader.position(tp) for tp in tps]
-                metrics.PROJECTOR_BEHIND.labels(topics.short(topic)).set(sum(behind))
+        """
+        Note how far delivery is, and how far behind the read model is. While no broker says so, what is known of it
+        stands.
+        """
+        try:
+            async with asyncio.timeout(ANSWER):
+                delivered = await self._delivered()
+                behind = await self._behind()
+        except (KafkaError, TimeoutError) as error:
+            metrics.PROJECTOR_UNANSWERED.inc()
+            if not self.is_unanswered:
+                log.warning("projector.unanswered", error=error)
+            self.is_unanswered = True
+            return
+        if self.is_unanswered:
+            log.info("projector.answered")
+        self.is_unanswered = False
+        await asyncio.to_thread(self.projection.note_delivered, delivered)
+        for topic, count in behind.items():
+            metrics.PROJECTOR_BEHIND.labels(self.process.topics.short(topic)).set(count)
+
+    async def _delivered(self) -> dict[int, int]:
+        """By partition of the outbox, the offset before which delivery has handed out all."""
+        committed = {tp: await self.delivery.committed(tp) for tp in self.slots[self.process.topics.outbox]}
+        return {tp.partition: upto for tp, upto in committed.items() if upto is not None}
+
+    async def _behind(self) -> dict[str, int]:
+        """By topic, how many offsets are still to be read."""
+        behind = {}
+        for topic, tps in self.slots.items():
+            ends = await self.reader.end_offsets(tps)
+            behind[topic] = sum([ends[tp] - await self.reader.position(tp) for tp in tps])
+        return behind
 
 
 class Projection:

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from adapters.clock import Clock
 from adapters.kafka.log import TopicSpec
-from adapters.kafka.memory import MemoryLog
+from adapters.kafka.memory import MemoryLog, MemoryReader
 from adapters.readmodel import (
     Batch,
     CaseRow,
@@ -23,6 +23,7 @@ from adapters.readmodel import (
     StepRow,
 )
 from adapters.readmodel import tables as t
+from router.operate import metrics
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.projector import role
@@ -294,6 +295,31 @@ async def test_the_role_goes_on_where_it_stopped(tmp_path: Path) -> None:
     (case,) = model.find("case-1")
     assert (case.version, case.state) == (13, "closed")
     assert len(model.file(case).timeline) == sum(len(r.events) for r in life)
+
+
+async def test_a_group_that_does_not_answer_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Projecting goes on, the unanswered looks are counted; what is known of delivery is noted when there is an answer."""
+    log, life, is_away = MemoryLog(), whole_life(), True
+    await log.create_topics([TopicSpec(EVENTS, 4), TopicSpec(OUTBOX, 4)])
+    real = MemoryReader.committed
+
+    async def committed(reader: MemoryReader, partition: TopicPartition) -> int | None:
+        if is_away:
+            await asyncio.Event().wait()
+        return await real(reader, partition)
+
+    monkeypatch.setattr(MemoryReader, "committed", committed)
+    monkeypatch.setattr(role, "ANSWER", 0.05)
+    log.committed[TOPICS.group("delivery"), TopicPartition(OUTBOX, 2)] = 3
+    before = metrics.PROJECTOR_UNANSWERED._value.get()
+    log.append([(TopicPartition(EVENTS, 2), b"", ev.encode(item), ()) for item in life])
+    await run_until(log, tmp_path, len(life))
+    assert metrics.PROJECTOR_UNANSWERED._value.get() > before
+
+    is_away = False
+    await run_until(log, tmp_path, len(life))
+    model = ReadModel.existing(f"sqlite:///{tmp_path / 'readmodel.db'}")
+    assert model.file(model.find("case-1")[0]).delivered == {2: 3}
 
 
 async def run_until(log: MemoryLog, folder: Path, upto: int) -> None:
