@@ -11,7 +11,7 @@ from schemas.ids import task_id
 from workflows import events as ev
 from workflows.calendars import Calendar
 from workflows.case import Case
-from workflows.evolve import Started, evolve, with_clocks, without_clocks
+from workflows.evolve import FOLDS, Started, with_clocks, without_clocks
 from workflows.facts import Facts, Unit
 from workflows.policies import Policy
 
@@ -39,7 +39,7 @@ class Decision:
     def emit(self, event: ev.AnyEvent) -> None:
         """It has happened."""
         self.events.append(event)
-        self.case = evolve(self.case, event, self.now)
+        self.case = FOLDS[type(event)](self.case, event, self.now)
 
     def start(self, clocks: Started) -> None:
         """These clocks have begun: as if each of their events were emitted."""

@@ -19,7 +19,7 @@ from workflows.states import APPEAL, LEAD_MOVES, LEG
 
 def evolve(case: Case, event: ev.AnyEvent, at: int) -> Case:
     """The case after `event`, which happened at `at`."""
-    return _FOLDS[type(event)](case, event, at)
+    return FOLDS[type(event)](case, event, at)
 
 
 def fold(case: Case | None, record: ev.EventRecord) -> Case | None:
@@ -52,7 +52,7 @@ def started(events: Iterable[ev.ClockStarted]) -> Started:
 
 def with_clocks(case: Case, more: Started) -> Case:
     """The same as `evolve` with each of the events."""
-    return replace(case, clocks=case.clocks | more.clocks)
+    return replace(case, clocks=case.clocks | more.clocks if case.clocks else more.clocks)
 
 
 def without_clocks(case: Case, stopped: Sequence[ev.ClockStopped]) -> Case:
@@ -281,7 +281,7 @@ def _clocked(case: Case, e: Any, **changes: Any) -> Case:
     return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], **changes)})
 
 
-_FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
+FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.CaseRegistered: _registered,
     ev.DuplicateReceived: _unchanged,
     ev.IdReused: _unchanged,

@@ -13,7 +13,7 @@ from workflows.calendars import Calendar
 from workflows.policies import Policy
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a rule says: a function in a role, not a unit; `level` where the rule lifts or lowers it."""
 
     function: str
@@ -50,7 +50,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     blocking: tuple[bool, ...] = ()  # one per target
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class Route(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The rule that decided, why, and what it says. Exactly one of the outcomes holds.
 
     dispatch: `targets` (one lead first). one_thing: `stages`. propose_refusal: `ground`, `basis`, `where_to_turn`.

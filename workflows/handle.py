@@ -15,7 +15,7 @@ from workflows.facts import Facts
 from workflows.outgoing import Ask, Message, lost, outgoing
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """
     What one command brought about.
 

@@ -5,7 +5,6 @@ A leg that cannot be given to anybody becomes a task of the centre (triage), nev
 the lead answers for the whole: what no unit holds there falls to the lead.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from workflows import events as ev
@@ -64,7 +63,7 @@ def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
 # -- by a rule ----------------------------------------------------------------------------------
 
 
-def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
+def dispatch_targets(d: Decision, targets: tuple[Target, ...]) -> None:
     """What a rule says: the first lead target leads, every other one assists or gets a copy. One missing unit: triage of all."""
     region, matter, excluded = d.case.region, d.case.matter, d.excluded
     units = [d.facts.resolve(target, region, matter, excluded) for target in targets]
@@ -74,16 +73,17 @@ def dispatch_targets(d: Decision, targets: Sequence[Target]) -> None:
         return
     accept(d, "rule")
     given: set[str] = set()
-    for part, i in _parts(tuple([target.part for target in targets])):
+    for part, i in _parts(targets):
         unit = units[i]
         if unit is not None and unit.id not in given:
             given.add(unit.id)
             dispatch(d, unit, part, function=targets[i].function, matter=matter)
 
 
-@lru_cache(maxsize=256)
-def _parts(said: tuple[str, ...]) -> list[tuple[str, int]]:
+@lru_cache(maxsize=1024)
+def _parts(targets: tuple[Target, ...]) -> list[tuple[str, int]]:
     """Who gets which part, by number: the lead first; a second lead assists; where a rule names no lead the first one is it."""
+    said = [target.part for target in targets]
     lead = said.index("lead") if "lead" in said else 0
     others = [("assist" if part == "lead" else part, i) for i, part in enumerate(said) if i != lead]
     return [("lead", lead), *others]

@@ -8,7 +8,7 @@ applicant keeps from a handling unit.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -162,7 +162,7 @@ def refusal_text(code: str) -> Said:
 # -- tasks --------------------------------------------------------------------------------------
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True, gc=False):
     """What the applicant asked, for as many tasks as a record has: the request as it came, as units see it, its title."""
 
     request: Raw | None
@@ -181,7 +181,7 @@ def asked(case: Case, request: bytes | Raw | None, title: str | None) -> Asked:
     """Read the request once; its `title` where that is known already."""
     if request is None:
         return Asked(None, None, "")
-    whole = Raw(request)
+    whole = request if isinstance(request, Raw) else Raw(request)
     shown = whole if case.disclosure == "open" else _without_names(request)
     return Asked(whole, shown, _titled(request).title if title is None else title)
 

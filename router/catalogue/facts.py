@@ -47,7 +47,9 @@ class CatalogueFacts:
         for unit in catalogue.units.values():
             below.setdefault(unit.parent, []).append(self._units[unit.id])
         self._children = {parent: tuple(units) for parent, units in below.items()}
-        self._alarm = _Alarm(catalogue)
+        self._alarm = _Alarm(catalogue, self._category_parents)
+        self._index = catalogue.index
+        self._named = self._index.named[KIND:]
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
@@ -61,15 +63,14 @@ class CatalogueFacts:
 
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes it before any rule: by the category, by a word of the title, or because the channel says so."""
-        return self._alarm.receiver(request, self._category_chain(request.appeal_category or ""))
+        return self._alarm.receiver(request)
 
     def route(self, channel: str, request: RequestView, now: int) -> Route:
         """The first rule by number; the loader makes sure that one always holds."""
-        index = self._catalogue.index
-        key = (channel, index.period(now), *self._telling(request))
+        key = (channel, self._index.period(now), self._telling(request))
         route = self._routes.get(key)
         if route is None:
-            match = index.first(self.view(channel, request), now)
+            match = self._index.first(self.view(channel, request), now)
             if match is None:
                 raise LookupError("no rule matches: the catalogue has no fallback")
             route = _keep(self._routes, key, self._route(match, channel, request))
@@ -81,7 +82,7 @@ class CatalogueFacts:
         functions. Most places stand in no rule, so requests from everywhere share their routes.
         """
         kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
-        kinds, origins, applicants, urgencies = self._catalogue.index.named[KIND:]
+        kinds, origins, applicants, urgencies = self._named
         place = self._telling_places.get(region)
         if place is None:
             place = _keep(self._telling_places, region, region if self._is_named(region) else "")
@@ -92,7 +93,7 @@ class CatalogueFacts:
 
     def _is_named(self, region: str) -> bool:
         """Whether some rule asks for the place or for one above it."""
-        return not self._catalogue.index.named[PLACE].isdisjoint(self.region_chain(region))
+        return not self._index.named[PLACE].isdisjoint(self.region_chain(region))
 
     def view(self, channel: str, request: RequestView) -> View:
         """What the rules see of a request: column by column, trees with all that stands above."""
@@ -106,7 +107,7 @@ class CatalogueFacts:
         self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
     ) -> Unit | None:
         """The nearest holder from the place upwards; with recusal one level up, then the supervising role."""
-        key = (target.function, target.role, target.level, region, matter, excluded)
+        key = (target, region, matter, excluded)
         try:
             return self._resolved[key]
         except KeyError:
@@ -269,7 +270,7 @@ class CatalogueFacts:
 class _Alarm:
     """emergencies.yaml and the `emergency` column of the categories, ready to ask."""
 
-    def __init__(self, catalogue: "Catalogue") -> None:
+    def __init__(self, catalogue: "Catalogue", parents: Mapping[str, str]) -> None:
         self._by_category: dict[str, Target] = {
             code: Target(function=row.emergency) for code, row in catalogue.categories.items() if row.emergency
         }  # fmt: skip
@@ -281,13 +282,17 @@ class _Alarm:
             self._by_word.update(dict.fromkeys(row.keywords, target))
             if not (row.categories or row.keywords):
                 self._default = target
+        for code in parents:  # what a category means, those below it mean where they say nothing else
+            above = next((above for above in lineage(parents, code) if above in self._by_category), None)
+            if above is not None:
+                self._by_category[code] = self._by_category[above]
         words = sorted(self._by_word, key=len, reverse=True)
         self._words = re.compile("|".join(map(re.escape, words))) if words else None
 
-    def receiver(self, request: RequestView, categories: tuple[str, ...]) -> Target | None:
-        for code in categories:
-            if code in self._by_category:
-                return self._by_category[code]
+    def receiver(self, request: RequestView) -> Target | None:
+        target = self._by_category.get(request.appeal_category or "")
+        if target is not None:
+            return target
         urgent = request.urgency == "emergency"
         if self._words and (urgent or request.appeal_kind in LIVE_KINDS):
             word = self._words.search(request.title)
