@@ -122,6 +122,18 @@ class Stack:
                     ]
         return found
 
+    async def receipts(self) -> list[str]:
+        """What the channel was told, by code or the reason for it."""
+        tp, found = TopicPartition(self.topics.answers(CHANNEL), 0), list[str]()
+        async with self.log.reader(partitions=[tp]) as reader:
+            end = (await reader.end_offsets([tp]))[tp]
+            while await reader.position(tp) < end:
+                for record in (await reader.getmany(timeout_ms=200)).get(tp, []):
+                    said = msgspec.json.decode(record.value)
+                    if dict(record.headers)["ce_type"] == b"cn.duokua.receipt.issued.v1":
+                        found.append(said.get("reason") or said["code"])
+        return found
+
 
 @asynccontextmanager
 async def running(stack: Stack) -> AsyncIterator[None]:
@@ -189,12 +201,14 @@ async def test_what_was_held_is_looked_at_tried_in_vain_mended_and_written_again
 
 
 async def test_given_up_is_given_up(stack: Stack) -> None:
-    """The case goes on without it; to name it again is no use."""
+    """Its sender is told, once, where he was told to wait; the case goes on without it; to name it again is no use."""
     case = await stack.send("R1")
     await stack.send("R1", "一", broken=True)
     (letter,) = await stack.until_listed(1)
+    assert "discarded" in (await stack.say("discard", letter["id"], *PERSON)).stdout  # what it means for the sender
     done = await stack.asked("discard", letter["id"], "--yes", *PERSON)
     assert (done["discarded"], done["released"], done["settled"]) == ([letter["id"]], [case], True)
+    assert (done["untold"], await stack.receipts()) == ([], ["accepted", "held", "discarded"])
     await stack.send("R1", "二")
     async with asyncio.timeout(LIMIT):
         while await stack.heard(case) != ["二"]:
