@@ -43,9 +43,9 @@ TEXTS = {
         "refused": "Kafka 没有收下（{topic}：{why}），这一批没有处理；too_large 是主题的上限还太小", "unsure": "提交已发出、没有回音，不知道是否生效：看看现状再试",
         "meanwhile": "同时有人在处理死信：看看现状再试", "none": "没有死信", "count": "{count} 条",
         "state.open": "待处理", "state.retried": "已重试", "state.discarded": "已放弃",
-        "unknown": "没有这条死信：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
+        "unknown": "没有这条死信，或它不合所给的条件：{id}", "what": "指定编号，或至少一个条件：--stage、--code、--case", "since": "写成 30m、2h、7d，或 2026-09-18T09:00+08:00",
         "both": "--yes 和 --dry-run 只能选一个", "plan.retry": "将重试", "plan.discard": "将放弃", "dry": "共 {count} 条，尚未执行；加 --yes 执行", "done.retry": "已重试 {count} 条", "done.discard": "已放弃 {count} 条",
-        "tells": "收到过 held 的发送方将得到 discarded（没有生效）的答复", "untold": "{id}：原记录读不到，其发送方得不到通知，请另行告知",
+        "tells": "收到过 held 的发送方将得到 discarded（没有生效）的答复", "told": "其中 {count} 条的发送方得到 discarded（没有生效）的答复", "untold": "{id}：原记录读不到，其发送方得不到通知，请另行告知",
         "released": "已解除停放的工单：{count}", "again": "又失败了：{id}（{code}），原为 {of}", "came": "其间又来的", "waiting": "已写入；引擎 {seconds} 秒内没有处理完，稍后再看 list",
         "block.closed": "已处理过", "block.gone": "原记录已过保留期，不在日志里了，或从未解包", "block.not_yet": "原记录前面有未结束的事务，暂时读不到：稍后再试", "block.behind_others": "同一工单还有更早的死信，先处理它们（--case）", "block.no_original": "原记录里找不到这条消息",
         "id": "编号", "stage": "环节", "code": "原因", "state": "状态", "written": "写入", "original": "原记录", "case": "工单", "action": "动作", "input": "来自", "parked": "停放第几条", "retry_of": "重试自", "copies": "又写了一次，同一条", "key": "键", "headers": "消息头", "acts": "处理", "body": "原记录内容（前 4 KB）",
@@ -55,9 +55,9 @@ TEXTS = {
         "refused": "Kafka did not take it ({topic}: {why}), nothing of this page is done; for too_large the limit of the topic is still too small", "unsure": "sent, but no answer came: whether it holds is not known; look again, then try again",
         "meanwhile": "somebody else is at the dead letters: look again, then try again", "none": "no dead letters", "count": "{count} letters",
         "state.open": "open", "state.retried": "retried", "state.discarded": "discarded",
-        "unknown": "no such dead letter: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
+        "unknown": "no such dead letter, or none that fits what else was asked for: {id}", "what": "name letters, or at least one of --stage, --code, --case", "since": "write 30m, 2h, 7d or 2026-09-18T09:00+08:00",
         "both": "either --yes or --dry-run", "plan.retry": "would retry", "plan.discard": "would discard", "dry": "{count} letters, nothing done yet; --yes does it", "done.retry": "{count} letters retried", "done.discard": "{count} letters discarded",
-        "tells": "senders who were told held will be answered discarded (it took no effect)", "untold": "{id}: its original cannot be read, so its sender is not told: tell him yourself",
+        "tells": "senders who were told held will be answered discarded (it took no effect)", "told": "of {count} of them the senders, who were told held, are answered discarded (it took no effect)", "untold": "{id}: its original cannot be read, so its sender is not told: tell him yourself",
         "released": "cases released: {count}", "again": "failed again: {id} ({code}), was {of}", "came": "came meanwhile", "waiting": "written; the engine was not through within {seconds} s, look at list later",
         "block.closed": "done already", "block.gone": "the original record is past its retention and no longer on the log, or was never unpacked", "block.not_yet": "the original record stands behind a transaction that is open, and cannot be read yet: try again later", "block.behind_others": "the same case has earlier letters: they come first (--case)", "block.no_original": "the original record does not hold this message",
         "id": "id", "stage": "stage", "code": "reason", "state": "state", "written": "written", "original": "original", "case": "case", "action": "action", "input": "came from", "parked": "n-th of its parking", "retry_of": "retry of", "copies": "written again, the same one", "key": "key", "headers": "headers", "acts": "acts", "body": "original record (first 4 KB)",
@@ -236,6 +236,8 @@ def _act(
     for name in outcome.untold:
         voice.say(voice.text("untold", id=name))
     voice.say(voice.text(f"done.{act}", count=len(outcome.done)))
+    if outcome.told:
+        voice.say(voice.text("told", count=len(outcome.told)))
     if outcome.released:
         voice.say(voice.text("released", count=len(outcome.released)))
     if not outcome.settled:
@@ -247,6 +249,7 @@ def _act(
             "blocked": outcome.blocked,
             "failed": [letter.id for letter in outcome.failed],
             "came": [letter.id for letter in outcome.came],
+            "told": outcome.told,
             "untold": outcome.untold,
             "settled": outcome.settled,
         }

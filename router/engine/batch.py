@@ -11,6 +11,7 @@ holds, until somebody has the letters written again or gives them up, and releas
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -37,7 +38,7 @@ from router.operate import metrics
 from router.operate.letters import FIRST, DeadLetter, Retry
 from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
-from workflows.case import Case, decode, encode
+from workflows.case import Case, decode, encode, has_seen
 from workflows.facts import Facts
 from workflows.handle import Step, step
 
@@ -338,7 +339,13 @@ class Batch:
             self.postponed[key] = case.next_due
 
     def _give_up(self, key: bytes, order: commands.GiveUp) -> None:
-        """Nothing is decided; only the sender of what was kept aside learns that nothing will be."""
+        """
+        Nothing is decided; only the sender of what was kept aside learns that nothing will be. Unless it was brought a
+        second time, and took effect the first: that was answered then.
+        """
+        with suppress(msgspec.MsgspecError):
+            if (case := self._case(key)) is not None and has_seen(case, order.of.id):
+                return
         answers = outgoing.undecided(order.of, "discarded")
         record = outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=order.source, messages=answers)
         self.outbox.append((key, outgoing.encode(record)))

@@ -55,13 +55,14 @@ Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 @dataclass
 class Done:
     """
-    What an act came to, page by page. untold: letters given up whose senders wait, and cannot be told so, because the
-    record that says who they are is gone. upto: where `case.commands` ends after it, by partition.
+    What an act came to, page by page. told: letters given up whose senders wait, and are answered; untold: those that
+    are not, because the record that says who they are is gone. upto: where `case.commands` ends after it, by partition.
     """
 
     letters: list[str] = field(default_factory=list)
     blocked: dict[str, Block] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     upto: dict[TopicPartition, int] = field(default_factory=dict)
 
@@ -187,6 +188,7 @@ class Redrive:
             order.case.encode(),
             commands.encode(order),
         )
+        done.told.append(letter.id)
         return None
 
     def _deliver(self, letter: Letter, source: Source) -> Block | None:
@@ -278,7 +280,7 @@ async def _passed(
 class Outcome:
     """
     What came of it. failed: new letters that name one of those that were retried. came: letters for cases that were to
-    be released and therefore were not. untold: as of Done. settled: whether all that is known yet.
+    be released and therefore were not. told, untold: as of Done. settled: whether all that is known yet.
     """
 
     done: list[str]
@@ -287,6 +289,7 @@ class Outcome:
     failed: list[Letter]
     settled: bool
     came: list[Letter] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
 
 
@@ -306,6 +309,7 @@ async def carry_out(
             outcome.done += done.letters
             outcome.blocked |= done.blocked
             outcome.released += done.released
+            outcome.told += done.told
             outcome.untold += done.untold
             if not done.upto:
                 break

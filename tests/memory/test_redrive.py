@@ -234,7 +234,7 @@ async def test_whoever_was_told_to_wait_is_told_that_it_was_given_up(town: Town)
     await town.act("retry", Wanted(ids=(rest.id,)))
     await town.work()
 
-    assert (done.untold, town.heard("R1")) == ([], town.said["R1"][1:])
+    assert (done.told, done.untold, town.heard("R1")) == ([given_up.id], [], town.said["R1"][1:])
     told = [(r.ref, r.code, r.reason) for r in town.receipts()][len(CASES) :]
     assert sorted(told) == sorted([
         ("R1", "held", None), ("R1", "held", None), ("R2", "accepted", None),
@@ -242,6 +242,21 @@ async def test_whoever_was_told_to_wait_is_told_that_it_was_given_up(town: Town)
     ])  # fmt: skip
     orders = [r.value or b"" for r in town.house.log.records[town.house.input] if b'"give_up"' in (r.value or b"")]
     assert [(said.encode() in o, town.said["R1"][0].encode() in o) for o in orders] == [(True, False)]
+
+
+async def test_of_a_copy_of_what_took_effect_nobody_is_told_that_it_took_none(town: Town) -> None:
+    """A command that was written twice, and whose case was parked in between."""
+    await town.open_cases()
+    town.supplement("R1")
+    copy = town.house.log.records[town.house.input][-1]
+    town.broken.add(town.supplement("R1"))
+    town.house.log.append([(town.house.input, copy.key, copy.value, copy.headers)])
+    await town.work()
+    done = await town.act("discard", Wanted())
+    await town.work()
+
+    assert (len(done.letters), town.heard("R1")) == (2, town.said["R1"][:1])
+    assert [r.code for r in town.receipts()][len(CASES) :] == ["accepted", "held", "held", "rejected"]
 
 
 async def test_a_sender_whose_record_is_gone_is_named_as_not_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +270,7 @@ async def test_a_sender_whose_record_is_gone_is_named_as_not_told(town: Town, mo
     done = await town.act("discard", Wanted())
     await town.work()
 
-    assert (done.letters, done.untold, done.released) == ([letter.id], [letter.id], [letter.case])
+    assert (done.letters, done.told, done.untold, done.released) == ([letter.id], [], [letter.id], [letter.case])
     assert town.parked() == []
 
 
