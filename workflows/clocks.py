@@ -38,13 +38,13 @@ _ORDER = {"warn": 0, "due": 1, "deem_signed": 1, "escalate": 2}
 
 def start_case_clocks(d: Decision) -> None:
     """The citizen's clocks, from the receipt of the request: whatever happens inside, they run until the case is closed."""
-    d.start(_begun(d.calendar, d.policy, d.case.policy, "case", "", d.case.received_at))
+    _begin(d, "case", "", d.case.received_at)
 
 
 def start_leg_clocks(d: Decision, leg: str) -> None:
     """The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must."""
-    whole = bool(d.case.plan) and d.case.legs[leg].part == "lead"
-    d.start(_begun(d.calendar, d.policy, d.case.policy, "leg", leg, d.now, "finish" if whole else ""))
+    whole = d.case.plan and d.case.legs[leg].part == "lead"
+    _begin(d, "leg", leg, d.now, "finish" if whole else "")
 
 
 def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
@@ -71,21 +71,21 @@ def finish_of(d: Decision, leg: str) -> Clock | None:
     return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
 
 
-def _begun(
-    calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str = ""
-) -> Started:
+def _begin(d: Decision, group: str, of: str, start: int, without: str = "") -> None:
     """
-    The policy's clocks of a group (case | leg). `name`: under which the case knows the policy; `of`: the leg.
+    The clocks of a group (case | leg) of the policy, but for those of the kind `without`; `of`: the leg.
 
     What is decided in one batch starts at one instant, and 次日起算 depends on the day alone: most cases share them.
     """
+    policy = d.policy
     if _by_the_day(policy, group):
         start = day_of(start) * DAY - OFFSET
-    return _begun_at(calendar, policy, name, group, of, start, without)
+    d.start(_begun(d.calendar, policy, d.case.policy, group, of, start, without))
 
 
 @lru_cache(maxsize=1024)
-def _begun_at(calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str) -> Started:
+def _begun(calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str) -> Started:
+    """`name`: under which the case knows the policy."""
     templates = [template for template in _templates(policy, group) if template.kind != without]
     return started(_start(calendar, template, name, of, start) for template in templates)
 

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from schemas.times import to_text
 from workflows import events as ev
-from workflows.case import Case, Leg, Task, clock_key
+from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.decision import Decision
 from workflows.facts import Reason
 from workflows.legs import waits_for
@@ -262,13 +262,15 @@ def _within(state: str, returns: bool, below: bool, ready: bool) -> tuple[str, .
 
 def _dues(case: Case, task: Task) -> list[DueBody]:
     """The running clocks that whoever has the task must keep: its own and its leg's; the citizen's where it has no such one."""
-    running = [clock for clock in case.clocks.values() if clock.running]
-    binding = {clock.kind: clock for clock in running if not clock.of}
-    own = (task.id, task.leg) if task.kind == "handle" else (task.id,)
-    for clock in running:
-        if clock.of in own:
-            binding[clock.kind] = clock
-    return [_due_body(clock.kind, clock.due, clock.provisional) for clock in binding.values()]
+    citizens: dict[str, Clock] = {}
+    own: dict[str, Clock] = {}
+    leg = task.leg if task.kind == "handle" else task.id
+    for clock in case.clocks.values():
+        if clock.running and not clock.of:
+            citizens[clock.kind] = clock
+        elif clock.running and clock.of in (task.id, leg):
+            own[clock.kind] = clock
+    return [_due_body(clock.kind, clock.due, clock.provisional) for clock in (citizens | own).values()]
 
 
 @lru_cache(maxsize=8192)

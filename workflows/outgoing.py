@@ -5,8 +5,8 @@ What leaves: messages that an event record brings about, written to `case.outbox
 the same id replaces what its endpoint knew of it (a reply that rose, a supplement, a rejected return).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -73,15 +73,18 @@ def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request:
     `before`: the case before the command. `request`: gives the body of its ServiceRequest; asked when a task carries it.
     """
     post = Post(d, command, request, before.version + 1 if before else 1, before.sent if before else {})
-    told = [event for event in d.events if type(event) in _TOLD]
-    for event in told:
-        if tell := _ANSWERS.get(type(event)):
-            tell(post, event)
-    _tasks(post, before, told)
+    told = [(event, telling) for event in d.events if (telling := _TOLD.get(type(event)))]
+    for event, telling in told:
+        if telling.answer:
+            telling.answer(post, event)
+    _tasks(post, before)
+    for event, telling in told:
+        if telling.again:
+            _tell_again(post, telling.again(post.case, event))
     _status(post, told)
-    for event in told:
-        if tell := _NEWS.get(type(event)):
-            tell(post, event)
+    for event, telling in told:
+        if telling.news:
+            telling.news(post, event)
     return tuple(post.messages)
 
 
@@ -260,21 +263,18 @@ def _dead_letter(post: Post, code: str) -> None:
 # -- tasks --------------------------------------------------------------------------------------
 
 
-def _tasks(post: Post, before: Case | None, told: Sequence[ev.Event]) -> None:
-    """What is open now and was not, what was open and is not, and what must be told anew."""
+def _tasks(post: Post, before: Case | None) -> None:
+    """What was open and is not, and what is open now and was not."""
     old, new = before.tasks if before else {}, post.case.tasks
-    if old is not new:
-        acted = post.command.task if isinstance(post.command, cmd.Reply) else ""
-        for task in old.values():
-            if task.id not in new and task.id != acted:
-                _withdraw(post, task)
-        for task in new.values():
-            if task.id not in old:
-                _assign(post, task)
-    for event in told:
-        if again := _AGAIN.get(type(event)):
-            for task, reply, reason in again(post.case, event):
-                _tell(post, ASSIGNED, task, reply, reason)
+    if old is new:
+        return
+    acted = post.command.task if isinstance(post.command, cmd.Reply) else ""
+    for task in old.values():
+        if task.id not in new and task.id != acted:
+            _withdraw(post, task)
+    for task in new.values():
+        if task.id not in old:
+            _assign(post, task)
 
 
 def _assign(post: Post, task: Task) -> None:
@@ -283,7 +283,7 @@ def _assign(post: Post, task: Task) -> None:
     _tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind == "review" else None)
 
 
-Again = Iterator[tuple[Task, Leg | None, str]]
+Again = Iterable[tuple[Task, Leg | None, str]]
 """Open tasks whose holders learn something: (task, the reply that rose to it, why)."""
 
 
@@ -304,9 +304,13 @@ def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
 
 
+def _tell_again(post: Post, again: Again) -> None:
+    for task, reply, reason in again:
+        _tell(post, ASSIGNED, task, reply, reason)
+
+
 def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "") -> None:
-    data = body.task_body(post.d, task, post.version, post.asked, reply, reason)
-    post.to_endpoint(task.endpoint, kind, data)
+    post.to_endpoint(task.endpoint, kind, body.task_body(post.d, task, post.version, post.asked, reply, reason))
 
 
 def _withdraw(post: Post, task: Task) -> None:
@@ -329,29 +333,16 @@ def _withdraw(post: Post, task: Task) -> None:
 
 # -- what the channel is told -------------------------------------------------------------------
 
-_STATUS: Mapping[type[ev.Event], str] = {
-    ev.EmergencyRedirected: "redirected",
-    ev.TriageAsked: "in_triage",
-    ev.LegDispatched: "dispatched",
-    ev.LegSigned: "signed",
-    ev.LegReplied: "replied",
-    ev.CaseClosed: "closed",
-    ev.CaseAnsweredAtOnce: "answered_at_once",
-    ev.CaseRefused: "refused",
-    ev.CaseWithdrawn: "withdrawn",
-}
-"""What the channel learns; of legs only the lead's. What a proposed refusal or a review leads to it learns later."""
-
 _ENDS = ("answered_at_once", "refused", "withdrawn")
 
 
-def _status(post: Post, told: Sequence[ev.Event]) -> None:
+def _status(post: Post, told: Sequence[tuple[ev.Event, "Telling"]]) -> None:
     """At most one status per record: how the case stands after it."""
     case = post.case
     status = ""
-    for event in told:
-        if status not in _ENDS and (word := _STATUS.get(type(event))) and _concerns(case, event):
-            status = word
+    for event, telling in told:
+        if telling.status and status not in _ENDS and _concerns(case, event):
+            status = telling.status
     if not status:
         return
     lead = case.lead
@@ -414,25 +405,42 @@ def _supervise(
     post.add("supervision", post.case.id, kind, data)
 
 
-_ANSWERS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {
-    ev.CaseRegistered: _accepted,
-    ev.DuplicateReceived: _duplicate,
-    ev.IdReused: _id_reused,
-    ev.CaseSupplemented: _accepted,
-    ev.CaseWithdrawn: _accepted,
-    ev.CaseEvaluated: _accepted,
-    ev.CommandRefused: _refused,
+# -- who learns of what -------------------------------------------------------------------------
+
+
+class Telling(NamedTuple):
+    """
+    What an event of a record brings to somebody outside, in this order.
+
+    answer: to its sender. again: open tasks whose holders learn something. status: the word for the channel; of legs it
+    learns of the lead's only, and what a proposed refusal or a review leads to later. news: to channel or supervisors.
+    """
+
+    answer: Callable[[Post, Any], None] | None = None
+    again: Callable[[Case, Any], Again] | None = None
+    status: str = ""
+    news: Callable[[Post, Any], None] | None = None
+
+
+_TOLD: Mapping[type[ev.Event], Telling] = {
+    ev.CaseRegistered: Telling(answer=_accepted),
+    ev.DuplicateReceived: Telling(answer=_duplicate),
+    ev.IdReused: Telling(answer=_id_reused),
+    ev.CommandRefused: Telling(answer=_refused),
+    ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
+    ev.CaseEvaluated: Telling(answer=_accepted),
+    ev.CaseWithdrawn: Telling(answer=_accepted, status="withdrawn"),
+    ev.EmergencyRedirected: Telling(status="redirected"),
+    ev.CaseAnsweredAtOnce: Telling(status="answered_at_once"),
+    ev.CaseRefused: Telling(status="refused"),
+    ev.TriageAsked: Telling(status="in_triage"),
+    ev.LegDispatched: Telling(status="dispatched"),
+    ev.LegSigned: Telling(status="signed"),
+    ev.LegReturnRejected: Telling(again=_return_rejected),
+    ev.LegReplied: Telling(again=_reply_below, status="replied"),
+    ev.CaseClosed: Telling(status="closed", news=_outcome),
+    ev.ClockWarned: Telling(news=_warned),
+    ev.ClockOverdue: Telling(news=_overdue),
+    ev.CaseEscalated: Telling(news=_escalated),
 }
-_NEWS: Mapping[type[ev.Event], Callable[[Post, Any], None]] = {
-    ev.CaseClosed: _outcome,
-    ev.ClockWarned: _warned,
-    ev.ClockOverdue: _overdue,
-    ev.CaseEscalated: _escalated,
-}
-_AGAIN: Mapping[type[ev.Event], Callable[[Case, Any], Again]] = {
-    ev.LegReturnRejected: _return_rejected,
-    ev.LegReplied: _reply_below,
-    ev.CaseSupplemented: _supplemented,
-}
-_TOLD = frozenset({*_ANSWERS, *_AGAIN, *_STATUS, *_NEWS})
-"""Events that somebody outside learns of; most are not."""
+"""Most events nobody outside learns of."""

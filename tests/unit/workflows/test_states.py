@@ -110,7 +110,7 @@ def test_the_words_agree_with_the_published_ones() -> None:
     assert set(TASK_ACTIONS) == {kind.value for kind in TaskKind}
     said = {action for actions in TASK_ACTIONS.values() for action in actions}
     assert said == {action.value for action in ReplyAction} == set(get_args(commands.ReplyAction))
-    assert set(outgoing._STATUS.values()) <= {state.value for state in CaseState}
+    assert {telling.status for telling in outgoing._TOLD.values()} <= {"", *(state.value for state in CaseState)}
     assert set(ACTING) <= set(TASK_ACTIONS["handle"])
     assert set(LEG_ACTION) <= set(ACTING)
     assert set(LEG) > OPEN_LEG
