@@ -192,8 +192,11 @@ def fire_marks(d: Decision) -> None:
 
 
 def _earliest(d: Decision) -> Clock | None:
-    due = [c for c in d.case.clocks.values() if c.running and c.marks and c.marks[0].at <= d.now]
-    return min(due, key=lambda clock: clock.marks[0].at, default=None)
+    found, before = None, d.now + 1
+    for clock in d.case.clocks.values():
+        if clock.running and clock.marks and clock.marks[0].at < before:
+            found, before = clock, clock.marks[0].at
+    return found
 
 
 def _warn(d: Decision, clock: Clock, mark: Pending) -> None:
@@ -232,8 +235,8 @@ def _holder(d: Decision, clock: Clock) -> tuple[str, str]:
     """Who has it in hand now: unit and endpoint."""
     case = d.case
     held = case.tasks.get(clock.of) or case.legs.get(clock.of)
-    if held is None and case.lead is not None and case.lead.open:
-        held = case.lead
+    if held is None and (lead := case.lead) is not None and lead.open:
+        held = lead
     return (held.unit, held.endpoint) if held else (case.centre, case.centre_endpoint)
 
 

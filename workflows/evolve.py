@@ -235,12 +235,15 @@ def _clock_stopped(case: Case, e: ev.ClockStopped, at: int) -> Case:
 
 
 def _clock_resumed(case: Case, e: ev.ClockResumed, at: int) -> Case:
-    return _clocked(case, e, running=True)
+    key = clock_key(e.kind, e.of)
+    return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], running=True)})
 
 
 def _mark_fired(case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, at: int) -> Case:
     """Marks fire in the order of their times, so it was the first one."""
-    return _clocked(case, e, marks=case.clocks[clock_key(e.kind, e.of)].marks[1:])
+    key = clock_key(e.kind, e.of)
+    clock = case.clocks[key]
+    return replace(case, clocks={**case.clocks, key: replace(clock, marks=clock.marks[1:])})
 
 
 # -- how states, tasks and clocks move ----------------------------------------------------------
@@ -274,11 +277,6 @@ def _without(case: Case, kind: str, leg: str = "") -> Case:
 
 def _less(tasks: dict[str, Task], task: str) -> dict[str, Task]:
     return {i: t for i, t in tasks.items() if i != task}
-
-
-def _clocked(case: Case, e: Any, **changes: Any) -> Case:
-    key = clock_key(e.kind, e.of)
-    return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], **changes)})
 
 
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
