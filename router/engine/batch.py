@@ -10,7 +10,7 @@ holds, until somebody has the letters written again or gives them up, and releas
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
 from workflows.case import Case, decode, encode, has_seen
 from workflows.facts import Facts
-from workflows.handle import Step, step
+from workflows.handle import step
 
 log = structlog.get_logger()
 
@@ -101,11 +101,17 @@ class Parked(Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Batch:
-    """The overlay. `add` is called once per command; `records` is what to write."""
+    """
+    The overlay. `decide` is called once per command, `expire` once per case that is due; `events`, `changelog` and `outbox` are
+    what to write.
+
+    stored: what the store has of the cases that were looked up together.
+    """
 
     store: Store
     shard: ShardRecord
     partition: int
+    stored: dict[bytes, bytes | None] = field(default_factory=dict)
     touched: dict[bytes, None] = field(default_factory=dict)
     postponed: dict[bytes, int] = field(default_factory=dict)
     parked: dict[bytes, Parked | None] = field(default_factory=dict)
@@ -113,12 +119,20 @@ class Batch:
     cases: dict[bytes, Case | None] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
-    decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    decided: list[tuple[str, str]] = field(default_factory=list)
     letters: Counter[str] = field(default_factory=Counter)
 
     @property
     def changed(self) -> bool:
         return bool(self.touched or self.postponed or self.parked or self.outbox)
+
+    def look_up(self, cases: Iterable[bytes | None]) -> None:
+        """What comes next is about these: whoever says so beforehand has them read at half the price."""
+        wanted = [case for case in dict.fromkeys(cases) if case]
+        self.stored.update(zip(wanted, self.store.states(wanted), strict=True))
+
+    def _stored(self, case: bytes) -> bytes | None:
+        return self.stored[case] if case in self.stored else self.store.state(case)
 
     def decide(
         self, key: bytes | None, value: bytes | None, source: str, facts: Facts, now: int, retry: Retry = FIRST
@@ -176,7 +190,7 @@ class Batch:
 
     def crashed_deadline(self, case: bytes, source: str, now: int) -> None:
         """The same for a deadline. It is not due again before the case is released, or something else happens to it."""
-        if case not in self.touched and self.store.state(case) is None:
+        if case not in self.touched and self._stored(case) is None:
             return  # there is no such case any more
         self._write_parking(case, "engine_crashed", source, "ReachDeadline", now)
         self.postponed[case] = 0
@@ -195,33 +209,29 @@ class Batch:
         Where nothing comes of it the case would be due again at once, and for ever: it is put off. Of what failed and
         fails again there is no second letter.
         """
-        source, value = f"deadline/{case.decode('utf-8', 'replace')}", self.store.state(case)
+        value = self._stored(case)
         if value is None and case not in self.touched:
             return
-        due = due_of(value) if value else 0
         try:
             held = self.cases[case] if case in self.cases else self._read_case(case, value)
         except msgspec.MsgspecError as error:
-            log.error("case.unreadable", case_id=case.decode("utf-8", "replace"), error=error)
+            name = case.decode("utf-8", "replace")
+            log.error("case.unreadable", case_id=name, error=error)
             if self._parked(case) is None:
-                self._write_parking(case, "engine_fault", f"{source}/{due}", "ReachDeadline", now)
+                source = f"deadline/{name}/{due_of(value) if value else 0}"
+                self._write_parking(case, "engine_fault", source, "ReachDeadline", now)
         else:
             if held is None:
                 return
             # with the number, as an id that was forgotten and comes again begins anew with version 1
             cause = event_id(f"{held.id}/{held.number}", held.version)
-            put_off = case not in self.touched and due != held.next_due
-            self._guarded(
-                commands.ReachDeadline(id=cause, case=held.id, at=now), f"{source}/{held.version}", facts, now, FIRST,
-                told=put_off,
-            )  # fmt: skip
+            command = commands.ReachDeadline(id=cause, case=held.id, at=now)
+            self._guarded(command, f"deadline/{held.id}/{held.version}", facts, now)
         if case not in self.touched:
             self.postponed[case] = now + POSTPONED_MS
 
-    def _guarded(
-        self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry, *, told: bool = False
-    ) -> None:
-        """Decide it. A failure is told by a letter, unless it was `told` already."""
+    def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry = FIRST) -> None:
+        """Decide it. A failure is told by a letter, unless it is a deadline's that was put off, and so was told."""
         try:
             self._step(command, facts, now)
         except (NewerFormat, Damaged, DiskRefuses):
@@ -230,31 +240,40 @@ class Batch:
             # our own fault, not the sender's: the record is kept aside and said so, the others go on
             log.error("command.failed", command_id=command.id, case_id=command.case, error=error)
             code = "case_too_large" if isinstance(error, CaseTooLarge) else "engine_fault"
-            if not told:
+            if not (isinstance(command, commands.ReachDeadline) and self._was_put_off(command.case.encode())):
                 self._keep_aside(command, source, code, now, retry)
         else:
             self.shard.seen += 1
             self.shard.row = 0
 
+    def _was_put_off(self, key: bytes) -> bool:
+        """Whether it is due now because `expire` put it off, and not because the case says so."""
+        held, value = self.cases.get(key), None if key in self.touched else self._stored(key)
+        return held is not None and value is not None and due_of(value) != held.next_due
+
     def _step(self, command: commands.AnyCommand, facts: Facts, now: int) -> None:
         key = command.case.encode()
         before = self._case(key)
-        if isinstance(command, commands.Submit) and before is None:
+        request = None
+        if before is None and isinstance(command, commands.Submit):
+            request = bytes(command.request)
             command = replace(command, serial=self._serial(now))
-        result = step(before, command, facts, now, partial(self._request, key))
-        if result.case is not None and len(result.case.legs) > MANY and len(encode(result.case)) > RECORD_BYTES:
+        result = step(before, command, facts, now, None if before is None else partial(self._request, key))
+        case = result.case
+        if case is not None and len(case.legs) > MANY and len(encode(case)) > RECORD_BYTES:
             raise CaseTooLarge
-        written = [(key, outgoing.encode(record)) for record in _outbox(command, result, now)]
-        kind = type(command).__name__
+        written = [
+            (key, outgoing.encode(_outbox(command, case, now, messages))) for messages in _pages(result.messages)
+        ]
         if result.record is not None:
             self.events.append((key, events.encode(result.record)))
-            self._keep(key, result.case)
-            if isinstance(command, commands.Submit) and before is None:
-                self.requests[key] = bytes(command.request)
-            elif result.case is None or result.case.state == "archived":
+            self._keep(key, case)
+            if request is not None:
+                self.requests[key] = request
+            elif case is None or case.state == "archived":
                 self.requests[key] = None  # of an archived case only the stub stays, of a forgotten one nothing
         self.outbox += written
-        self.decided[kind, "changed" if result.record is not None else "unchanged"] += 1
+        self.decided.append((type(command).__name__, "changed" if result.record is not None else "unchanged"))
 
     def _keep(self, key: bytes, case: Case | None) -> None:
         self.postponed.pop(key, None)  # it is due when the case as it now stands says so
@@ -262,7 +281,7 @@ class Batch:
         self.touched[key] = None
 
     def _case(self, key: bytes) -> Case | None:
-        return self.cases[key] if key in self.cases else self._read_case(key, self.store.state(key))
+        return self.cases[key] if key in self.cases else self._read_case(key, self._stored(key))
 
     def _read_case(self, key: bytes, value: bytes | None) -> Case | None:
         if value is None:
@@ -334,7 +353,7 @@ class Batch:
             case = self._case(key)
         except msgspec.MsgspecError:
             return  # its deadline says so again
-        value = self.store.state(key)
+        value = self._stored(key)
         if case is not None and value is not None and key not in self.touched and due_of(value) != case.next_due:
             self.postponed[key] = case.next_due
 
@@ -387,7 +406,7 @@ class Batch:
 
     def count(self) -> None:
         """Tell the metrics what was decided: once it is committed, as what is not will be decided again."""
-        for (kind, outcome), count in self.decided.items():
+        for (kind, outcome), count in Counter(self.decided).items():
             metrics.COMMANDS.labels(kind, outcome).inc(count)
         for code, count in self.letters.items():
             metrics.DEAD_LETTERS.labels("engine", code).inc(count)
@@ -406,28 +425,30 @@ class Batch:
         return None if case is None else state_value(case.next_due, encode(case))
 
     def _as_it_is(self, key: bytes) -> bytes:
-        return body_of((self._value(key) if key in self.touched else self.store.state(key)) or state_value(0, b""))
+        return body_of((self._value(key) if key in self.touched else self._stored(key)) or state_value(0, b""))
 
 
-def _outbox(command: commands.AnyCommand, result: Step, now: int) -> Iterator[outgoing.OutboxRecord]:
-    """One record, or as few as can hold the messages: a large request may go to fifty units at once."""
-    version = result.case.version if result.case else 0
-    for messages in _pages(result.messages):
-        yield outgoing.OutboxRecord(
-            case=command.case,
-            version=version,
-            at=now,
-            source=command.source,
-            number=result.case.number if result.case else "",
-            messages=messages,
-        )
+def _outbox(
+    command: commands.AnyCommand, case: Case | None, now: int, messages: tuple[outgoing.Message, ...]
+) -> outgoing.OutboxRecord:
+    return outgoing.OutboxRecord(
+        case=command.case,
+        version=case.version if case else 0,
+        at=now,
+        source=command.source,
+        number=case.number if case else "",
+        messages=messages,
+    )
 
 
-def _pages(messages: tuple[outgoing.Message, ...]) -> Iterator[tuple[outgoing.Message, ...]]:
-    if len(messages) <= MANY:
-        if messages:
-            yield messages
-        return
+def _pages(messages: tuple[outgoing.Message, ...]) -> Iterable[tuple[outgoing.Message, ...]]:
+    """One record's each, or as few as can hold them: a large request may go to fifty units at once."""
+    if not messages:
+        return ()
+    return (messages,) if len(messages) <= MANY else _many(messages)
+
+
+def _many(messages: tuple[outgoing.Message, ...]) -> Iterator[tuple[outgoing.Message, ...]]:
     page: list[outgoing.Message] = []
     size = 0
     for message in messages:

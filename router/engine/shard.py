@@ -313,6 +313,8 @@ class Shard:
     async def _decide(self, batch: Batch, records: list[Any]) -> None:
         now = self._now()
         prefix = f"{self._topics.short(self._input.topic)}/{self.partition}/"
+        if not self._quarantine.commands:
+            batch.look_up(record.key for record in records)
         for record in records:
             source = f"{prefix}{record.offset}"
             if record.key == SHARD_KEY:
@@ -384,6 +386,7 @@ class Shard:
                 self._expire_carefully(batch, case, now)
             self._quarantine.deadlines = 0
         else:
+            batch.look_up(cases)
             for case in cases:
                 batch.expire(case, self._facts, now)
         return len(cases)

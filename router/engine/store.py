@@ -10,9 +10,10 @@ Keys: `c<case id>` state value, `r<case id>` the request's body, `d<due 8 bytes>
 (one entry per case, its earliest), `p<case id>` why the case is parked, `m…` what the store knows of itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from struct import Struct
 
@@ -26,6 +27,9 @@ DUE = Struct(">Q")
 SHARD_KEY = b"_shard"
 REQUEST_SUFFIX = b"/request"
 PARKED_SUFFIX = b"/parked"
+NEVER = bytes(DUE.size)
+"""A due, as it stands in a state value and in the index, that is none. Like this dues are in the order of their bytes."""
+ASIDE = (REQUEST_SUFFIX, PARKED_SUFFIX)
 STALE_SECONDS = 3 * 24 * 3600
 INDEX_PAGE = 2_000
 """Entries of the due index written at a time in a full restore."""
@@ -82,9 +86,8 @@ def _place(key: bytes) -> bytes:
     return b"c" + key
 
 
-def _entry(due: int, case: bytes) -> bytes:
-    """The key of the due index; `case` as it is in the changelog."""
-    return b"d" + DUE.pack(due) + case
+def _due_in(value: bytes | None) -> bytes:
+    return value[1 : PREFIX.size] if value else NEVER
 
 
 class Store:
@@ -99,8 +102,8 @@ class Store:
         self._folder, self._log_id, self._disk = folder, log_id, disk
         self.origin = "new"
         self._damaged = False
-        self._next: int | None = None
-        self._dues: dict[bytes, int] = {}
+        self._next: bytes | None = None
+        self._dues: dict[bytes, bytes] = {}
         self._parked: dict[bytes, bytes] | None = None
         self._table, self.meta = self._open()
 
@@ -158,10 +161,22 @@ class Store:
     def state(self, case: bytes) -> bytes | None:
         """The state value of a case, prefix included."""
         value = self._get(b"c" + case)
+        self._remember(case, value)
+        return value
+
+    def states(self, cases: Sequence[bytes]) -> list[bytes | None]:
+        """`state` of each, looked up together for half the price."""
+        with self._watched():
+            values = self._table.get_all([b"c" + case for case in cases])
+        for case, value in zip(cases, values, strict=True):
+            self._remember(case, value)
+        return values
+
+    def _remember(self, case: bytes, value: bytes | None) -> None:
+        """When it is due, for the write that may follow."""
         if len(self._dues) > READ_AHEAD:
             self._dues.clear()
-        self._dues[case] = due_of(value) if value else 0
-        return value
+        self._dues[case] = _due_in(value)
 
     def request(self, case: bytes) -> bytes | None:
         return self._get(b"r" + case)
@@ -184,11 +199,12 @@ class Store:
 
     def due(self, now: int, limit: int) -> list[bytes]:
         """Up to `limit` cases whose earliest due is not after `now`, earliest first."""
-        if self._next is not None and not 0 < self._next <= now:
+        until = DUE.pack(now)
+        if self._next is not None and not NEVER < self._next <= until:
             return []
         found: list[bytes] = []
-        for key, due in self._entries():
-            if due > now or len(found) >= limit:
+        for key in islice(self._entries(), limit):
+            if key[1:9] > until:
                 break
             found.append(key[9:])
         return found
@@ -197,21 +213,20 @@ class Store:
         """The earliest due of all cases in milliseconds, 0 for none."""
         if self._next is None:
             next(self._entries(), None)
-        return self._next or 0
+        return int(DUE.unpack(self._next or NEVER)[0])
 
-    def _entries(self) -> Iterator[tuple[bytes, int]]:
-        """The due index in order, from its first entry on; on the way notes which that is."""
+    def _entries(self) -> Iterator[bytes]:
+        """The keys of the due index in order; on the way notes which is the first."""
         self._next = None
         with self._watched():
             for key in self._table.keys_from(self.meta.cursor):
                 if key[:1] != b"d":
                     break
-                due = int(DUE.unpack_from(key, 1)[0])
                 if self._next is None:
-                    self.meta.cursor, self._next = key, due
-                yield key, due
+                    self.meta.cursor, self._next = key, key[1:9]
+                yield key
         if self._next is None:
-            self._next = 0
+            self._next = NEVER
 
     def _get(self, key: bytes) -> bytes | None:
         try:
@@ -238,38 +253,43 @@ class Store:
         changes: Changes = []
         moved: dict[bytes, bytes | None] = {}
         for key, value in records:
-            place = _place(key)
-            if place[:1] == b"c":
-                moved[key] = value
-            elif value is not None or key != SHARD_KEY:
-                changes.append((place, value))
-                if place[:1] == b"p":
+            if key.endswith(ASIDE):
+                changes.append((_place(key), value))
+                if key.endswith(PARKED_SUFFIX):
                     self._parked = None
+            elif key != SHARD_KEY:
+                moved[key] = value
+            elif value is not None:
+                changes.append((_place(key), value))
         for case, value in moved.items():
-            changes += self._move(case, value)
+            changes.append((b"c" + case, value))
+            self._move(case, _due_in(value), changes)
         self._dues.clear()
         self.meta.changelog = changelog
         if now is not None:
             self.meta.written_at = now
+        changes.append((b"mmeta", json.encode(self.meta)))
         with self._watched():
-            self._table.write([*changes, (b"mmeta", json.encode(self.meta))])
+            self._table.write(changes)
 
-    def _move(self, case: bytes, value: bytes | None) -> Changes:
-        """The case's new value, and its place in the due index."""
+    def _move(self, case: bytes, new: bytes, changes: Changes) -> None:
+        """The case's place in the due index."""
         if case not in self._dues:
             self.state(case)
-        old, new = self._dues[case], due_of(value) if value else 0
-        changes: Changes = [(b"c" + case, value)]
-        if old and old != new:
-            changes.append((_entry(old, case), None))
+        old = self._dues[case]
+        if old == new:
+            return
+        if old != NEVER:
+            changes.append((b"d" + old + case, None))
             if old == self._next:
                 self._next = None
-        if new and old != new:
-            changes.append((_entry(new, case), b""))
-            self.meta.cursor = min(self.meta.cursor, _entry(new, case))
-            if self._next is not None and (new < self._next or not self._next):
+        if new != NEVER:
+            entry = b"d" + new + case
+            changes.append((entry, b""))
+            if entry < self.meta.cursor:
+                self.meta.cursor = entry
+            if self._next is not None and (new < self._next or self._next == NEVER):
                 self._next = new
-        return changes
 
     # -- a full restore --
 
@@ -297,8 +317,8 @@ class Store:
                 if key[:1] != b"c":
                     break
                 count += 1
-                if due := due_of(value):
-                    page.append((_entry(due, key[1:]), b""))
+                if (due := _due_in(value)) != NEVER:
+                    page.append((b"d" + due + key[1:], b""))
                 if count % INDEX_PAGE == 0:
                     self._table.write(page)
                     page = Changes()

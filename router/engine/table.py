@@ -7,11 +7,11 @@ lost comes back from the changelog. The simulation brings tables that lose on pu
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rocksdict import (
     BlockBasedOptions,
@@ -60,6 +60,7 @@ class Table(Protocol):
     """Keys in byte order. Everything may raise DiskRefuses or Damaged: what was damaged is never handed out."""
 
     def get(self, key: bytes) -> bytes | None: ...
+    def get_all(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
     def keys_from(self, key: bytes) -> Iterator[bytes]: ...
     def items_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
@@ -115,13 +116,19 @@ class RocksTable:
             raise _meaning(error) from error
         return value
 
+    def get_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with _told():
+            values: Any = self._db.get(list(keys))
+            return list(values)
+
     def keys_from(self, key: bytes) -> Iterator[bytes]:
         with _told():
             it = self._db.iter()
             it.seek(key)
-            while it.valid():
-                yield it.key()
-                it.next()
+            valid, this, step = it.valid, it.key, it.next
+            while valid():
+                yield this()
+                step()
             it.status()  # not valid: at the end, or at a place that cannot be read
 
     def items_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:

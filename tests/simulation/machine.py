@@ -7,7 +7,7 @@ it, to come back as an old copy, or to break.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,9 @@ class SimulatedTable:
 
     def get(self, key: bytes) -> bytes | None:
         return self._data.get(key)
+
+    def get_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self._data.get(key) for key in keys]
 
     def keys_from(self, key: bytes) -> Iterator[bytes]:
         yield from self._keys[bisect_left(self._keys, key) :]

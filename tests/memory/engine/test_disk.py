@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -202,6 +202,9 @@ class BrokenTable:
         if key[:1] == b"c":
             self._fail("get")
         return self._table.get(key)
+
+    def get_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         self._fail("write")

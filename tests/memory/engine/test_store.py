@@ -49,6 +49,21 @@ def test_state_requests_and_shard_come_back_after_reopening(folder: Path) -> Non
     again.close()
 
 
+def test_cases_looked_up_together_are_as_looked_up_one_by_one(folder: Path) -> None:
+    """In the order asked, what is not there too; and the write that follows moves their places in the due index."""
+    store = Store(folder, "log-1")
+    store.apply([(case(n), state_value(10 * n, b"")) for n in (1, 2)], 1)
+    wanted = [case(2), case(9), case(1), b"", case(2)]
+
+    assert store.states(wanted) == [store.state(one) for one in wanted] == [
+        state_value(20, b""), None, state_value(10, b""), None, state_value(20, b""),
+    ]  # fmt: skip
+    assert store.states([]) == []
+    store.apply([(case(2), state_value(5, b"")), (case(9), state_value(7, b""))], 2)
+    assert store.due(100, 10) == [case(2), case(9), case(1)]
+    store.close()
+
+
 def test_the_due_index_holds_the_earliest_due_of_each_case_once(folder: Path) -> None:
     """Moving a due moves its entry; a case without one has none; due() is in order and never early."""
     store = Store(folder, "log-1")
