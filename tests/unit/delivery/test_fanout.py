@@ -52,3 +52,15 @@ def test_a_dead_letter_names_its_origin() -> None:
     assert [headers[f"x-original-{part}"] for part in ("topic", "partition", "offset")] == [
         b"intake.hotline_12345", b"0", b"7",
     ]  # fmt: skip
+
+
+def test_what_one_message_says_of_itself_the_next_does_not() -> None:
+    """What messages of a record share is made once; the origin of a dead letter is not of it."""
+    letter = Message(
+        to="dead-letters.engine", key="k", id="m1", type="cn.duokua.dead_letter.written.v1", data=Raw(b"{}")
+    )
+    task = Message(to="tasks.desk", key=CASE, id="m2", type="cn.duokua.task.assigned.v1", seq=1, data=Raw(b"{}"))
+    alone = [fan_out(record(one), TOPICS)[0] for one in (letter, task, letter)]
+
+    assert fan_out(record(letter, task, letter), TOPICS) == alone
+    assert not [name for name, _ in alone[1].headers if name.startswith("x-")]

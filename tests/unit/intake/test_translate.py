@@ -101,6 +101,13 @@ def test_a_request_becomes_a_submit() -> None:
     assert len(command.query_code) == 6
 
 
+def test_a_query_code_needs_the_secret() -> None:
+    """The same each time it is asked for; another for another case or secret, also one longer than a key may be."""
+    asked = [query_code(secret, case) for secret in (b"s", b"s" * 65, b"s" * 66) for case in (CASE, case_id("c", "r"))]
+    assert len(set(asked)) == 6
+    assert query_code(b"s", CASE) == asked[0]
+
+
 def test_the_channels_row_says_what_the_request_does_not() -> None:
     """Kind, medium and origin come from the channel; the digest stays that of the words sent."""
     command = command_of(event())
