@@ -100,6 +100,11 @@ class Told:
         inputs = [msgspec.json.decode(e.value or b"", type=ShardRecord).input for e in ended]
         return inputs, {id(e.transaction): turn for turn, e in enumerate(ended)}
 
+    def _turn_of(self, entry: Entry) -> int:
+        """The place among them of the transaction that an output is of."""
+        holds(id(entry.transaction) in self._turns, "half a transaction", self.shard, entry.topic, entry.offset)
+        return self._turns[id(entry.transaction)]
+
     def _world_truth(self, topic: str) -> list[Entry]:
         return self.world.broker.truth[TopicPartition(topic, self.shard)]
 
@@ -111,7 +116,7 @@ class Told:
                     continue
                 letter = msgspec.json.decode(message.data, type=DeadLetter)
                 if letter.source.startswith("deadline/"):
-                    self._deadlines.append((self._turns[id(entry.transaction)], letter))
+                    self._deadlines.append((self._turn_of(entry), letter))
                     self.lost[message.id, msgspec.json.encode(message)] = None
                 elif letter.code in (*PARKING, "case_parked"):
                     holds(letter.source not in self._letters, "two letters of one record", self.shard, letter)
@@ -147,7 +152,7 @@ class Told:
     def _record(self, entry: Entry) -> None:
         record = events.decode(entry.value or b"")
         where = (self.shard, entry.offset, record.case)
-        self._catch_up(self._turns[id(entry.transaction)])
+        self._catch_up(self._turn_of(entry))
         self.put_off.discard(record.case)
         before = self.cases.get(record.case)
         holds(

@@ -174,18 +174,19 @@ def a_parked_case_is_forgotten_by_the_next_holder(set_: Set) -> None:
     set_(Batch, "_parked", lambda self, case: self.parked.get(case))
 
 
-PLANTS = (
-    refused_records_are_passed_over,
-    the_store_is_written_first,
-    the_log_is_read_before_the_fence,
-    an_unknown_outcome_counts_as_done,
-    an_unanswered_commit_is_sent_again,
-    an_old_store_is_kept,
-    restored_to_the_last_record,
-    reading_goes_on_where_it_stopped,
-    every_clock_is_trusted,
-    a_mark_goes_away_before_its_record_is_decided,
-    a_mark_is_not_on_disk,
-    a_later_command_of_a_parked_case_is_let_through,
-    a_parked_case_is_forgotten_by_the_next_holder,
-)
+PLANTS: dict[Callable[[Set], None], tuple[str, ...]] = {
+    refused_records_are_passed_over: ("refused",),
+    the_store_is_written_first: ("refused", "commit_lost", "crash"),
+    the_log_is_read_before_the_fence: ("crash", "stop", "rebalance", "slow_marker"),
+    an_unknown_outcome_counts_as_done: ("commit_lost",),
+    an_unanswered_commit_is_sent_again: ("commit_lost",),
+    an_old_store_is_kept: ("standstill", "rebalance"),
+    restored_to_the_last_record: ("crash", "rebalance"),
+    reading_goes_on_where_it_stopped: ("poison", "crash", "slow_marker"),
+    every_clock_is_trusted: ("jump", "wrong_boot"),
+    a_mark_goes_away_before_its_record_is_decided: ("poison",),
+    a_mark_is_not_on_disk: ("poison",),
+    a_later_command_of_a_parked_case_is_let_through: ("poison",),
+    a_parked_case_is_forgotten_by_the_next_holder: ("poison", "crash", "rebalance"),
+}
+"""Each with what is to go wrong in the runs that look for it (story.KINDS): so that no luck is needed to find it."""

@@ -7,7 +7,7 @@ them would show.
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,13 +36,17 @@ def settle() -> None:
     gc.set_threshold(20_000)
 
 
-def run(seed: int, *, keep: bool = False) -> Result:
-    """One run from its seed. Everything that is not right becomes `failed`; then, or with `keep`, it says what happened."""
+def run(seed: int, *, sure: Collection[str] = (), keep: bool = False) -> Result:
+    """
+    One run from its seed. Everything that is not right becomes `failed`; then, or with `keep`, it says what happened.
+
+    sure: KINDS that are not left to the draw. They alone go wrong, and as often as they ever do.
+    """
     world = World(seed)
     failed = ""
     with in_place(world):
         try:
-            world.loop.run_until_complete(_story(world))
+            world.loop.run_until_complete(_story(world, sure))
             invariants.check(world)
         except (Violation, Livelock, Standstill) as error:
             failed = f"{type(error).__name__}: {error}"
@@ -66,8 +70,8 @@ def _counts(world: World) -> dict[str, int]:
     }
 
 
-async def _story(world: World) -> None:
-    plot = Plot(world)
+async def _story(world: World, sure: Collection[str]) -> None:
+    plot = Plot(world, sure)
     for machine in world.machines:
         world.boot(machine)
     until = plot.days()
@@ -99,28 +103,33 @@ KINDS = (
     "crash", "stop", "terminate", "rebalance", "jump", "drift", "wrong_boot", "down", "compact", "standstill",
     "refused", "commit_lost", "unknown_topic", "read_error", "slow", "slow_marker", "poison", "deadline_poison",
 )  # fmt: skip
+SHARES = {
+    "refused": (0.01, 0.05), "commit_lost": (0.05, 0.2), "unknown_topic": (0.01, 0.05), "read_error": (0.01, 0.05),
+    "slow": (0.01, 0.05), "slow_marker": (0.02, 0.2), "poison": (0.03, 0.1), "deadline_poison": (0.03, 0.1),
+}  # fmt: skip
+"""How often (0 to 1) what happens to each request alike goes wrong: seldom or often."""
+POISONS = ("poison", "deadline_poison")
 
 
 class Plot:
     """Draws what happens when, and has the loop do it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, sure: Collection[str]) -> None:
         self.world, self.random = world, world.random
-        self.has = {kind: self.random.random() < 0.4 for kind in KINDS}
-        self.has["standstill"] &= self.random.random() < 0.5
-        faults = world.faults
-        for kind, shares in (
-            ("refused", (0.01, 0.05)), ("commit_lost", (0.05, 0.2)), ("unknown_topic", (0.01, 0.05)),
-            ("read_error", (0.01, 0.05)), ("slow", (0.01, 0.05)), ("slow_marker", (0.02, 0.2)),
-        ):  # fmt: skip
+        self.has = {kind: self._drawn(kind) if not sure else kind in sure for kind in KINDS}
+        self._most = bool(sure)
+        for kind, shares in SHARES.items():
             if self.has[kind]:
-                setattr(faults, kind, self.random.choice(shares))
-        for kind in ("poison", "deadline_poison"):
-            self.has[kind] &= self.random.random() < 0.5
-            if self.has[kind]:
-                setattr(world.people, kind, self.random.choice((0.03, 0.1)))
+                setattr(world.people if kind in POISONS else world.faults, kind, self._one_of(shares))
         if self.has["commit_lost"]:
-            faults.commit_late = self.random.choice((0.0, 0.5))
+            world.faults.commit_late = self._one_of((0.0, 0.5))
+
+    def _drawn(self, kind: str) -> bool:
+        """Rarer are those that change a whole run."""
+        return self.random.random() < (0.2 if kind in (*POISONS, "standstill") else 0.4)
+
+    def _one_of(self, shares: tuple[float, float]) -> float:
+        return shares[1] if self._most else self.random.choice(shares)
 
     def at(self, seconds: float, call: Callable[[], Any]) -> None:
         self.world.loop.in_world(seconds, call)

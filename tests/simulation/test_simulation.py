@@ -7,6 +7,7 @@ More runs: `make simulate N=10000`.
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.simulation.plants import PLANTS, Set
 from tests.simulation.story import run
 
 RUNS = 15
-TRIES = 60
-"""Seeds within which a planted bug must be found; each is found in the first twenty today."""
+TRIES = 40
+"""Seeds within which a planted bug must be found. Each is found by every third run or more, whichever seeds they are."""
 
 
 def test_every_invariant_holds() -> None:
@@ -27,11 +28,11 @@ def test_every_invariant_holds() -> None:
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
-def test_a_planted_bug_is_found(plant: "Set", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(plant: Callable[[Set], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that never sees its violation would prove nothing."""
     plant(monkeypatch.setattr)
 
-    assert any(run(seed).failed for seed in range(TRIES))
+    assert any(run(seed, sure=PLANTS[plant]).failed for seed in range(TRIES))
 
 
 def test_a_seed_plays_the_same_run_everywhere() -> None:
