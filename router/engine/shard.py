@@ -116,7 +116,7 @@ class Shard:
             self._shard.catalogue, self._shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(self._shard.catalogue, self._shard.catalogue_hash)
         restored += await self._begin()
-        await self._look_for_a_crash()
+        self._look_for_a_crash()
         commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS, lost="none")
         self._commands = await self._open.enter_async_context(commands)
         self._commands.seek(self._input, self._shard.input)
@@ -226,10 +226,10 @@ class Shard:
         if not first <= shard.input <= end:
             log.error("shard.commands_gone", shard=self.partition, offset=shard.input, offsets=[first, end])
             shard.input = first
+        self._left_behind = end
 
-    async def _look_for_a_crash(self) -> None:
+    def _look_for_a_crash(self) -> None:
         """Where the last to serve from this folder died hard, take one by one what it may have had in hand."""
-        self._left_behind = (await self._reader.end_offsets([self._input]))[self._input]
         waiting = self._left_behind - self._shard.input
         if self._quarantine.begin(min(COMMANDS_PER_BATCH, waiting), DUE_PER_BATCH):
             log.warning("shard.died", shard=self.partition, offset=self._shard.input, count=self._quarantine.commands)
