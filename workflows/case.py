@@ -143,12 +143,15 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     @property
     def next_due(self) -> int:
         """When something of this case is due next; 0 for never."""
-        marks = [clock.marks[0].at for clock in self.clocks.values() if clock.running and clock.marks]
-        if self.archive_at:
-            marks.append(self.archive_at)
-        if self.forget_at:
-            marks.append(self.forget_at)
-        return min(marks, default=0)
+        due = self.archive_at
+        if self.forget_at and (self.forget_at < due or not due):
+            due = self.forget_at
+        for clock in self.clocks.values():
+            if clock.running and clock.marks:
+                at = clock.marks[0].at
+                if at < due or not due:
+                    due = at
+        return due
 
     @property
     def is_forgotten(self) -> bool:
