@@ -262,9 +262,13 @@ class Batch:
         case = result.case
         if case is not None and len(case.legs) > MANY and len(encode(case)) > RECORD_BYTES:
             raise CaseTooLarge
+        version, number = (case.version, case.number) if case is not None else (0, "")
         written = [
-            (key, outgoing.encode(_outbox(command, case, now, messages))) for messages in _pages(result.messages)
-        ]
+            (key, outgoing.encode(outgoing.OutboxRecord(
+                case=command.case, version=version, at=now, source=command.source, number=number, messages=messages,
+            )))
+            for messages in _pages(result.messages)
+        ]  # fmt: skip
         if result.record is not None:
             self.events.append((key, events.encode(result.record)))
             self._keep(key, case)
@@ -426,19 +430,6 @@ class Batch:
 
     def _as_it_is(self, key: bytes) -> bytes:
         return body_of((self._value(key) if key in self.touched else self._stored(key)) or state_value(0, b""))
-
-
-def _outbox(
-    command: commands.AnyCommand, case: Case | None, now: int, messages: tuple[outgoing.Message, ...]
-) -> outgoing.OutboxRecord:
-    return outgoing.OutboxRecord(
-        case=command.case,
-        version=case.version if case else 0,
-        at=now,
-        source=command.source,
-        number=case.number if case else "",
-        messages=messages,
-    )
 
 
 def _pages(messages: tuple[outgoing.Message, ...]) -> Iterable[tuple[outgoing.Message, ...]]:

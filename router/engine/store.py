@@ -161,22 +161,21 @@ class Store:
     def state(self, case: bytes) -> bytes | None:
         """The state value of a case, prefix included."""
         value = self._get(b"c" + case)
-        self._remember(case, value)
+        self._remember(((case, _due_in(value)),))
         return value
 
     def states(self, cases: Sequence[bytes]) -> list[bytes | None]:
         """`state` of each, looked up together for half the price."""
         with self._watched():
             values = self._table.get_all([b"c" + case for case in cases])
-        for case, value in zip(cases, values, strict=True):
-            self._remember(case, value)
+        self._remember(zip(cases, map(_due_in, values), strict=True))
         return values
 
-    def _remember(self, case: bytes, value: bytes | None) -> None:
-        """When it is due, for the write that may follow."""
+    def _remember(self, dues: Iterable[tuple[bytes, bytes]]) -> None:
+        """When cases are due, for the write that may follow."""
         if len(self._dues) > READ_AHEAD:
             self._dues.clear()
-        self._dues[case] = _due_in(value)
+        self._dues.update(dues)
 
     def request(self, case: bytes) -> bytes | None:
         return self._get(b"r" + case)
