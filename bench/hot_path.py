@@ -16,11 +16,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder
 from msgspec.structs import replace
 
 from adapters.clock import Clock
-from adapters.kafka.log import BATCH_BYTES
+from adapters.kafka.log import BATCH_BYTES, Writer
 from bench.cluster import SHARDS
 from bench.processes import CHECKOUT
 from bench.sample import Sample
@@ -28,7 +28,7 @@ from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.delivery.fanout import fan_out
 from router.engine.batch import Batch, ShardRecord
-from router.engine.store import Store, state_value
+from router.engine.store import Changes, Store, state_value
 from router.intake.translate import Accepted, Known, translate
 from router.operate.topics import Topics
 from workflows import case as cases
@@ -99,32 +99,36 @@ def batches(catalogue: Catalogue, accepted: list[Accepted], now: int, folder: Pa
         nonlocal instant
         instant += TOGETHER
         batch = Batch(store, shard, 0)
+        batch.look_up(one.case.encode() for one in ones)
         for one in ones:
             batch.decide(one.case.encode(), one.command, "", facts, instant)
         return batch
 
-    def apply(batch: Batch) -> None:
+    def apply(batch: Batch) -> Changes:
         nonlocal commits
         commits += 1
-        store.apply(batch.changelog(), commits)
+        changelog = batch.changelog()
+        store.apply(changelog, commits)
+        return changelog
 
     size = TOGETHER
     groups = [accepted[n : n + size] for n in range(0, len(accepted) - size + 1, size)]
     made = part("engine: all of that, as a batch does it", decide, groups, 1, size)
-    part("engine: changelog made and applied to the store", apply, made, 1, size)
-    part("engine: records built (changelog once more)", _built, made, 1, size)
+    changelogs = part("engine: changelog made and applied to the store", apply, made, 1, size)
+    part("engine: records built", _built, list(zip(made, changelogs, strict=True)), 1, size)
     store.close()
     return made
 
 
-def _built(batch: Batch) -> None:
-    """Into record batches, as the writer does."""
-    builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, -1, BATCH_BYTES)
-    for n, (key, value) in enumerate([*batch.events, *batch.changelog(), *batch.outbox]):
-        if builder.append(n, None, key, value, []) is None:
-            builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, -1, BATCH_BYTES)
-            builder.append(n, None, key, value, [])
-    builder.build()
+def _built(both: tuple[Batch, Changes]) -> None:
+    """Into record batches, by the writer, and closed with their checksums."""
+    batch, changelog = both
+    producer: Any = SimpleNamespace(create_batch=lambda: BatchBuilder(BATCH_BYTES, 0, is_transactional=1))
+    writer = Writer(producer)
+    for topic, records in (("events", batch.events), ("state", changelog), ("outbox", batch.outbox)):
+        writer.add_all(topic, 0, records)
+    for _, filled in [*writer._full, *writer._open.items()]:
+        filled._build()
 
 
 def delivery(made: list[Batch]) -> None:
@@ -137,6 +141,7 @@ def main() -> None:
     catalogue, now = load(CHECKOUT / "catalog"), Clock().now()
     catalogue.facts()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # as a role has it
     accepted = intake(catalogue, now)
     core(catalogue, accepted, now)
     with tempfile.TemporaryDirectory(prefix="duokua-bench-") as folder:
