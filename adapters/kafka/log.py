@@ -139,13 +139,15 @@ class Writer:
         batch = self._open.get(slot)
         if batch is None:
             batch = self._open[slot] = self._producer.create_batch()
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        # the library's C builder: its own append before it costs as much again
+        if batch._builder.append(batch._relative_offset, None, key, value, headers) is None:
             self._full.append((slot, batch))
             batch = self._open[slot] = self._producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value, headers=headers)
+            batch._builder.append(0, None, key, value, headers)
+        batch._relative_offset += 1
 
     def add_all(self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """`add` for each, at half the price: they go to the library's C builder directly, all with the same time."""
+        """`add` for each, at less: one look at the batch, and all with the same time."""
         if not records:
             return  # a batch without a record has no answer
         slot, now = (topic, partition), int(time.time() * 1000)
