@@ -204,7 +204,7 @@ def task_body(
         leg=task.leg,
         title=asked.title,
         request=asked.shown if handle else asked.request,
-        supplements=tuple(map(Raw, case.supplements)),
+        supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
         reply_under_review=_reply_body(d, reply) if reply else None,
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule

@@ -122,7 +122,7 @@ def _route(d: Decision, route: Route) -> None:
         ask_triage(d, "rule")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _routed(route: Route, catalogue: int) -> ev.CaseRouted:
     """One event for all the cases that a rule routes alike."""
     return ev.CaseRouted(
