@@ -23,7 +23,8 @@ from msgspec import Raw
 
 from adapters.kafka.log import Header, KafkaLog
 from bench.shape import OneCase, Piece, Shape
-from router.engine.shard import COMMANDS_PER_BATCH, FLOOR_SECONDS, OFFSETS_SECONDS, POLL_MS
+from router.engine.ledger import OFFSETS_SECONDS
+from router.engine.shard import COMMANDS_PER_BATCH, FLOOR_SECONDS, POLL_MS
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, state_value
 from router.operate import pump
 from router.operate.floor import Floor

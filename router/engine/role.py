@@ -25,9 +25,10 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version
 from router.engine.guard import ClockGuard
+from router.engine.ledger import ForeignLog
 from router.engine.limits import TooManyDeadLetters
 from router.engine.progress import Progress
-from router.engine.shard import ForeignLog, Shard
+from router.engine.shard import Shard
 from router.engine.store import NewerFormat
 from router.engine.table import Rocks
 from router.operate import metrics

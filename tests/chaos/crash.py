@@ -17,7 +17,7 @@ from aiokafka.producer.sender import EndTxnHandler
 
 from adapters.kafka.log import KafkaLog, Transactions
 from router.bootstrap import run_role
-from router.engine.shard import Shard
+from router.engine.ledger import Ledger
 from router.engine.store import Store
 from router.operate.settings import Settings
 
@@ -93,7 +93,7 @@ def _sent(pass_by: Callable[[], None]) -> None:
 
 def _while_restoring(pass_by: Callable[[], None]) -> None:
     """The store has taken a page of the changelog, and not the last."""
-    restore, apply = Shard._restore, Store.apply
+    restore, apply = Ledger._restore, Store.apply
     restoring: set[int] = set()
 
     async def noted(self: Any, store: Store) -> Any:
@@ -109,7 +109,7 @@ def _while_restoring(pass_by: Callable[[], None]) -> None:
             pass_by()
         return answer
 
-    Shard._restore = noted  # type: ignore[method-assign]
+    Ledger._restore = noted  # type: ignore[method-assign]
     Store.apply = called  # type: ignore[method-assign]
 
 

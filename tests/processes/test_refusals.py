@@ -13,8 +13,8 @@ import pytest
 
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.pack import VersionUnusable
+from router.engine.ledger import ForeignLog
 from router.engine.limits import TooManyDeadLetters
-from router.engine.shard import ForeignLog
 from router.engine.store import NewerFormat
 from router.intake.role import ShardsDiffer
 from router.operate.packages import PackagesMixed

@@ -379,7 +379,11 @@ def _stores(world: World) -> None:
         again.apply([(e.key or b"", e.value) for e in world.broker.partitions[tp].visible()], 0)
         live, fresh = (
             {k: v for k, v in store._table.contents().items() if not k.startswith(b"m") or k == b"mshard"}
-            for store in (shard._store, again)
+            for store in (shard._ledger.store, again)
         )
         holds(live == fresh, "a live store is not the changelog", number, sorted(live.keys() ^ fresh.keys())[:5])
-        holds(shard._store.meta.changelog <= world.broker.partitions[tp].stable, "a store is ahead of the log", number)
+        holds(
+            shard._ledger.store.meta.changelog <= world.broker.partitions[tp].stable,
+            "a store is ahead of the log",
+            number,
+        )

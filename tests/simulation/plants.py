@@ -15,8 +15,8 @@ from aiokafka import TopicPartition
 from adapters.kafka.log import OutcomeUnknown, Transactions, Writer
 from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
+from router.engine.ledger import Ledger
 from router.engine.quarantine import Quarantine
-from router.engine.shard import Shard
 from router.engine.store import Store
 from tests.simulation.client import Producer, Reader
 
@@ -38,51 +38,51 @@ def refused_records_are_passed_over(set_: Set) -> None:
                 self.appended_ms = answer.timestamp
         return ends
 
-    commit, begin = Shard._commit, Shard._begin
+    commit, begin = Ledger.commit, Ledger.begin
 
-    async def lenient(self: Shard, batch: Any) -> None:
+    async def lenient(self: Ledger, batch: Any) -> None:
         with suppress(KeyError):  # where the changelog's own batch was refused
             await commit(self, batch)
 
-    async def lenient_begin(self: Shard) -> int:
+    async def lenient_begin(self: Ledger) -> int:
         with suppress(KeyError):
             return await begin(self)
         return 0
 
     set_(Writer, "flush", flush)
-    set_(Shard, "_commit", lenient)
-    set_(Shard, "_begin", lenient_begin)
+    set_(Ledger, "commit", lenient)
+    set_(Ledger, "begin", lenient_begin)
 
 
 def the_store_is_written_first(set_: Set) -> None:
     """Before the transaction is committed."""
-    commit = Shard._commit
+    commit = Ledger.commit
 
-    async def too_early(self: Shard, batch: Any) -> None:
-        self._store_in_use.apply(batch.changelog(), self._store_in_use.meta.changelog)
+    async def too_early(self: Ledger, batch: Any) -> None:
+        self.store.apply(batch.changelog(), self.store.meta.changelog)
         await commit(self, batch)
 
-    set_(Shard, "_commit", too_early)
+    set_(Ledger, "commit", too_early)
 
 
 def the_log_is_read_before_the_fence(set_: Set) -> None:
     """The store is restored before InitProducerId has settled what the former holder left open."""
-    restore, take_over = Shard._restore, Shard.take_over
+    restore, open_ = Ledger._restore, Ledger.open
 
-    async def nothing_more(self: Shard, store: Store) -> int:
+    async def nothing_more(self: Ledger, store: Store) -> int:
         return 0
 
-    async def too_early(self: Shard) -> None:
+    async def too_early(self: Ledger) -> int:
         store = Store(self.folder, self._log_id, self._disk)
         try:
             await restore(self, store)
             store.apply([], store.meta.changelog)
         finally:
             store.close()
-        await take_over(self)
+        return await open_(self)
 
-    set_(Shard, "_restore", nothing_more)
-    set_(Shard, "take_over", too_early)
+    set_(Ledger, "_restore", nothing_more)
+    set_(Ledger, "open", too_early)
 
 
 def an_unknown_outcome_counts_as_done(set_: Set) -> None:
@@ -122,12 +122,12 @@ def an_old_store_is_kept(set_: Set) -> None:
 
 def restored_to_the_last_record(set_: Set) -> None:
     """A store that has something is taken for complete, without looking where the log ends."""
-    restore = Shard._restore
+    restore = Ledger._restore
 
-    async def lazy(self: Shard, store: Store) -> int:
+    async def lazy(self: Ledger, store: Store) -> int:
         return 0 if store.meta.changelog else await restore(self, store)
 
-    set_(Shard, "_restore", lazy)
+    set_(Ledger, "_restore", lazy)
 
 
 def reading_goes_on_where_it_stopped(set_: Set) -> None:

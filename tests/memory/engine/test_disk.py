@@ -240,7 +240,7 @@ async def test_on_a_full_disk_nothing_is_committed_and_it_goes_on_by_itself(
     house: House, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """While there is no room commands wait in the log; then they are decided, each once."""
-    monkeypatch.setattr("router.engine.shard.ROOM_SECONDS", 0.0)
+    monkeypatch.setattr("router.engine.ledger.ROOM_SECONDS", 0.0)
     house.disk = small = Small()
     over: list[bool] = []
     house.submit("R1")

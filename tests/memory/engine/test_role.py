@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from router.engine import role
+from router.engine.ledger import ForeignLog
 from router.engine.role import Shards
-from router.engine.shard import ForeignLog
 from tests.memory.engine.house import House
 
 
