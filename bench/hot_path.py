@@ -20,7 +20,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from msgspec.structs import replace
 
 from adapters.clock import Clock
-from adapters.kafka.log import BATCH_BYTES, Writer
+from adapters.kafka.writing import BATCH_BYTES, Writer
 from bench.cluster import SHARDS
 from bench.processes import CHECKOUT
 from bench.sample import Sample

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.clock import Clock
 from adapters.kafka import log as kafka_log
+from adapters.kafka.leaving import end_tasks
 from adapters.kafka.log import KafkaLog, TopicPartition
 from router.catalogue.load import from_files
 from router.catalogue.publish import publish
@@ -126,7 +127,7 @@ async def test_who_was_killed_is_dismissed_by_who_starts_in_its_place(
         while not log.member(killed):
             await killed.getmany(timeout_ms=50)
     member = log.member(killed)
-    kafka_log._end_tasks(killed)
+    end_tasks(killed)
     await killed._client.close()  # without a word to the group
     assert await members(log, group) == [member]
     (before.settings.state_dir / "engine" / "1").mkdir(parents=True)

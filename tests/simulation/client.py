@@ -1,7 +1,7 @@
 """
 What the engine has of Kafka: a log whose readers and transactions speak to the simulated broker over a simulated wire.
 
-`adapters.kafka.log.Transactions` is the real one; simulated is the producer beneath it, which behaves as aiokafka's does
+`adapters.kafka.writing.Transactions` is the real one; simulated is the producer beneath it, which behaves as aiokafka's does
 under our settings: a batch's answer comes by its future and nothing else tells of a refusal, `commit_transaction` commits
 whatever became of the batches, EndTxn is sent once, and being fenced is final. The reader is aiokafka's consumer: a
 rebalance forgets positions and pauses, a paused or lost partition brings nothing.
@@ -26,7 +26,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from adapters.kafka.log import LOG_APPEND_TIME, OutcomeUnknown, Transactions
+from adapters.kafka.writing import LOG_APPEND_TIME, OutcomeUnknown, Transactions
 from tests.simulation.broker import Broker
 from tests.simulation.loop import LIFE, Life, VirtualLoop
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from adapters.kafka.log import OutcomeUnknown, Transactions, Writer
+from adapters.kafka.writing import OutcomeUnknown, Transactions, Writer
 from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
 from router.engine.ledger import Ledger

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.kafka.log import _left
+from adapters.kafka.leaving import left
 
 
 class Client:
@@ -36,14 +36,14 @@ async def never() -> None:
 async def test_however_it_ends_its_connection_is_closed_and_nothing_is_raised(stop: Any) -> None:
     client = Client()
 
-    await _left(stop, client, 0.01)
+    await left(stop, client, 0.01)
 
     assert client.closed
 
 
 async def test_who_is_cancelled_while_it_leaves_is_cancelled() -> None:
     """An order to us stays one."""
-    leaving = asyncio.ensure_future(_left(never, Client()))
+    leaving = asyncio.ensure_future(left(never, Client()))
     await asyncio.sleep(0)
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from adapters.kafka import log
-from adapters.kafka.log import RecordRefused, Writer
+from adapters.kafka import writing
+from adapters.kafka.writing import RecordRefused, Writer
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(log, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(writing, "ANSWER_SECONDS", 0.1)
 
 
 def writer(answers: Iterable[bool]) -> Writer:

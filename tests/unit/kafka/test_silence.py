@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from adapters.kafka import log as module
-from adapters.kafka.log import RecordRefused, Writer
+from adapters.kafka import writing
+from adapters.kafka.writing import RecordRefused, Writer
 
 
 class Silent:
@@ -32,7 +32,7 @@ class Silent:
 
 @pytest.fixture
 def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.001)
+    monkeypatch.setattr(writing, "ANSWER_SECONDS", 0.001)
     return Writer(Silent())
 
 
