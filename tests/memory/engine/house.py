@@ -104,6 +104,23 @@ class House:
         )
         return case
 
+    def supplement(self, ref: str, text: str) -> commands.Supplement:
+        """Put more about a case on the log."""
+        case = case_id("hotline_12345", ref)
+        source = f"intake.hotline_12345/0/{self.sent}"
+        self.sent += 1
+        command = commands.Supplement(
+            id=command_id(case, source),
+            case=case,
+            at=self.clock.time,
+            source=source,
+            channel="hotline_12345",
+            ref=ref,
+            body=msgspec.Raw(msgspec.json.encode({"text": text})),
+        )
+        self.send(command)
+        return command
+
     def send(self, command: Any, key: bytes | None = None) -> None:
         value = msgspec.json.encode(command)
         self.log.append([(self.input, key or command.case.encode(), value, ())])

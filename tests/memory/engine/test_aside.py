@@ -140,21 +140,6 @@ def dispatch(house: House, case: str, units: list[str]) -> None:
     )
 
 
-def supplement(house: House, case: str, text: str) -> None:
-    house.sent += 1
-    house.send(
-        commands.Supplement(
-            id=command_id(case, f"s/0/{house.sent}"),
-            case=case,
-            at=house.clock.time,
-            source=f"intake.hotline_12345/0/{house.sent}",
-            channel="hotline_12345",
-            ref="R1",
-            body=msgspec.Raw(msgspec.json.encode({"text": text})),
-        )
-    )
-
-
 UNITS = 50
 
 
@@ -162,7 +147,7 @@ async def test_a_large_request_to_many_units_is_told_in_several_records(house: H
     """256 KB to fifty units, with what was added later, is more than one record holds; each is told all the same."""
     case = house.submit("R1", appeal_kind="other", appeal_category=None, text="大" * 80_000)
     await house.run(house.done)
-    supplement(house, case, "小" * 20_000)
+    house.supplement("R1", "小" * 20_000)
     dispatch(house, case, list(facts()._catalogue.units)[:UNITS])  # type: ignore[attr-defined]
     other = house.submit("R2")
     await house.run(house.done)
@@ -184,7 +169,7 @@ async def test_a_case_that_no_record_can_hold_takes_nothing_more(house: House, m
     dispatch(house, case, list(facts()._catalogue.units)[:UNITS])  # type: ignore[attr-defined]
     await house.run(house.done)
     before = house.state()[case.encode()]
-    supplement(house, case, "小" * 30_000)
+    house.supplement("R1", "小" * 30_000)
     other = house.submit("R2")
     await house.run(house.done)
 

@@ -43,18 +43,6 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return those
 
 
-def supplement(house: House, ref: str, text: str, headers: Any = ()) -> commands.Supplement:
-    case = case_id("hotline_12345", ref)
-    house.sent += 1
-    source = f"intake.hotline_12345/0/{house.sent}"
-    command = commands.Supplement(
-        id=command_id(case, source), case=case, at=house.clock.time, source=source, channel="hotline_12345", ref=ref,
-        body=msgspec.Raw(msgspec.json.encode({"text": text})),
-    )  # fmt: skip
-    house.log.append([(house.input, case.encode(), commands.encode(command), tuple(headers))])
-    return command
-
-
 def again(house: House, letter: DeadLetter, number: int, faults: int) -> None:
     """Write the command of a letter again, as the redrive does."""
     record = house.log.records[house.input][int(letter.source.rpartition("/")[2])]
@@ -91,9 +79,9 @@ async def test_what_comes_after_a_fault_waits_and_the_other_cases_do_not(house: 
     """Letters in the order of the commands, each told to its sender as held; nothing of the case is decided."""
     case = house.submit("R1")
     await house.run(house.done)
-    first = supplement(house, "R1", "一")
+    first = house.supplement("R1", "一")
     broken.add(first.id)
-    supplement(house, "R1", "二")
+    house.supplement("R1", "二")
     other = house.submit("R2")
     await house.run(house.done)
 
@@ -101,7 +89,7 @@ async def test_what_comes_after_a_fault_waits_and_the_other_cases_do_not(house: 
         ("engine_fault", "case.commands/0/1", case, 1, 1),
         ("case_parked", "case.commands/0/2", case, 2, 1),
     ]
-    assert [x.input for x in letters(house)] == [f"intake.hotline_12345/0/{n}" for n in (2, 3)]
+    assert [x.input for x in letters(house)] == [f"intake.hotline_12345/0/{n}" for n in (1, 2)]
     assert supplemented(house, case) == []
     assert (receipts(house, "R1"), receipts(house, "R2")) == (["accepted", "held", "held"], ["accepted"])
     assert other.encode() in house.state()
@@ -112,7 +100,7 @@ async def test_a_request_that_fails_parks_the_case_it_would_have_opened(house: H
     case = case_id("hotline_12345", "R1")
     broken.add(case)
     house.submit("R1")
-    supplement(house, "R1", "补充")
+    house.supplement("R1", "补充")
     await house.run(house.done)
 
     assert [x.code for x in letters(house)] == ["engine_fault", "case_parked"]
@@ -125,10 +113,10 @@ async def test_parking_holds_for_the_next_holder_and_for_one_with_an_empty_disk(
     broken.add(case)
     await house.run(house.done)
     broken.clear()
-    supplement(house, "R1", "一")
+    house.supplement("R1", "一")
     await house.run(house.done)
     house.process.settings = house.settings.model_copy(update={"instance": "another"})
-    supplement(house, "R1", "二")
+    house.supplement("R1", "二")
     await house.run(house.done)
 
     assert [x.code for x in letters(house)] == ["engine_fault", "case_parked", "case_parked"]
@@ -141,15 +129,15 @@ async def test_letters_written_again_are_decided_in_their_order_and_the_case_is_
     case = house.submit("R1")
     await house.run(house.done)
     broken.add(case)
-    supplement(house, "R1", "一")
-    supplement(house, "R1", "二")
+    house.supplement("R1", "一")
+    house.supplement("R1", "二")
     await house.run(house.done)
     broken.clear()
     held = letters(house)
     for number, letter in enumerate([*held, *held]):  # a redrive that is done twice changes nothing
         again(house, letter, number, faults=1)
     release(house, case, letters=2)
-    supplement(house, "R1", "三")
+    house.supplement("R1", "三")
     await house.run(house.done)
 
     assert supplemented(house, case) == ["一", "二", "三"]
@@ -165,16 +153,16 @@ async def test_a_release_that_has_not_seen_all_letters_is_refused(house: House, 
     await house.run(house.done)
     broken.clear()
     again(house, letters(house)[0], 0, faults=1)
-    supplement(house, "R1", "一")
+    house.supplement("R1", "一")
     release(house, case, letters=1)
-    supplement(house, "R1", "二")
+    house.supplement("R1", "二")
     await house.run(house.done)
     assert [x.code for x in letters(house)] == ["engine_fault", "case_parked", "case_parked"]
 
     for number in (1, 2):
         again(house, letters(house)[number], number, faults=1)
     release(house, case, letters=3)
-    supplement(house, "R1", "三")
+    house.supplement("R1", "三")
     await house.run(house.done)
     assert supplemented(house, case) == ["一", "二", "三"]
 
@@ -185,9 +173,9 @@ async def test_what_fails_again_names_its_letter_and_holds_up_what_was_written_a
     """The order of a case survives a retry that does not help."""
     case = house.submit("R1")
     await house.run(house.done)
-    bad = supplement(house, "R1", "一")
+    bad = house.supplement("R1", "一")
     broken.add(bad.id)
-    supplement(house, "R1", "二")
+    house.supplement("R1", "二")
     await house.run(house.done)
     for number, letter in enumerate(letters(house)):
         again(house, letter, number, faults=1)
@@ -207,7 +195,7 @@ async def test_deadlines_of_a_parked_case_go_on(house: House, broken: set[str]) 
     case = house.submit("R1")
     await house.run(house.done)
     broken.add(case)
-    supplement(house, "R1", "一")
+    house.supplement("R1", "一")
     await house.run(house.done)
     house.clock.time = START + 20 * DAY
     await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
@@ -308,7 +296,7 @@ async def test_a_person_who_has_looked_can_let_it_go_on(house: House, broken: se
 async def test_the_senders_own_faults_stop_nothing(house: House) -> None:
     """Commands to cases that do not exist are answered and dead-lettered, and they count for no limit."""
     for n in range(40):
-        supplement(house, f"nobody{n}", "一")
+        house.supplement(f"nobody{n}", "一")
     await house.run(house.done)
     assert [x.code for x in letters(house)] == ["unknown_case"] * 40
 
@@ -326,7 +314,7 @@ async def test_a_case_that_is_full_stops_nothing(house: House, monkeypatch: pyte
 
     monkeypatch.setattr(batch, "step", full)
     for n in range(30):
-        supplement(house, "R1", str(n))
+        house.supplement("R1", str(n))
     await house.run(house.done)
     assert [letter.code for letter in letters(house)] == ["case_too_large"] * 30
 
