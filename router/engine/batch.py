@@ -2,7 +2,7 @@
 One batch of a shard: an overlay over the store in which commands are decided one after the other.
 
 Nothing here waits. What the batch brings about is written to the log in one transaction; only when
-that is committed does the store see it (router/engine/shard.py).
+that is committed does the store see it (router/engine/ledger.py).
 
 Nothing that is decided here may stop the shard: what it cannot do for one case is kept aside and said so. A case
 of which a command could not be decided is *parked*: what comes for it later is kept aside too, so that its order
