@@ -52,6 +52,12 @@ class Folder:
                 file.flush()
                 os.fsync(file.fileno())
         new.replace(self._folder / name)
+        if sync:
+            place = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(place)  # the name as well
+            finally:
+                os.close(place)
 
     def remove(self, name: str) -> None:
         (self._folder / name).unlink(missing_ok=True)

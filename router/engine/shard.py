@@ -32,7 +32,7 @@ from workflows.facts import Facts
 log = structlog.get_logger()
 
 COMMANDS_PER_BATCH = 400
-DUE_PER_BATCH = 200
+DUE_PER_BATCH = 100
 FLOOR_SECONDS = 0.08
 LONGEST_WAIT_SECONDS = 0.2
 POLL_MS = 500
