@@ -37,7 +37,7 @@ FULL = 2000
 DAY = 24 * 3600 * 1000
 UUID = "0" * 36
 SHA256 = "0" * 64
-SHARD_RECORD = b'{"log":"%s"}' % (b"x" * 200)
+SHARD_RECORD = b'{"log":"%s","input":%%d}' % (b"x" * 200)
 
 
 class Part:
@@ -135,7 +135,7 @@ async def _batches(part: Part, reader: Any, commands: TopicPartition) -> None:
         if not records and not (behind and late):
             continue
         done = records[-1].offset + 1 if records else done
-        changelog = _decide(transactions, topics, p, records, likeness, store)
+        changelog = _decide(transactions, topics, p, records, done, likeness, store)
         ends = await transactions.commit({commands: done} if late else {})
         store.apply(changelog, ends[TopicPartition(topics.state, p)])
         told, behind = (started, False) if late else (told, True)
@@ -147,7 +147,13 @@ async def _batches(part: Part, reader: Any, commands: TopicPartition) -> None:
 
 
 def _decide(
-    transactions: Any, topics: Topics, p: int, records: list[Any], likeness: Iterator[OneCase], store: Store
+    transactions: Any,
+    topics: Topics,
+    p: int,
+    records: list[Any],
+    done: int,
+    likeness: Iterator[OneCase],
+    store: Store,
 ) -> list[tuple[bytes, bytes | None]]:
     """Adds what the commands bring about; returns what is for the changelog and the store."""
     changelog: list[tuple[bytes, bytes | None]] = []
@@ -160,7 +166,7 @@ def _decide(
         changelog.append((key + REQUEST_SUFFIX, body))
         transactions.add(topics.events, p, key, _sized(body, like.event))
         transactions.add(topics.outbox, p, key, _outbox(command, body, like.pieces))
-    changelog.append((SHARD_KEY, SHARD_RECORD))
+    changelog.append((SHARD_KEY, SHARD_RECORD % done))
     for key, value in changelog:
         transactions.add(topics.state, p, key, value)
     return changelog

@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from msgspec import json
 
 from adapters.kafka.log import KafkaLog, TopicSpec
 from bench.sample import Request
@@ -76,10 +77,26 @@ class Ground:
         )
 
     async def decided(self) -> bool:
-        """Whether the engine has committed all commands."""
-        commands = self.of(self.topics.commands)
-        ends, done = await self._ends.end_offsets(commands), await self._committed("engine")
-        return all(done.get(tp, 0) >= ends[tp] for tp in commands)
+        """
+        Whether the engine has committed all commands, by what each shard says last in each of its transactions: its
+        group hears of it once a second only.
+        """
+        commands, states = self.of(self.topics.commands), self.of(self.topics.state)
+        ends = await self._ends.end_offsets([*commands, *states])
+        inputs = await self._inputs({tp: ends[tp] for tp in states})
+        return all(inputs.get(tp.partition, 0) >= ends[tp] for tp in commands)
+
+    async def _inputs(self, ends: dict[TopicPartition, int]) -> dict[int, int]:
+        """The next command of each shard, from its last record before the marker of its last transaction."""
+        found: dict[int, int] = {}
+        for tp, end in ends.items():
+            self._ends.seek(tp, max(0, end - 2))
+        self._ends.resume(*ends)
+        while len(found) < sum(end > 0 for end in ends.values()):
+            for tp, records in (await self._ends.getmany(timeout_ms=20)).items():
+                found[tp.partition] = json.decode(records[-1].value)["input"]
+        self._ends.pause(*ends)
+        return found
 
     async def _committed(self, role: str) -> dict[TopicPartition, int]:
         found = await self._admin.list_consumer_group_offsets(self.topics.group(role))
@@ -123,7 +140,9 @@ async def ground(log: KafkaLog, prefix: str, catalogue: Catalogue, *, now: int) 
     specs = topics.specs(catalogue.channels, catalogue.endpoints)
     await _create(log, specs)
     await publish(log, topics, catalogue.files, now=now)
-    async with log.admin() as admin, log.reader() as ends:
+    states = [TopicPartition(topics.state, p) for p in range(SHARDS)]
+    async with log.admin() as admin, log.reader(partitions=states, wait_ms=10) as ends:
+        ends.pause(*states)
         try:
             yield Ground(log, topics, {s.name: s.partitions for s in specs}, admin, ends)
         finally:
