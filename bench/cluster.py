@@ -94,7 +94,7 @@ class Ground:
         self._ends.resume(*ends)
         while len(found) < sum(end > 0 for end in ends.values()):
             for tp, records in (await self._ends.getmany(timeout_ms=20)).items():
-                found[tp.partition] = json.decode(records[-1].value)["input"]
+                found[tp.partition] = json.decode(records[-1].value).get("input", 0)
         self._ends.pause(*ends)
         return found
 
