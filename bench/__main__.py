@@ -105,7 +105,8 @@ class Race:
             if contender in OWN:
                 raise
             say(f"  {contender} × {width}, {self._title}: {error}")
-            self._found.left_out[f"{contender} × {width}, {self._title}"] = f"{type(error).__name__}: {error}"
+            said = str(error).partition("\n")[0]  # what the processes said last is on stderr
+            self._found.left_out[f"{contender} × {width}, {self._title}"] = f"{type(error).__name__}: {said}"
             return None
         say(
             f"  {contender} × {width}, {self._title}: {turn.per_second:,.0f} requests/s, CPU µs a request {turn.cpu_us}"

@@ -4,6 +4,7 @@ What a bench found: medians with the least and the most of the repeats, as an ob
     python -m bench.report [result.json]        prints the table for docs/performance.md from a result, the newest without a name
 """
 
+import argparse
 import json
 import operator
 import os
@@ -238,12 +239,18 @@ def number(value: float) -> str:
 
 
 def _newest() -> Path:
-    found = [
-        path for path in sorted(RESULTS.glob("*.json")) if "ours_over_kafka_streams_hop" in path.read_text("utf-8")
-    ]
-    return found[-1]
+    """The newest result of a whole run."""
+    whole = [path for path in sorted(RESULTS.glob("*.json")) if '"requests_per_s"' in path.read_text("utf-8")]
+    return whole[-1]
 
 
 if __name__ == "__main__":
-    chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else _newest()
-    print(table(json.loads(chosen.read_text("utf-8"))))
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.report", description="The table of a result of `python -m bench`."
+    )
+    parser.add_argument(
+        "result", nargs="?", type=argparse.FileType(encoding="utf-8"), help="default: the newest whole run"
+    )
+    chosen = parser.parse_args().result or _newest().open(encoding="utf-8")
+    with chosen:
+        print(table(json.load(chosen)))
