@@ -7,7 +7,7 @@ All answers are pure functions of the catalogue version and the arguments.
 
 from typing import Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from workflows.calendars import Calendar
 from workflows.policies import Policy
@@ -69,7 +69,7 @@ class Route(Struct, frozen=True, kw_only=True, cache_hash=True):
     where_to_turn: str = ""
 
 
-class RequestView(Struct, frozen=True, kw_only=True):
+class RequestView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a ServiceRequest that decisions look at (field names as in schemas; the rest is ignored)."""
 
     appeal_kind: str
@@ -121,8 +121,10 @@ class Facts(Protocol):
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes an emergency (110/119/120/utility), asked before any rule; None for no emergency."""
 
-    def route(self, channel: str, request: RequestView, now: int) -> Route:
-        """The first rule by number that matches (there is always one: the fallback)."""
+    def route(self, channel: str, request: RequestView, now: int, raw: Raw, received_at: int) -> Route:
+        """The first rule by number that matches (there is always one: the fallback).
+
+        `raw` is the request as it was sent: rules may ask for more of it than decisions do."""
 
     def resolve(
         self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()

@@ -35,7 +35,7 @@ def submit(d: Decision, command: Submit) -> None:
         d.emit(ev.CaseAnsweredAtOnce())
         close(d, "answered", view.direct_answer.text)
     elif not _redirect(d, command.channel, view):
-        _route(d, d.facts.route(command.channel, view, d.now))
+        _route(d, d.facts.route(command.channel, view, d.now, command.request, command.received_at))
 
 
 _CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in range(10)} for check in range(10)]

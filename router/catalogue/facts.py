@@ -6,11 +6,16 @@ that are emptied when they grow too large. All answers are functions of the vers
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+from msgspec import Raw
+
+from router.catalogue import said
 from router.catalogue.rows import LEVELS, OneThing
-from router.rules.model import COLUMNS, Bearer, Match, View
+from router.rules.index import PLAIN
+from router.rules.model import COLUMNS, PRESENT, Bearer, Match, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
 from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
@@ -49,7 +54,8 @@ class CatalogueFacts:
         self._children = {parent: tuple(units) for parent, units in below.items()}
         self._alarm = _Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
-        self._named = self._index.named[KIND:]
+        self._named = self._index.named[KIND:PLAIN]
+        self._levels = {code: place.level for code, place in catalogue.divisions.items()}
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
@@ -65,16 +71,24 @@ class CatalogueFacts:
         """Who takes it before any rule: by the category, by a word of the title, or because the channel says so."""
         return self._alarm.receiver(request)
 
-    def route(self, channel: str, request: RequestView, now: int) -> Route:
-        """The first rule by number; the loader makes sure that one always holds."""
+    def route(
+        self, channel: str, request: RequestView, now: int, raw: bytes | Raw = b"", received_at: int = 0
+    ) -> Route:
+        """The first rule by number; the loader makes sure that one always holds. Without `raw` the view is all that was said."""
+        if self._index.deep:
+            return self._route(self._match(channel, request, now, raw, received_at), channel, request)
         key = (channel, self._index.period(now), self._telling(request))
         route = self._routes.get(key)
         if route is None:
-            match = self._index.first(self.view(channel, request), now)
-            if match is None:
-                raise LookupError("no rule matches: the catalogue has no fallback")
+            match = self._match(channel, request, now, raw, received_at)
             route = _keep(self._routes, key, self._route(match, channel, request))
         return route
+
+    def _match(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Match:
+        match = self._index.first(self.view(channel, raw or msgspec.json.encode(request), received_at or now), now)
+        if match is None:
+            raise LookupError("no rule matches: the catalogue has no fallback")
+        return match
 
     def _telling(self, request: RequestView) -> tuple[str, ...]:
         """
@@ -95,12 +109,26 @@ class CatalogueFacts:
         """Whether some rule asks for the place or for one above it."""
         return not self._index.named[PLACE].isdisjoint(self.region_chain(region))
 
-    def view(self, channel: str, request: RequestView) -> View:
-        """What the rules see of a request: column by column, trees with all that stands above."""
-        kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
-        return (
-            _one(thing), self._matter_chain(matter), self._category_chain(category), self.region_chain(region),
-            _one(channel), _one(kind), _one(origin), _one(applicant), _one(urgency),
+    def view(self, channel: str, raw: bytes | Raw, received_at: int) -> View:
+        """What the rules see of a request as it was sent: column by column, trees with all that stands above."""
+        told = said.decode(raw)
+        place = said.part(told, "place", "region")
+        if place[-1] != PRESENT and told.get("received_region"):
+            place = said.held(told, "received_region")
+        chain = self.region_chain(place[0])
+        level = (self._levels[chain[0]], PRESENT) if chain else place[-1:]
+        return View(
+            held=(
+                said.part(told, "one_thing", "package"), _above(said.held(told, "matter_code"), self._matter_chain),
+                _above(said.held(told, "appeal_category"), self._category_chain), (*chain, PRESENT) if chain else place,
+                (channel,), said.held(told, "appeal_kind"), said.held(told, "origin", "citizen"),
+                said.part(told, "applicant", "kind", "person"), said.held(told, "urgency", "normal"),
+                said.held(told, "medium"), said.part(told, "applicant", "disclosure", "open"), level, said.held(told, "tags"),
+            ),
+            text=said.text(told),
+            at=received_at,
+            working=self.calendar(place[0]).consumed(received_at, received_at + 1, "wh") > 0,
+            form=said.form(told),
         )  # fmt: skip
 
     def resolve(
@@ -365,8 +393,9 @@ def _level(text: str) -> Any:
     return text
 
 
-def _one(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
+def _above(held: tuple[str, ...], chain: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+    """A code of a tree with everything above it."""
+    return (*chain(held[0]), PRESENT) if len(held) > 1 else held
 
 
 def _keep(cache: dict[Any, Value], key: Any, value: Value) -> Value:

@@ -113,5 +113,12 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "after_fallback": ("error", "在兜底规则 {fallback} 之后,永远不会匹配", "it stands after the fallback {fallback} and can never match"),
     "no_outcome": ("error", "规则应恰有一个结果(route、one_thing、propose_refusal、triage)", "exactly one outcome is needed: route, one_thing, propose_refusal, triage"),
     "no_lead": ("error", "应恰有一个主办(part: lead)", "exactly one lead is needed"),
+    "bad_state": ("error", "{column} 列不能写“{value}”", "'{value}' cannot stand in {column}"),
+    "bad_keyword": ("error", "关键词“{value}”为空，或超过 {limit} 个字，或跨行", "the keyword '{value}' is blank, longer than {limit} characters, or runs over lines"),
+    "bad_window": ("error", "“{value}”不是时段(应如 from: \"22:00\", to: \"06:00\"，起止不同)", "'{value}' is no time window such as from: \"22:00\", to: \"06:00\", with two different ends"),
+    "bad_range": ("error", "数值范围“{value}”应有下限或上限，且下限不大于上限", "the range '{value}' needs a bound, and the lower one not above the upper"),
+    "empty_box": ("error", "{part} 中的条件组没有任何条件", "a box of {part} names no column"),
+    "too_many_rules": ("error", "规则超过 {limit} 条", "more than {limit} rules"),
+    "too_many_words": ("error", "关键词共超过 {limit} 个", "more than {limit} keywords in all"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

@@ -8,17 +8,40 @@ from router.catalogue.dates import check_dates
 from router.catalogue.findings import At, Findings
 from router.catalogue.holding import Holding
 from router.catalogue.reading import Spot
-from router.catalogue.rows import ROLES
+from router.catalogue.rows import LEVELS, ROLES
 from router.catalogue.tables import Tables
 from router.catalogue.words import WORDS
-from router.rules.model import COLUMNS, Rule, When
+from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Box, Range, Rule, Window, fold
+
+RULES = 200_000
+"""So many are compiled in seconds; more are a mistake of the program that wrote them."""
+KEYWORDS = 100_000
+"""In all rules together: what is looked for in every text."""
+KEYWORD = 64
+"""Characters of a keyword."""
+ABSENCES = {
+    "one_thing": {MISSING, NULL, PRESENT},
+    "matter_under": {MISSING, NULL, PRESENT},
+    "category_under": {MISSING, NULL, PRESENT},
+    "place_under": {MISSING, NULL, PRESENT},
+    "place_level": {MISSING, NULL, PRESENT},
+    "applicant": {MISSING, NULL},
+    "disclosure": {MISSING, NULL},
+    "medium": {MISSING, NULL, PRESENT},
+    "tags": {MISSING, EMPTY, PRESENT},
+}
+"""Column → which states its field can be in: another would be a condition that never, or always, holds."""
 
 
 def check_rules(tables: Tables, places: Mapping[str, Place], holding: Holding, findings: Findings) -> None:
     """Outcomes, order, fallback, words, references, and whether a target holds the duty where the rule applies."""
     known = _known(tables, places)
+    _how_many(tables, findings)
     for _, spot, rule in tables.rules:
-        _cells(rule, spot, known, places, findings)
+        check_dates(rule.valid_from, rule.valid_to, spot.at("valid_from" if rule.valid_from else "valid_to"), findings)
+        for path, box in _boxes(rule):
+            _cells(box, spot, path, known, places, findings)
+            _beyond_cells(box, spot, path, findings)
         _outcome(rule, spot, tables, findings)
         _holds_duty(rule, spot, tables, holding, findings)
     _order(tables, findings)
@@ -32,25 +55,84 @@ def _known(tables: Tables, places: Mapping[str, Place]) -> dict[str, tuple[str, 
         "category_under": ("诉求分类", "category", tables.categories.rows),
         "place_under": ("区划", "place", places),
         "channel": ("渠道", "channel", tables.channels.rows),
-        **{column: ("", column, WORDS[column]) for column in ("kind", "origin", "applicant", "urgency")},
+        **{
+            column: ("", column, WORDS[column])
+            for column in ("kind", "origin", "applicant", "urgency", "medium", "disclosure")
+        },
+        "place_level": ("", "place_level", LEVELS),
     }
 
 
+def _how_many(tables: Tables, findings: Findings) -> None:
+    """What nobody can have written by hand is refused at the row that is too much."""
+    words = 0
+    for i, (_, spot, rule) in enumerate(tables.rules):
+        if i == RULES:
+            findings.add("too_many_rules", spot.at(), limit=RULES)
+        more = sum(len(box.words()) for box in rule.boxes())
+        if words <= KEYWORDS < words + more:
+            findings.add("too_many_words", spot.at(), limit=KEYWORDS)
+        words += more
+
+
+def _boxes(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], Box]]:
+    """Every box of the condition, and where it stands within the rule."""
+    yield ("when",), rule.when
+    yield from ((("any", i), box) for i, box in enumerate(rule.any_of))
+    yield from ((("unless", i), box) for i, box in enumerate(rule.unless))
+
+
 def _cells(
-    rule: Rule, spot: Spot, known: Mapping[str, tuple[str, str, Any]], places: Mapping[str, Place], findings: Findings
-) -> None:
-    from_day, to_day = rule.valid_from, rule.valid_to
-    check_dates(from_day, to_day, spot.at("valid_from" if from_day else "valid_to"), findings)
-    for column, cell in zip(COLUMNS, rule.when.cells(), strict=True):
-        zh, en, values = known[column]
+    box: Box, spot: Spot, path: tuple[str | int, ...], known: Mapping[str, tuple[str, str, Any]],
+    places: Mapping[str, Place], findings: Findings,
+) -> None:  # fmt: skip
+    if path != ("when",) and box == Box():
+        findings.add("empty_box", spot.at(*path), part=path[0])
+    for column, cell in zip(COLUMNS, box.cells(), strict=True):
+        zh, en, values = known.get(column, ("", column, None))
         for i, value in enumerate(cell):
-            at = spot.at("when", column, i)
-            if value not in values and zh:
+            at = spot.at(*path, column, i)
+            if value in STATES:
+                if value not in ABSENCES.get(column, ()):
+                    findings.add("bad_state", at, column=column, value=value)
+            elif values is None:
+                continue
+            elif value not in values and zh:
                 findings.add("dangling", at, kind=zh, kind_en=en, id=value)
             elif value not in values:
                 findings.add("bad_word", at, column=column, value=value)
             elif column == "place_under" and places[value].abolished:
                 findings.add("expired_code", at, code=value, successor=successor(places, value) or "-")
+
+
+def _beyond_cells(box: Box, spot: Spot, path: tuple[str | int, ...], findings: Findings) -> None:
+    """Keywords, time windows and the form."""
+    for column in ("words_any", "words_all", "words_none"):
+        for i, word in enumerate(getattr(box, column)):
+            if word in STATES:
+                findings.add("bad_state", spot.at(*path, column, i), column=column, value=word)
+            elif not fold(word).strip() or len(word) > KEYWORD or "\n" in word:
+                findings.add("bad_keyword", spot.at(*path, column, i), value=word[:KEYWORD], limit=KEYWORD)
+    for i, cell in enumerate(box.time):
+        if isinstance(cell, Window) and not _is_window(cell):
+            findings.add("bad_window", spot.at(*path, "time", i), value=cell)
+    for field, choice in box.form.items():
+        if isinstance(choice, Range) and not _is_range(choice):
+            findings.add("bad_range", spot.at(*path, "form", field), value=choice)
+        elif choice == ():
+            findings.add("empty_box", spot.at(*path, "form", field), part=f"form.{field}")
+
+
+def _is_window(window: Window) -> bool:
+    try:
+        return bool(window.spans())
+    except ValueError:
+        return False
+
+
+def _is_range(cell: Range) -> bool:
+    bounds = [bound for bound in (cell.at_least, cell.at_most) if bound is not None]
+    return bool(bounds) and all(bound.is_finite() for bound in bounds) and bounds[0] <= bounds[-1]
 
 
 def _outcome(rule: Rule, spot: Spot, tables: Tables, findings: Findings) -> None:
@@ -81,9 +163,17 @@ def _holds_duty(rule: Rule, spot: Spot, tables: Tables, holding: Holding, findin
         if not holding.anywhere(function, role):
             findings.add("nobody_holds", at, function=function, role=role)
             continue
-        for place in rule.when.place_under or (root,):
+        for place in _where(rule) or (root,):
             if not holding.reachable(place, function, role):
                 findings.add("target_without_duty", at, place=place, function=function, role=role)
+
+
+def _where(rule: Rule) -> set[str]:
+    """The places that the rule is for; none: all of them."""
+    if not rule.when.place_under and not all(box.place_under for box in rule.any_of):
+        return set()
+    of = [rule.when] if rule.when.place_under else rule.any_of
+    return {place for box in of for place in box.place_under} - STATES
 
 
 def _targets(rule: Rule, spot: Spot, tables: Tables) -> Iterator[tuple[At, str, str]]:
@@ -94,7 +184,8 @@ def _targets(rule: Rule, spot: Spot, tables: Tables) -> Iterator[tuple[At, str, 
             yield at, bearer.function, bearer.role or "handle"
             continue
         rows: Mapping[str, Any] = tables.categories.rows if bearer.function == "@category" else tables.matters.rows
-        for code in rule.when.category_under if bearer.function == "@category" else rule.when.matter_under:
+        column = "category_under" if bearer.function == "@category" else "matter_under"
+        for code in dict.fromkeys(code for box in (rule.when, *rule.any_of) for code in getattr(box, column)):
             row = rows.get(code)
             if row and row.function:
                 yield at, row.function, bearer.role or row.role or "handle"
@@ -102,7 +193,7 @@ def _targets(rule: Rule, spot: Spot, tables: Tables) -> Iterator[tuple[At, str, 
 
 def _order(tables: Tables, findings: Findings) -> None:
     numbers: dict[int, str] = {}
-    fallbacks = [rule for _, _, rule in tables.rules if rule.when == When() and not (rule.valid_from or rule.valid_to)]
+    fallbacks = [rule for _, _, rule in tables.rules if rule.unconditional]
     last = min(fallbacks, key=lambda rule: rule.number, default=None)
     for key, spot, rule in tables.rules:
         if rule.number in numbers:

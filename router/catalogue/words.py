@@ -1,6 +1,6 @@
 """Closed lists of words that rows and rules may use, as the contract has them."""
 
-from schemas.vocabulary import AppealKind, ApplicantKind, Medium, Origin, RefusalGround, Urgency, Word
+from schemas.vocabulary import AppealKind, ApplicantKind, Disclosure, Medium, Origin, RefusalGround, Urgency, Word
 
 
 def _words(kind: type[Word]) -> tuple[str, ...]:
@@ -13,6 +13,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "medium": _words(Medium),
     "applicant": _words(ApplicantKind),
     "urgency": _words(Urgency),
+    "disclosure": _words(Disclosure),
     "ground": _words(RefusalGround),
     "yes_no": ("yes", "no"),
 }

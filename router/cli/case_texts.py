@@ -143,7 +143,14 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "origin": ("来源", "origin"),
     "applicant": ("诉求人", "applicant"),
     "urgency": ("紧急程度", "urgency"),
-    "keywords": ("关键词", "keywords"),
+    "medium": ("来电方式", "medium"),
+    "disclosure": ("身份公开", "disclosure"),
+    "place_level": ("区划级别", "level of the place"),
+    "tags": ("标签", "tags"),
+    "words_any": ("含词", "with the word"),
+    "words_all": ("含词", "with the word"),
+    "words_none": ("不含词", "without the word"),
+    "time": ("收到时间", "received"),
 }
 """Columns of a routing rule."""
 

@@ -68,8 +68,8 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "ClockStarted": ("marks",),
 }
 
-WORDS = frozenset({"keywords", "form"})
-"""Rule columns that match a citizen's own words: of a reason only the rule's cell is kept."""
+WORDS = ("words_", "form.")
+"""Rule columns that match what a citizen wrote (docs/rules.md): of a reason only the rule's cell is kept."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -83,4 +83,4 @@ def detail(event: ev.Event) -> str:
 
 
 def _without_words(reason: Any) -> Any:
-    return msgspec.structs.replace(reason, value="") if reason.column in WORDS else reason
+    return msgspec.structs.replace(reason, value="") if reason.column.startswith(WORDS) else reason

@@ -1,12 +1,16 @@
 """
-A routing rule: typed columns in `when`, one outcome in `then` (design D9).
+A routing rule: a condition of typed columns, one outcome in `then` (design D9, docs/rules.md).
 
-Within a column any value may hold, all columns must hold, an absent column holds always.
-`*_under` columns and `place_under` follow a tree: a value takes everything below it.
+The condition is made of boxes: `when` must hold, of `any` at least one, of `unless` none. A box holds if all columns
+that it names hold. There is one level and no nesting: a clerk can read it, and sets of boxes can be compared exactly.
 """
 
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from workflows.facts import Reason
@@ -21,18 +25,93 @@ COLUMNS = (
     "origin",
     "applicant",
     "urgency",
+    "medium",
+    "disclosure",
+    "place_level",
+    "tags",
 )
-"""In the order in which an index looks at them: what tells most rules apart stands first."""
+"""The columns of words and codes, in the order in which an index looks at them: what tells most rules apart stands first."""
 
 INDEXED = COLUMNS[:5]
 """The columns with many values; the rest have a handful and are checked one by one at the leaf."""
 
-View = tuple[tuple[str, ...], ...]
-"""What a request holds, column by column as in COLUMNS: its value and, for trees, everything above it; nearest first."""
+MISSING, NULL, EMPTY, PRESENT = "(missing)", "(null)", "(empty)", "(present)"
+STATES = frozenset((MISSING, NULL, EMPTY, PRESENT))
+"""What a cell may ask of a field instead of a value: not there, there as null, there without content, there with a value."""
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MINUTE, _OFFSET, _DAY, _WEEK = 60_000, 8 * 60, 24 * 60, 7 * 24 * 60
+_THURSDAY = 3 * _DAY
+"""1970-01-01 was a Thursday."""
 
 
-class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The condition. Field names are COLUMNS."""
+class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Part of the days named (none: of every day), China time. One that ends before it begins goes on past midnight."""
+
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    since: str = msgspec.field(name="from", default="00:00")
+    until: str = msgspec.field(name="to", default="24:00")
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Day by day the first minute of the week and how many it lasts. Raises ValueError."""
+        start, end = _minute(self.since), _minute(self.until)
+        if start in (end, _DAY):
+            raise ValueError("a window without length")
+        return [(DAYS.index(day) * _DAY + start, (end - start) % _DAY or _DAY) for day in self.days or DAYS]
+
+    def covers(self, at: int) -> bool:
+        minute = minute_of_week(at)
+        return any((minute - start) % _WEEK < length for start, length in self.spans())
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.days)} {self.since}–{self.until}".strip()
+
+
+def minute_of_week(at: int) -> int:
+    """Minutes since Monday 00:00, China time."""
+    return (at // _MINUTE + _OFFSET + _THURSDAY) % _WEEK
+
+
+def _minute(text: str) -> int:
+    hours, minutes = text[:2], text[3:]
+    if len(text) != 5 or text[2] != ":" or not (text.isascii() and hours.isdigit() and minutes.isdigit()):
+        raise ValueError(f"not a time of day such as 08:30: {text!r}")
+    minute = int(hours) * 60 + int(minutes)
+    if int(minutes) > 59 or minute > _DAY:
+        raise ValueError(f"not a time of day such as 08:30: {text!r}")
+    return minute
+
+
+Hours = Literal["working_hours", "outside_working_hours"]
+
+
+class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Numbers between two bounds, both included; one may be left out. Exact decimals."""
+
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+
+    def covers(self, text: str) -> bool:
+        """Whether `text` is a plain decimal number within the bounds."""
+        if not is_number(text):
+            return False
+        number = Decimal(text)
+        return (self.at_least is None or self.at_least <= number) and (self.at_most is None or number <= self.at_most)
+
+    def __str__(self) -> str:
+        low = "" if self.at_least is None else f"≥ {self.at_least:f}"
+        high = "" if self.at_most is None else f"≤ {self.at_most:f}"
+        return f"{low} {high}".strip()
+
+
+def is_number(text: str) -> bool:
+    """`-12.50`: digits with at most one point, and nothing else."""
+    whole, point, part = text.removeprefix("-").partition(".")
+    return text.isascii() and whole.isdigit() and (part.isdigit() if point else not part)
+
+
+class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A condition: all columns named here must hold. Within a column any value may."""
 
     one_thing: tuple[str, ...] = ()
     matter_under: tuple[str, ...] = ()
@@ -43,9 +122,44 @@ class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     origin: tuple[str, ...] = ()
     applicant: tuple[str, ...] = ()
     urgency: tuple[str, ...] = ()
+    medium: tuple[str, ...] = ()
+    disclosure: tuple[str, ...] = ()
+    place_level: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    words_any: tuple[str, ...] = ()
+    words_all: tuple[str, ...] = ()
+    words_none: tuple[str, ...] = ()
+    time: tuple[Hours | Window, ...] = ()
+    form: dict[str, tuple[str, ...] | Range] = {}
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
+        """By COLUMNS."""
         return tuple(getattr(self, column) for column in COLUMNS)
+
+    def words(self) -> tuple[str, ...]:
+        """Every keyword that it asks for, as written."""
+        return self.words_any + self.words_all + self.words_none
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """
+    What a request shows to the rules.
+
+    held: by COLUMNS, its values, for trees with everything above, nearest first, then PRESENT; or the state of a field
+    without a value. text: title and text, folded. at: when it was received. working: whether the office was open then,
+    where the request is. form: by field of the one-thing form the texts of its values, then PRESENT, or its state.
+    """
+
+    held: tuple[tuple[str, ...], ...]
+    text: str = ""
+    at: int = 0
+    working: bool = False
+    form: Mapping[str, tuple[str, ...]] = {}
+
+
+def fold(text: str) -> str:
+    """The form in which keywords are looked for: full and half width, upper and lower case are one."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 class Bearer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,11 +199,22 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: int
     name: str
     then: Then
-    when: When = When()
+    when: Box = Box()
+    any_of: tuple[Box, ...] = msgspec.field(name="any", default=())
+    unless: tuple[Box, ...] = ()
     basis: str = ""
     reason: str = ""
     valid_from: str = ""
     valid_to: str = ""
+
+    @property
+    def unconditional(self) -> bool:
+        """Whether it holds for every request at any time."""
+        return self.when == Box() and not (self.any_of or self.unless or self.valid_from or self.valid_to)
+
+    def boxes(self) -> tuple[Box, ...]:
+        """All boxes of the condition, whatever they are for."""
+        return (self.when, *self.any_of, *self.unless)
 
 
 class Match(Struct, frozen=True, kw_only=True):
@@ -97,12 +222,3 @@ class Match(Struct, frozen=True, kw_only=True):
 
     rule: Rule
     why: tuple[Reason, ...]
-
-
-def explain(rule: Rule, view: View) -> tuple[Reason, ...]:
-    """The reasons of a rule that is known to match `view`."""
-    return tuple(
-        Reason(column=column, value=held[0], cell=next(value for value in held if value in cell))
-        for column, cell, held in zip(COLUMNS, rule.when.cells(), view, strict=True)
-        if cell
-    )

@@ -79,6 +79,31 @@ def test_a_rule_is_shown_with_the_names_of_its_codes(folder: Path) -> None:
     assert last_object(call(rules, "show", "matter", "--json"))["number"] == 910
 
 
+def test_every_kind_of_column_is_shown_in_words(folder: Path) -> None:
+    condition = """
+  when: {tags: ["(missing)", 急], words_none: [装修], time: [working_hours, {days: [sat], from: "22:00", to: "06:00"}]}
+  any: [{form: {amount: {at_least: "0.5"}, kind: [a, b]}}, {place_level: [county], category_under: [C1]}]
+  unless: [{words_any: [抢修]}]
+"""
+    write(folder, edited("rules/90.yaml", "\n  when: {category_under: [C1, C3]}\n", condition))
+    assert call(rules, "show", "category").stdout.splitlines()[1:-1] == [
+        "条件:",
+        "  标签: 未填, 急",
+        "  不含词: 装修",
+        "  收到时间: 工作时间, sat 22:00–06:00",
+        "且至少一组成立:",
+        "  - 表单 amount: ≥ 0.5; 表单 kind: a, b",
+        "  - 诉求分类: C1 城建; 区划级别: county",
+        "除非（任一组成立）:",
+        "  - 含任一词: 抢修",
+        "结果: 派单",
+    ]
+    assert last_object(call(rules, "show", "category", "--json"))["any"][0]["form"]["amount"] == {  # type: ignore[index]
+        "at_least": "0.5",
+        "at_most": None,
+    }
+
+
 def test_a_faulty_catalogue_has_no_rules_to_show(folder: Path) -> None:
     write(folder, edited("rules/90.yaml", "number: 999", "number: 910"))
     said = call(rules, "list")

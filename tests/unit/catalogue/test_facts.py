@@ -1,5 +1,7 @@
 """What decisions ask: who acts where, by which rule, under which policy and calendar."""
 
+import json
+
 import pytest
 
 from router.catalogue.facts import CatalogueFacts
@@ -190,6 +192,31 @@ def test_who_complains_may_be_part_of_a_condition() -> None:
     asked = from_files(files).facts()
     assert asked.route("phone", request(applicant=ApplicantView(kind="enterprise")), NOW).rule == "matter"
     assert asked.route("phone", request(), NOW).rule == "fallback"
+
+
+def test_rules_may_ask_for_more_than_decisions_look_at() -> None:
+    """Text, tags and the form are read from the request as it was sent, the time is when it was received."""
+    box = "{words_any: [漏水], tags: [急], time: [{from: '22:00', to: '06:00'}], form: {amount: {at_most: '9.5'}}}"
+    asked = from_files(edited("rules/90.yaml", "{matter_under: [M]}", box)).facts()
+    raw = {
+        "appeal_kind": "help",
+        "text": "楼上漏水",
+        "tags": ["急"],
+        "one_thing": {"package": "x", "form": {"amount": 9.5}},
+    }
+    night, view = 1_789_740_000_000, request(place="370102")  # 2026-09-18T22:00+08:00
+
+    def ruled(received_at: int = night, **more: object) -> str:
+        return asked.route("phone", view, NOW, json.dumps(raw | more).encode(), received_at).rule
+
+    assert ruled() == "matter"
+    others = {
+        ruled(text="漏雨"),
+        ruled(tags=[]),
+        ruled(night - 1),
+        ruled(one_thing={"package": "x", "form": {"amount": 9.51}}),
+    }
+    assert others == {"fallback"}
 
 
 def test_regions(facts: CatalogueFacts) -> None:

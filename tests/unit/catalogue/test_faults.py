@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from router.catalogue import rules
 from router.catalogue.findings import TEXTS, CatalogueFaulty, Finding
 from router.catalogue.load import from_files, inspect, load
 from router.operate.settings import CHECKOUT
@@ -76,6 +77,31 @@ FAULTS = [
     (RULES, "{category_under: [C1, C3]}", "{channel: [fax]}", "dangling", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{applicant: [robot]}", "bad_word", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{category: [C1]}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{tags: [\"(none)\", \"(null)\"]}", "bad_state", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{channel: [\"(missing)\"]}", "bad_state", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{words_any: [\"(missing)\"]}", "bad_state", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{category_under: [\"(empty)\"]}", "bad_state", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{medium: [fax]}", "bad_word", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{disclosure: [secret]}", "bad_word", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{place_level: [county, district]}", "bad_word", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{words_none: [\" \"]}", "bad_keyword", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{words_all: [" + "长" * 65 + "]}", "bad_keyword", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{time: [lunch]}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{time: [{days: [monday]}]}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{time: [{from: \"25:00\"}]}", "bad_window", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{time: [{from: \"8:00\"}]}", "bad_window", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{time: [{from: \"08:00\", to: \"08:00\"}]}", "bad_window", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {at_least: \"2\", at_most: \"1\"}}}", "bad_range", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {at_least: \"NaN\"}}}", "bad_range", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {}}}", "bad_range", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {at_least: many}}}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {more_than: \"1\"}}}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: []}}", "empty_box", RULES, 4),
+    (RULES, "when: {category_under: [C1, C3]}", "any: [{}]", "empty_box", RULES, 4),
+    (RULES, "when: {category_under: [C1, C3]}", "unless: [{channel: [phone]}, {matter_under: [M9]}]", "dangling", RULES, 4),
+    (RULES, "when: {category_under: [C1, C3]}", "any: [{place_under: [370181]}]", "expired_code", RULES, 4),
+    (RULES, "when: {category_under: [C1, C3]}", "any: [{any: [{kind: [help]}]}]", "bad_value", RULES, 4),
+    (RULES, "then: {triage: true}", "unless: [{kind: [help]}]\n  then: {triage: true}", "no_fallback", "rules/", 0),
     ("rules/10.yaml", "[370100]", "[370181]", "expired_code", "rules/10.yaml", 15),
     ("rules/10.yaml", "[370100]", "[370202]", "ok", "", 0),
     ("rules/10.yaml", "{function: parks, part: assist}", "{function: parks}", "no_lead", "rules/10.yaml", 17),
@@ -106,6 +132,15 @@ def test_each_fault_is_found_where_it_stands(file: str, old: str, new: str, code
         assert not [finding for finding in found if finding.level == "error"]
         return
     assert (code, at, line) in [(finding.code, finding.file, finding.line) for finding in found]
+
+
+def test_what_nobody_writes_by_hand_is_refused_at_the_row_that_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rules or keywords than are compiled in seconds: one finding each, together with all the others."""
+    monkeypatch.setattr(rules, "RULES", 4)
+    monkeypatch.setattr(rules, "KEYWORDS", 3)
+    files = edited(RULES, "{category_under: [C1, C3]}", "{channel: [fax], words_any: [一, 二], words_none: [三, 四]}")
+    found = {(finding.code, finding.file, finding.line) for finding in findings_of(files)}
+    assert {("too_many_words", RULES, 1), ("too_many_rules", RULES, 6), ("dangling", RULES, 4)} <= found
 
 
 def test_a_target_that_holds_no_duty_in_the_rules_place() -> None:

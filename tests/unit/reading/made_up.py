@@ -86,7 +86,7 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
         kind="finish", of="", policy="sd-hotline", calendar="cn", budget="5wd", start="next_day", anchor=NINE, due=NINE + 50 * HOUR,
         provisional=True, marks=MARKS,
     )  # fmt: skip
-    why = (Reason(column="category", value="0203", cell="02"), Reason(column="keywords", value=SECRET, cell="积水"))
+    why = (Reason(column="category", value="0203", cell="02"), Reason(column="words_any", value=SECRET, cell="积水"))
     steps: list[tuple[ev.AnyEvent, ...]] = [
         (
             registered(case, number, ref=ref),

@@ -54,7 +54,7 @@ def test_a_case_reads_from_registration_to_its_end(projected: Path) -> None:
     """State, rule with number, version and why, units, due with policy, budget, start rule and calendar, deliveries."""
     shown = ran("show", "370000-1").stdout
     for said in (
-        "370000-1  已办结（已解决）", "收到  2026-09-18 周五 09:00", "water  #40  @1  → 派单", "category 0203 ∈ 02；关键词 积水",
+        "370000-1  已办结（已解决）", "收到  2026-09-18 周五 09:00", "water  #40  @1  → 派单", "category 0203 ∈ 02；含词 积水",
         "牡丹区水务局  主办  审核通过（退回重办 1 次）", "└ 西城街道", "5 个工作日，次日起算，自 2026-09-18 周五 09:00 起，日历 cn，方案 sd-hotline，暂定",
         "牡丹区城管局 申请退单，建议改派 371702.water", "预警：办结 将于 2026-09-20 周日 11:00 到期", "第 1 级升级（催办）", "退回重办（第 1 次",
         "tasks.desk #1       task.assigned.v1   已送达", "tasks.desk #2       task.assigned.v1   待送达",

@@ -24,7 +24,7 @@ def routed(catalogue: Catalogue, channel: str, request: dict[str, Any]) -> dict[
     emergency = facts.emergency(channel, view)
     if emergency:
         return {"emergency": unit(emergency, "")}
-    route = facts.route(channel, view, NOW)
+    route = facts.route(channel, view, NOW, msgspec.json.encode(request), NOW)
     said: dict[str, Any] = {"rule": route.rule, "outcome": route.outcome, "policy": route.policy}
     if route.outcome == "propose_refusal":
         said["ground"] = route.ground

@@ -164,7 +164,7 @@ class SmallWorld(Struct):
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         return Target(function="police") if request.urgency == "emergency" else None
 
-    def route(self, channel: str, request: RequestView, now: int) -> Route:
+    def route(self, channel: str, request: RequestView, now: int, raw: Raw, received_at: int) -> Route:
         return ROUTES.get(request.appeal_category or "", ROUTES["unclear"])
 
     def resolve(
