@@ -14,7 +14,7 @@ from router.catalogue.words import WORDS
 from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Box, Range, Rule, Window, fold
 
 RULES = 200_000
-"""So many are compiled in seconds; more are a mistake of the program that wrote them."""
+"""More are a mistake of the program that wrote them: nobody could read them, and a start would take minutes."""
 KEYWORDS = 100_000
 """In all rules together: what is looked for in every text."""
 KEYWORD = 64
