@@ -166,7 +166,10 @@ class Delivery:
         self._read = {tp: offset for tp, offset in self._read.items() if tp in mine}
         for topic, copies in list(self._held.items()):
             self._held[topic] = [copy for copy in copies if copy.place in mine]
-        still = await self._missing(set(self._held))
+        try:
+            still = await self._missing(set(self._held))
+        except RecordRefused:
+            return  # no broker says so: what waits, waits on, and nothing else is to be written now
         for topic in [topic for topic in self._held if topic not in still]:
             log.info("delivery.resumed", topic=topic, count=len(self._held[topic]))
             await self._send({topic: self._held[topic]})

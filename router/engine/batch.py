@@ -127,8 +127,12 @@ class Batch:
         return bool(self.touched or self.postponed or self.parked or self.outbox)
 
     def look_up(self, cases: Iterable[bytes | None]) -> None:
-        """What comes next is about these: whoever says so beforehand has them read at half the price."""
-        wanted = [case for case in dict.fromkeys(cases) if case]
+        """
+        What comes next is about these: whoever says so beforehand has them read at half the price. Not of those that are
+        parked: what waits does not need their state, and reading it may be what kills.
+        """
+        parked = self.store.parked
+        wanted = [case for case in dict.fromkeys(cases) if case and case not in parked]
         self.stored.update(zip(wanted, self.store.states(wanted), strict=True))
 
     def _stored(self, case: bytes) -> bytes | None:

@@ -245,6 +245,21 @@ async def test_a_deadline_of_a_case_that_is_gone_writes_nothing(house: House) ->
     store.close()
 
 
+async def test_the_state_of_a_parked_case_is_not_read_for_what_waits(house: House, broken: set[str]) -> None:
+    """It may be what kills whoever reads it: what waits does so without it."""
+    broken.add(house.submit("R1"))
+    other = house.submit("R2").encode()
+    await house.run(house.done)
+    (parked,) = [key.removesuffix(b"/parked") for key in house.state() if key.endswith(b"/parked")]
+    state = house.state()
+    store = Store(house.settings.state_dir / "copy", "memory")
+    store.apply([(other, state[other]), (parked + b"/parked", state[parked + b"/parked"])], 1)
+    at_work = Batch(store, ShardRecord(log="memory", shards=1), 0)
+    at_work.look_up([parked, other, None])
+    assert at_work.stored == {other: state[other]}
+    store.close()
+
+
 async def test_nothing_of_a_citizen_is_in_what_a_fault_writes(house: House, broken: set[str]) -> None:
     """Neither the words of the request nor those of the exception (of logs: tests/processes/test_quarantine.py)."""
     broken.add(house.submit("R1", text=f"请打 {PHONE}"))

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from msgspec import MsgspecError, Raw
 
 from adapters.clock import Clock
+from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.delivery import role
 from router.operate.process import Process
@@ -102,6 +103,27 @@ async def test_a_restart_finds_what_was_held(process: Process) -> None:
         await until(lambda: committed(process) == 1)
 
     assert (arrived(process, "new"), arrived(process, "a")) == (["n1"], ["1", "1"])
+
+
+async def test_what_is_held_outlasts_a_broker_that_does_not_answer(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can say whether the topic is there by now: that ends nothing."""
+    hand_out(process, ("new", "n1"))
+    async with process.log.reader([OUTBOX.topic]) as reader, process.log.writer() as writer:
+        delivery = role.Delivery(process, writer, reader)
+        await delivery.take(await reader.getmany())
+
+        async def silent(topics: Iterable[str]) -> set[str]:
+            raise RecordRefused("TimeoutError")
+
+        monkeypatch.setattr(role, "LOOK_SECONDS", 0)
+        with monkeypatch.context() as away:
+            away.setattr(writer, "missing", silent)
+            assert await delivery.take({}) == {}
+        process.log.names["p.tasks.new"] = 1
+        await delivery.take({})
+    assert arrived(process, "new") == ["n1"]
 
 
 async def test_no_more_is_read_than_may_be_held(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
