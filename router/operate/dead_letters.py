@@ -19,6 +19,7 @@ from adapters.kafka.log import Header
 from router.operate import audit
 from router.operate.letters import DONE, Block, DeadLetter, Letter, State
 from router.operate.topics import STAGES, Topics
+from workflows import commands
 
 STREAM = "dead-letters"
 POLL_MS = 200
@@ -50,11 +51,14 @@ async def letters(broker: Any, topics: Topics) -> list[Letter]:
 def _same_as(letter: Letter) -> tuple[str, ...]:
     """
     What a letter and its copies have in common: who writes them may write them again after a crash, like all that
-    leaves. The engine's have an id; of the other stages each record, or message of the outbox, has one letter.
+    leaves. Of the engine's a copy is the same in all it says: the id alone follows from a place on `case.commands`,
+    which may come again where that topic lost its end or was made anew. Of the other stages each record, or message of
+    the outbox, has one letter.
     """
     named = {name: value.decode("utf-8", "replace") for name, value in letter.headers}
     if letter.stage == "engine":
-        return letter.stage, named.get("ce_id") or letter.id
+        said = msgspec.json.encode(letter.said).decode()
+        return letter.stage, named.get("ce_id") or letter.id, named.get("ce_time", ""), letter.key, said
     place = letter.original if letter.original.strip("/") else letter.id
     return letter.stage, place, named.get("x-original-sha256", ""), named.get("x-message-id", "")
 
@@ -142,13 +146,13 @@ async def originals(broker: Any, topics: Topics, of: Iterable[Letter]) -> AsyncI
             while await reader.position(tp) <= offset:
                 for record in (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)).get(tp, []):
                     reader.pause(tp)
-                    return _same(record, letter) if record.offset == offset else "gone"
+                    return _same(record, letter, topics) if record.offset == offset else "gone"
             return "gone"
 
         yield read
 
 
-def _same(record: Any, letter: Letter) -> Source | Block:
+def _same(record: Any, letter: Letter, topics: Topics) -> Source | Block:
     """The record, unless it is not the one that the letter was written for, or one that nobody could read."""
     if isinstance(record.value, Withheld):
         return "gone"
@@ -156,7 +160,18 @@ def _same(record: Any, letter: Letter) -> Source | Block:
         wanted = dict(letter.headers).get("x-original-sha256", b"").decode()
         if wanted != sha256(record.value or b"").hexdigest():
             return "gone"
+    if letter.said.action and record.topic == topics.commands and not _is_meant(record.value, letter.said):
+        return "gone"
     return Source(TopicPartition(record.topic, record.partition), record.key, record.value, tuple(record.headers))
+
+
+def _is_meant(value: bytes | None, said: DeadLetter) -> bool:
+    """Whether this is still the command that the letter tells of: its place may have come again."""
+    try:
+        command = commands.decode(value or b"")
+    except msgspec.MsgspecError:
+        return False
+    return (command.case, type(command).__name__, command.source) == (said.case, said.action, said.input)
 
 
 def _place(letter: Letter, topics: Topics) -> tuple[TopicPartition | None, int]:

@@ -345,6 +345,47 @@ async def test_a_letter_that_was_brought_twice_is_one(town: Town) -> None:
     assert [entry["act"] for entry in told] == ["retry"]
 
 
+async def _its_place_comes_again(town: Town, *, given_up: bool) -> Letter:
+    """case.commands loses its end; where a supplement of R1 stood, one of R2 comes to stand, and fails too."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    (first,) = await town.letters()
+    if given_up:
+        await town.act("discard", Wanted())
+        await town.work()
+    del town.house.log.records[town.house.input][int(first.said.source.rpartition("/")[2]) :]
+    town.broken.add(town.supplement("R2"))
+    return first
+
+
+async def test_a_letter_whose_place_came_again_is_no_copy_of_the_one_before(town: Town) -> None:
+    """Its id follows from the place; hidden behind one that was done, its command would be lost at the next release."""
+    first = await _its_place_comes_again(town, given_up=True)
+    town.supplement("R2")
+    await town.work()
+    again, behind = await town.letters()
+    town.broken.clear()
+    await town.act("retry", Wanted())
+    await town.work()
+
+    assert (again.original, again.case, behind.case) == (first.original, *[case_id("hotline_12345", "R2")] * 2)
+    assert (town.heard("R2"), town.parked(), await town.letters()) == (town.said["R2"], [], [])
+
+
+@pytest.mark.parametrize("act", ["retry", "discard"])
+async def test_a_record_that_took_the_place_of_an_original_is_not_taken_for_it(town: Town, act: str) -> None:
+    """Neither written again for it, nor is its sender told about the other's."""
+    first = await _its_place_comes_again(town, given_up=False)
+    done = await town.act(act, Wanted(ids=(first.id,)))
+    written = town.house.log.records[town.house.input][int(first.said.source.rpartition("/")[2]) + 1 :]
+
+    kinds = [msgspec.json.decode(r.value or b"{}").get("kind", "") for r in written]
+    assert set(kinds) - {""} == ({"release"} if act == "discard" else set())
+    assert done.blocked == ({first.id: "gone"} if act == "retry" else {}), done
+    assert done.untold == ([first.id] if act == "discard" else [])
+
+
 async def test_a_second_redrive_fences_the_first(town: Town) -> None:
     """Of two at once, only the later one's acts hold."""
     await town.open_cases()
