@@ -98,8 +98,10 @@ class Release(Command, frozen=True, tag="release"):
 
 
 class GiveUp(Command, frozen=True, tag="give_up"):
-    """To the shard: a command that it kept aside will never be decided, and its sender, who was told `held`, waits for
-    word of it. `of`: that command without what its sender wrote. The core is not asked."""
+    """A command that was kept aside will never be judged, and its sender, who was told `held`, waits for word of it.
+
+    `of`: that command without what its sender wrote. The case remembers it as if it had come, so that no copy of it has
+    an effect later."""
 
     of: AnyCommand
 

@@ -20,14 +20,15 @@ from workflows.states import APPEAL, verdict
 from workflows.submit import submit
 
 
-def decide(case: Case | None, command: cmd.AnyCommand, facts: Facts, now: int) -> list[ev.AnyEvent]:
+def decide(case: Case | None, command: cmd.AnyCommand | cmd.GiveUp, facts: Facts, now: int) -> list[ev.AnyEvent]:
     """The events that `command` brings about; none for a deadline on nothing due. Of unknown cases it takes only Submit."""
     return decision(case, command, facts, now).events
 
 
-def decision(case: Case | None, command: cmd.AnyCommand, facts: Facts, now: int) -> Decision:
+def decision(case: Case | None, command: cmd.AnyCommand | cmd.GiveUp, facts: Facts, now: int) -> Decision:
     """The same, with the case after the events."""
-    made = Decision(case or unborn(command.case), command.id, facts, now)
+    name = command.of.id if isinstance(command, cmd.GiveUp) else command.id
+    made = Decision(case or unborn(command.case), name, facts, now)
     _DECIDE[type(command)](made, command)
     return made
 
@@ -41,11 +42,7 @@ def _submit(d: Decision, command: cmd.Submit) -> None:
 
 def _reply(d: Decision, command: cmd.Reply) -> None:
     if code := reply(d, command):
-        d.emit(
-            ev.CommandRefused(
-                action=command.action, code=code, state=d.case.state, endpoint=command.endpoint, task=command.task
-            )
-        )  # fmt: skip
+        _refuse_reply(d, command, code)
 
 
 def _supplement(d: Decision, command: cmd.Supplement) -> None:
@@ -81,6 +78,17 @@ def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
         d.emit(ev.CaseForgotten())
 
 
+def _give_up(d: Decision, order: cmd.GiveUp) -> None:
+    """Never judged; but of a request that is open already nobody may say that it took no effect."""
+    of = order.of
+    if isinstance(of, cmd.Reply):
+        _refuse_reply(d, of, "discarded")
+    elif isinstance(of, cmd.Submit) and of.digest == d.case.digest:
+        d.emit(ev.DuplicateReceived())
+    elif not isinstance(of, cmd.ReachDeadline):
+        _refuse(d, of, type(of).__name__.lower(), "discarded")
+
+
 _FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate
 
 
@@ -95,6 +103,14 @@ def _refuse(d: Decision, command: _FromChannel, action: str, code: str) -> None:
     d.emit(ev.CommandRefused(action=action, code=code, state=d.case.state, channel=command.channel))
 
 
+def _refuse_reply(d: Decision, command: cmd.Reply, code: str) -> None:
+    d.emit(
+        ev.CommandRefused(
+            action=command.action, code=code, state=d.case.state, endpoint=command.endpoint, task=command.task
+        )
+    )  # fmt: skip
+
+
 _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Submit: _submit,
     cmd.Reply: _reply,
@@ -102,4 +118,5 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Withdraw: _withdraw,
     cmd.Evaluate: _evaluate,
     cmd.ReachDeadline: _reach_deadline,
+    cmd.GiveUp: _give_up,
 }

@@ -7,12 +7,13 @@ from functools import partial
 from msgspec import Raw, Struct
 
 from workflows.case import Case, has_seen
-from workflows.commands import AnyCommand, Submit
+from workflows.commands import AnyCommand, GiveUp, Submit
 from workflows.decide import decision
+from workflows.decision import Decision
 from workflows.events import EventRecord
 from workflows.evolve import settle
 from workflows.facts import Facts
-from workflows.outgoing import Ask, Message, lost, outgoing
+from workflows.outgoing import Ask, Message, lost, outgoing, undecided
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -42,18 +43,36 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
         request = partial(Raw, command.request)
     elif has_seen(case, command.id):
         return Step(None, case)
-    made = decision(case, command, facts, now)
+    return _step(case, decision(case, command, facts, now), command, request)
+
+
+def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int) -> Step:
+    """
+    Take what was kept aside as refused, in its own name: what has its id finds from now on that it was here.
+
+    Where it took effect after all nothing is said, nor to a stub, which knows no more what it has seen. A case that is not
+    there can remember nothing: should the request come once more, it opens the case and is told so, which harms nobody.
+    """
+    if case is None:
+        return Step(None, None, undecided(order.of, "discarded"))
+    if case.state == "archived" or has_seen(case, order.of.id):
+        return Step(None, case)
+    return _step(case, decision(case, order, facts, now), order.of, None)
+
+
+def _step(case: Case | None, made: Decision, command: AnyCommand, request: Ask | None) -> Step:
+    """What was decided, as a record and messages."""
     if not made.events:
         return Step(None, case)
     messages = outgoing(case, made, command, request)
     record = EventRecord(
         case=made.case.id,
         version=(case.version if case else 0) + 1,
-        at=now,
+        at=made.now,
         cause=command.id,
         source=command.source,
         number=made.case.number,
-        catalogue=facts.version,
+        catalogue=made.facts.version,
         events=tuple(made.events),
         sent=tuple([message.to for message in messages]),
     )

@@ -103,8 +103,8 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
 
 def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
     """
-    To the sender of a command that is kept aside: too much for its case (`case_too_large`), or `held` until a person
-    has looked. Under ids of their own: decided later, the same command has answers of its own.
+    To the sender of a command that is kept aside: too much for its case (`case_too_large`), `held` until a person
+    has looked, or `discarded` where its case is not there. Under ids of their own: decided later, the same command has answers of its own.
     """
     said, said_id = body.refusal_text(code), event_id(f"{command.id}|{code}", 0)
     if isinstance(command, cmd.Reply):
@@ -220,12 +220,14 @@ def _refused(post: Post, event: ev.CommandRefused) -> None:
 
 def _refuse_channel(post: Post, code: str) -> None:
     command: Any = post.command
+    # what was given up was never judged: nothing of the case speaks against it
+    outcome = "rejected" if code == "discarded" else "refused_command"
     post.add(
         f"answers.{command.channel}",
         command.ref,
         RECEIPT,
         body.ReceiptBody(
-            ref=command.ref, code="refused_command", reason=code, case_id=command.case, text=body.refusal_text(code)
+            ref=command.ref, code=outcome, reason=code, case_id=command.case, text=body.refusal_text(code)
         ),
     )
 

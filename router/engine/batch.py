@@ -11,7 +11,6 @@ holds, until somebody has the letters written again or gives them up, and releas
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -38,9 +37,9 @@ from router.operate import metrics
 from router.operate.letters import FIRST, DeadLetter, Retry
 from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
-from workflows.case import Case, decode, encode, has_seen
+from workflows.case import Case, decode, encode
 from workflows.facts import Facts
-from workflows.handle import step
+from workflows.handle import Step, give_up, step
 
 log = structlog.get_logger()
 
@@ -151,7 +150,7 @@ class Batch:
         if isinstance(command, commands.Release):
             self._release(command)
         elif isinstance(command, commands.GiveUp):
-            self._give_up(key or b"", command)
+            self._give_up(command, facts, now)
         elif (self.parked or self.store.parked) and self._must_wait(command, retry):
             self._keep_aside(command, source, "case_parked", now, retry)
         else:
@@ -263,6 +262,12 @@ class Batch:
             request = bytes(command.request)
             command = replace(command, serial=self._serial(now))
         result = step(before, command, facts, now, None if before is None else partial(self._request, key))
+        self._take(key, result, command, now, request)
+
+    def _take(
+        self, key: bytes, result: Step, command: commands.AnyCommand, now: int, request: bytes | None = None
+    ) -> None:
+        """Write what came of a command. `request`: what is kept of one that opened its case."""
         case = result.case
         if case is not None and len(case.legs) > MANY and len(encode(case)) > RECORD_BYTES:
             raise CaseTooLarge
@@ -365,17 +370,16 @@ class Batch:
         if case is not None and value is not None and key not in self.touched and due_of(value) != case.next_due:
             self.postponed[key] = case.next_due
 
-    def _give_up(self, key: bytes, order: commands.GiveUp) -> None:
-        """
-        Nothing is decided; only the sender of what was kept aside learns that nothing will be. Unless it was brought a
-        second time, and took effect the first: that was answered then.
-        """
-        with suppress(msgspec.MsgspecError):
-            if (case := self._case(key)) is not None and has_seen(case, order.of.id):
-                return
-        answers = outgoing.undecided(order.of, "discarded")
-        record = outgoing.OutboxRecord(case="", version=0, at=self.shard.now, source=order.source, messages=answers)
-        self.outbox.append((key, outgoing.encode(record)))
+    def _give_up(self, order: commands.GiveUp, facts: Facts, now: int) -> None:
+        """Of a case that cannot be read, or takes nothing more, nothing is claimed, as nothing could be remembered."""
+        key = order.case.encode()
+        try:
+            result = give_up(self._case(key), order, facts, now)
+            self._take(key, result, order.of, now)
+        except (NewerFormat, Damaged, DiskRefuses):
+            raise
+        except Exception as error:
+            log.error("command.failed", command_id=order.id, case_id=order.case, error=error)
 
     def put_aside(self, key: bytes, source: str, code: str, retry: Retry = FIRST) -> None:
         """A dead letter for what cannot be read, or is not ours."""

@@ -219,6 +219,20 @@ def released(every: Sequence[Letter], done: Collection[str], case: str) -> int |
     return newest(parked).parked
 
 
+def is_pending_elsewhere(every: Sequence[Letter], letter: Letter, given_up: Collection[str]) -> bool:
+    """
+    Whether another letter of the same command is open, and not `given_up` just now, or was retried and has not failed
+    again: intake writes a command twice where it died in between, and each may be kept aside.
+    """
+    failed_again = {other.said.retry_of for other in every}
+    return any(
+        other.id not in {letter.id, *given_up}
+        and (other.case, other.said.input, other.said.action) == (letter.case, letter.said.input, letter.said.action)
+        and (other.state == "open" or (other.state == "retried" and other.names.isdisjoint(failed_again)))
+        for other in every
+    )
+
+
 def newest(parked: Sequence[Letter]) -> DeadLetter:
     """What the last letter of a parking says: its counts only grow. No letter, no counts."""
     newest = max(parked, key=lambda letter: letter.offset, default=None)

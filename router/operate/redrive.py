@@ -31,6 +31,7 @@ from router.operate.letters import (
     Plan,
     Retry,
     Wanted,
+    is_pending_elsewhere,
     newest,
     plan,
     released,
@@ -114,7 +115,7 @@ class Redrive:
         for letter in page:
             block: Block | None = None
             if act == "discard":
-                block = await self._tell(letter, read, done) if letter.was_held else None
+                block = await self._tell(letter, read, done, acted) if letter.was_held else None
             elif letter.said.parked and letter.case in stays:
                 block = "behind_others"
             else:
@@ -166,8 +167,13 @@ class Redrive:
             partition = source.partition.partition
         self._transaction.add(self._topics.commands, partition, source.key, source.value, headers)
 
-    async def _tell(self, letter: Letter, read: Read, done: Done) -> Block | None:
-        """Have the shard answer the sender of what is given up, as it answered `held`; or note that it cannot."""
+    async def _tell(self, letter: Letter, read: Read, done: Done, acted: Collection[str]) -> Block | None:
+        """
+        Have the shard answer the sender of what is given up, as it answered `held`; or note that it cannot. Nothing is
+        said while a copy of the command may still take effect.
+        """
+        if is_pending_elsewhere(self.every, letter, {*done.letters, *acted}):
+            return None
         source = await read(letter)
         if source == "not_yet":
             return source

@@ -90,6 +90,11 @@ class Town:
                 house.log.append([(tp, message.key, message.value, message.headers)])
         self._sent = len(records)
 
+    def write_again(self) -> None:
+        """The last command, as an intake would that died before it committed how far it was."""
+        record = self.house.log.records[self.house.input][-1]
+        self.house.log.append([(self.house.input, record.key, record.value, record.headers)])
+
     def bring_again(self) -> None:
         """The engine's letters, as a delivery would that died before it committed how far it was."""
         dead = TopicPartition(self.house.topics.dead_letters("engine"), 0)
@@ -257,6 +262,100 @@ async def test_of_a_copy_of_what_took_effect_nobody_is_told_that_it_took_none(to
 
     assert (len(done.letters), town.heard("R1")) == (2, town.said["R1"][:1])
     assert [r.code for r in town.receipts()][len(CASES) :] == ["accepted", "held", "held", "rejected"]
+
+
+async def _written_twice(town: Town) -> list[Letter]:
+    """A supplement that fails, and its copy behind it."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.write_again()
+    await town.work()
+    town.broken.clear()
+    return await town.letters()
+
+
+def _answers(town: Town) -> list[str]:
+    return [r.reason or r.code for r in town.receipts()][len(CASES) :]
+
+
+async def test_nobody_is_told_of_a_copy_while_the_other_may_take_effect(town: Town) -> None:
+    """Given up is only what is given up under each of its letters."""
+    first, copy = await _written_twice(town)
+    done = await town.act("discard", Wanted(ids=(copy.id,)))
+    await town.act("retry", Wanted(ids=(first.id,)))
+    await town.work()
+
+    assert (done.told, done.untold, town.heard("R1")) == ([], [], town.said["R1"])
+    assert (_answers(town), town.parked()) == (["held", "held", "accepted"], [])
+
+
+@pytest.mark.parametrize("size", [1, 100])
+async def test_a_command_given_up_under_both_its_letters_is_told_once(town: Town, size: int) -> None:
+    """By the last of them."""
+    _, copy = await _written_twice(town)
+    done = await town.act("discard", Wanted(), size)
+    await town.work()
+
+    assert (done.told, town.heard("R1"), town.parked()) == ([copy.id], [], [])
+    assert _answers(town) == ["held", "held", "discarded"]
+
+
+async def test_what_failed_again_can_be_given_up_and_its_sender_told(town: Town) -> None:
+    """Its first letter was retried; nothing can come of that any more."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    await town.work()
+    await town.act("retry", Wanted())
+    await town.work()
+    (again,) = await town.letters()
+    done = await town.act("discard", Wanted())
+    await town.work()
+
+    assert (again.said.retry_of, done.told, _answers(town)) == ("engine/0/0", [again.id], ["held", "discarded"])
+
+
+async def test_what_is_given_up_takes_no_effect_when_it_is_written_once_more(town: Town) -> None:
+    """Intake died before it committed, and writes the same command again: the case remembers it as refused."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    record = town.house.log.records[town.house.input][-1]
+    await town.work()
+    town.broken.clear()
+    await town.act("discard", Wanted())
+    town.house.log.append([(town.house.input, record.key, record.value, record.headers)])
+    town.supplement("R1")
+    await town.work()
+
+    assert (town.heard("R1"), _answers(town)) == (town.said["R1"][1:], ["held", "discarded", "accepted"])
+    refused = [e for r in town.house.events() for e in r.events if isinstance(e, events.CommandRefused)]
+    assert [(e.action, e.code) for e in refused] == [("supplement", "discarded")]
+
+
+async def test_a_request_that_is_open_is_not_said_to_be_given_up(town: Town) -> None:
+    """The channel sent it once more while its case was parked: it hears that it was here, with its number."""
+    await town.open_cases()
+    town.broken.add(town.supplement("R1"))
+    town.house.submit("R1", appeal_category="street")
+    await town.work()
+    (submit,) = [letter for letter in await town.letters() if letter.said.action == "Submit"]
+    await town.act("discard", Wanted(ids=(submit.id,)))
+    await town.work()
+
+    assert _answers(town) == ["held", "held", "duplicate"]
+
+
+async def test_a_request_whose_case_is_not_there_is_given_up_and_may_come_again(town: Town) -> None:
+    """Nothing could remember it: a copy opens the case, and says so."""
+    town.house.submit("R1", appeal_category="street")
+    record = town.house.log.records[town.house.input][-1]
+    town.broken.add(msgspec.json.decode(record.value or b"")["id"])
+    await town.work()
+    town.broken.clear()
+    await town.act("discard", Wanted())
+    town.house.log.append([(town.house.input, record.key, record.value, record.headers)])
+    await town.work()
+
+    assert [r.reason or r.code for r in town.receipts()] == ["held", "discarded", "accepted"]
 
 
 async def test_a_sender_whose_record_is_gone_is_named_as_not_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
