@@ -290,7 +290,8 @@ class Group:
         self._again = False
 
     def join(self, machine: Machine, life: Life) -> None:
-        if not life.dead:
+        """Once: who was stopped twice in a moment learns twice that he was thrown out."""
+        if not life.dead and (machine, life) not in self._members:
             self._members.append((machine, life))
             self.changed()
 
