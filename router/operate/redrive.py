@@ -56,8 +56,8 @@ Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 @dataclass
 class Done:
     """
-    What an act came to, page by page. told: letters given up whose senders wait, and are answered; untold: those that
-    are not, because the record that says who they are is gone. upto: where `case.commands` ends after it, by partition.
+    What an act came to, page by page. told: letters given up whose senders wait, and are answered, unless the command
+    took effect after all: the shard knows; untold: those that are not, because the record that says who they are is gone. upto: where `case.commands` ends after it, by partition.
     """
 
     letters: list[str] = field(default_factory=list)
