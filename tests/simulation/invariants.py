@@ -31,8 +31,9 @@ from tests.unit.workflows.small_world import SmallWorld
 from workflows import commands, events, outgoing
 from workflows.case import Case, encode, has_seen
 from workflows.evolve import fold
-from workflows.handle import step
+from workflows.handle import give_up, step
 
+ANSWERS = (events.CommandRefused, events.DuplicateReceived, events.IdReused)
 FIRED = (events.ClockWarned, events.ClockOverdue, events.CaseEscalated)
 
 
@@ -77,6 +78,9 @@ class Told:
     put_off: set[str] = field(default_factory=set)
     """Cases whose deadline kills: not due before something else happens to them."""
     causes: set[str] = field(default_factory=set)
+    effects: set[str] = field(default_factory=set)
+    given_up: set[str] = field(default_factory=set)
+    """Commands that took effect, and those whose senders were told that they took none and never will."""
     once_more: set[str] = field(default_factory=set)
     fired: set[tuple[Any, ...]] = field(default_factory=set)
     catalogue: int = 1
@@ -173,8 +177,14 @@ class Told:
             self.world.counts["deadlines"] += 1
         else:
             holds(record.catalogue == self.catalogue, "decided by another catalogue than the one in force", *where)
-        request = self.requests.get(record.case)
-        result = step(before, command, SmallWorld(version=record.catalogue), record.at, lambda: request)
+        facts = SmallWorld(version=record.catalogue)
+        if isinstance(command, commands.GiveUp):
+            result = give_up(before, command, facts, record.at)
+            self._give_up(command, record)
+        else:
+            request = self.requests.get(record.case)
+            result = step(before, command, facts, record.at, lambda: request)
+            self._has_effect(record)
         holds(result.record is not None, "an event that the core does not decide", *where)
         holds(events.encode(result.record) == entry.value, "an event that the core decides otherwise", *where)
         if (
@@ -195,6 +205,19 @@ class Told:
         elif case.state == "archived":
             self.requests.pop(record.case, None)
 
+    def _has_effect(self, record: events.EventRecord) -> None:
+        """What is more than an answer; of a command whose sender was told that it took none, nothing is."""
+        if all(isinstance(event, ANSWERS) for event in record.events):
+            return
+        holds(record.cause not in self.given_up, "what was given up took effect", self.shard, record.case, record.cause)
+        self.effects.add(record.cause)
+
+    def _give_up(self, order: commands.GiveUp, record: events.EventRecord) -> None:
+        """The sender is told that it took no effect, and it took none."""
+        if "discarded" in [getattr(event, "code", "") for event in record.events]:
+            holds(record.cause not in self.effects, "what took effect was given up", self.shard, order)
+            self.given_up.add(record.cause)
+
     def _cause(self, record: events.EventRecord, before: Case | None, where: tuple[Any, ...]) -> Any:
         """The command behind a record: the case's deadline, or the next one on the log that has an effect."""
         if before is not None and record.cause == event_id(f"{before.id}/{before.number}", before.version):
@@ -202,6 +225,10 @@ class Told:
         while self._next < len(self._inputs):
             entry = self._inputs[self._next]
             command = None if self._source(entry) in self._letters else self._readable(entry)
+            if isinstance(command, commands.GiveUp) and command.of.id == record.cause and _refuses(record):
+                self._next += 1
+                self._catch_up(self._turn(entry))
+                return command
             if isinstance(command, commands.AnyCommand) and command.id == record.cause:
                 self._next += 1
                 self._may_be_decided(command, entry)
@@ -299,8 +326,15 @@ class Told:
                 self.put_off.discard(command.case)
             return
         if isinstance(command, commands.GiveUp):
-            for message in outgoing.undecided(command.of, "discarded"):
-                self.lost[message.id, msgspec.json.encode(message)] = None
+            case = self.cases.get(command.case)
+            if case is None:
+                for message in outgoing.undecided(command.of, "discarded"):
+                    self.lost[message.id, msgspec.json.encode(message)] = None
+                return
+            holds(
+                has_seen(case, command.of.id) or case.state == "archived", "nobody told of what was given up",
+                self.shard, entry.offset, command,
+            )  # fmt: skip
             return
         self._may_be_decided(command, entry)
         case = self.cases.get(command.case)
@@ -328,6 +362,12 @@ class Told:
             else:
                 return
         self.unread.add(event_id(self._source(entry), 0))
+
+
+def _refuses(record: events.EventRecord) -> bool:
+    """Whether it may be what was given up, and not the command itself: the answer to a copy of a request, or a refusal."""
+    codes = {getattr(event, "code", "") for event in record.events}
+    return codes == {"discarded"} or isinstance(record.events[0], events.DuplicateReceived)
 
 
 def _transactions(world: World, shard: int) -> None:

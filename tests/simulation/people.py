@@ -1,6 +1,6 @@
 """
 Who writes to a shard: channels through intake, units through their replies, the publisher, whoever sends rubbish, and the
-operator who has dead letters written again.
+operator who has dead letters written again, or gives them up.
 
 Intake and delivery are at-least-once: the same command may be on the log twice, anywhere later. Replies are made from what
 the engine committed to its outbox.
@@ -17,13 +17,16 @@ from router.engine.store import SHARD_KEY
 from router.operate.letters import DeadLetter, Retry, retry_headers
 from router.operate.topics import Topics
 from schemas.ids import case_id, command_id, shard_of
-from tests.simulation.broker import Broker
+from tests.simulation.broker import Broker, Entry
 from tests.unit.workflows.small_world import COUNTY, ROUTES
 from workflows import commands as cmd
 from workflows import outgoing
 
 CATEGORIES = (*ROUTES, "unclear")
 CHANNEL = "website"
+GIVEN_UP = 0.3
+OF_A_COPY = 0.4
+"""Of the letters that the operator does; and of those he has written again that he gives up under a copy's letter."""
 BODY: dict[str, dict[str, Any]] = {
     "reply": {"result": "resolved", "text": "已修复", "contacted": True},
     "return": {"reason": "不属于本单位"},
@@ -152,7 +155,10 @@ class People:
     # -- the operator --
 
     def redrive(self) -> None:
-        """Have the letters of parked cases written again in their order, and the cases released: `duokua dead-letters retry`."""
+        """
+        Have the letters of parked cases written again in their order, some given up, and the cases released: `duokua
+        dead-letters retry` and `discard`.
+        """
         for shard in range(self._topics.shards):
             for case, letters in self._letters(shard).items():
                 newest = letters[max(letters)]
@@ -182,9 +188,21 @@ class People:
         for at, letter in sorted(letters.items(), key=lambda item: _place(item[1].root or item[1].source)):
             if (shard, at) not in self._retried:
                 self._retried.add((shard, at))
+                first, draw = entries[_place(letter.source)], self._random.random()
+                if draw < GIVEN_UP:
+                    self._give_up(shard, at, letter, first)
+                    continue
                 retry = Retry(f"engine/{shard}/{at}", letter.root or letter.source, faults)
-                first = entries[_place(letter.source)]
                 self._put(shard, first.key, first.value or b"", tuple(retry_headers(retry)))
+                if draw < GIVEN_UP + OF_A_COPY:
+                    self._give_up(shard, at, letter, first)
+
+    def _give_up(self, shard: int, at: int, letter: DeadLetter, entry: Entry) -> None:
+        """Without looking whether a copy waits under another letter: it must hold without that, too."""
+        of: cmd.AnyCommand = cmd.decode(entry.value or b"")  # type: ignore[assignment]
+        cause = command_id(letter.case, f"give_up/{at}")
+        order = cmd.GiveUp(id=cause, case=letter.case, at=0, source=letter.source, of=of)
+        self._put(shard, letter.case.encode(), cmd.encode(order))
 
     # -- to the log --
 

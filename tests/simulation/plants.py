@@ -11,14 +11,22 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
+from msgspec.structs import replace
 
 from adapters.kafka.writing import OutcomeUnknown, Transactions, Writer
+from router.engine import batch as engine
 from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
 from router.engine.ledger import Ledger
 from router.engine.quarantine import Quarantine
 from router.engine.store import Store
+from tests.simulation import invariants
 from tests.simulation.client import Producer, Reader
+from workflows import commands, outgoing
+from workflows.case import Case, has_seen
+from workflows.evolve import fold
+from workflows.facts import Facts
+from workflows.handle import Step, give_up
 
 Set = Callable[[Any, str, Any], None]
 
@@ -174,6 +182,24 @@ def a_parked_case_is_forgotten_by_the_next_holder(set_: Set) -> None:
     set_(Batch, "_parked", lambda self, case: self.parked.get(case))
 
 
+def what_was_given_up_is_not_remembered(set_: Set) -> None:
+    """Its sender is told, its case is not."""
+    set_(engine, "give_up", lambda case, order, facts, now: Step(None, case, outgoing.undecided(order.of, "discarded")))
+
+
+def what_took_effect_is_given_up(set_: Set) -> None:
+    """The core itself does not look, wherever it is asked."""
+
+    def blind(case: Case | None, order: commands.GiveUp, facts: Facts, now: int) -> Step:
+        if case is None or not has_seen(case, order.of.id):
+            return give_up(case, order, facts, now)
+        done = give_up(replace(case, seen=b""), order, facts, now)
+        return done if done.record is None else Step(done.record, fold(case, done.record), done.messages)
+
+    set_(engine, "give_up", blind)
+    set_(invariants, "give_up", blind)
+
+
 PLANTS: dict[Callable[[Set], None], tuple[str, ...]] = {
     refused_records_are_passed_over: ("refused",),
     the_store_is_written_first: ("refused", "commit_lost", "crash"),
@@ -188,5 +214,7 @@ PLANTS: dict[Callable[[Set], None], tuple[str, ...]] = {
     a_mark_is_not_on_disk: ("poison",),
     a_later_command_of_a_parked_case_is_let_through: ("poison",),
     a_parked_case_is_forgotten_by_the_next_holder: ("poison", "crash", "rebalance"),
+    what_was_given_up_is_not_remembered: ("poison",),
+    what_took_effect_is_given_up: ("poison",),
 }
 """Each with what is to go wrong in the runs that look for it (story.KINDS): so that no luck is needed to find it."""
