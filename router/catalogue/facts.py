@@ -85,7 +85,12 @@ class CatalogueFacts:
         return route
 
     def _match(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Match:
-        match = self._index.first(self.view(channel, raw or msgspec.json.encode(request), received_at or now), now)
+        view = (
+            self.view(channel, raw or msgspec.json.encode(request), received_at or now)
+            if self._index.deep
+            else self._plain_view(channel, request)
+        )
+        match = self._index.first(view, now)
         if match is None:
             raise LookupError("no rule matches: the catalogue has no fallback")
         return match
@@ -130,6 +135,15 @@ class CatalogueFacts:
             working=self.calendar(place[0]).consumed(received_at, received_at + 1, "wh") > 0,
             form=said.form(told),
         )  # fmt: skip
+
+    def _plain_view(self, channel: str, request: RequestView) -> View:
+        """What rules see that ask for plain values of the first PLAIN columns alone: `view` at a fifth of its price."""
+        kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
+        held = (
+            _one(thing), self._matter_chain(matter), self._category_chain(category), self.region_chain(region),
+            _one(channel), _one(kind), _one(origin), _one(applicant), _one(urgency),
+        )  # fmt: skip
+        return View(held=held + ((),) * (len(COLUMNS) - PLAIN))
 
     def resolve(
         self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
@@ -391,6 +405,10 @@ def _role(text: str) -> Any:
 
 def _level(text: str) -> Any:
     return text
+
+
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
 
 
 def _above(held: tuple[str, ...], chain: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
