@@ -110,6 +110,8 @@ async def test_deleted_while_reading(process: Process, tp: TopicPartition) -> No
     ):
         pumping = asyncio.create_task(pump(process, reader, take))
         while len(found) < 10:
+            if pumping.done():
+                await pumping  # tells why it ended
             await asyncio.sleep(0.01)
         reader.pause(tp)
         await write(process, tp, range(10, 20))
