@@ -69,13 +69,10 @@ class Writer:
     ) -> None:
         """Put a record into the batch of its partition. Nothing is sent before `flush`."""
         slot = (topic, partition)
-        batch = self._open.get(slot)
-        if batch is None:
-            batch = self._open[slot] = self._producer.create_batch()
+        batch = self._open.get(slot) or self._begin(slot)
         # the library's C builder: its own append before it costs as much again
         if batch._builder.append(batch._relative_offset, None, key, value, headers) is None:
-            self._full.append((slot, batch))
-            batch = self._open[slot] = self._producer.create_batch()
+            batch = self._begin(slot)
             batch._builder.append(0, None, key, value, headers)
         batch._relative_offset += 1
 
@@ -84,18 +81,22 @@ class Writer:
         if not records:
             return  # a batch without a record has no answer
         slot, now = (topic, partition), int(time.time() * 1000)
-        batch = self._open.get(slot)
-        if batch is None:
-            batch = self._open[slot] = self._producer.create_batch()
+        batch = self._open.get(slot) or self._begin(slot)
         append, count = batch._builder.append, batch._relative_offset
         for key, value in records:
             if append(count, now, key, value, NO_HEADERS) is None:
-                self._full.append((slot, batch))
-                batch = self._open[slot] = self._producer.create_batch()
+                batch = self._begin(slot)
                 append, count = batch._builder.append, 0
                 append(count, now, key, value, NO_HEADERS)
             count += 1
             batch._relative_offset = count
+
+    def _begin(self, slot: tuple[str, int]) -> Any:
+        """A new batch of the partition; the one before, if there is one, is full."""
+        if slot in self._open:
+            self._full.append((slot, self._open[slot]))
+        batch = self._open[slot] = self._producer.create_batch()
+        return batch
 
     async def flush(self) -> dict[TopicPartition, int]:
         """

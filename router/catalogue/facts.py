@@ -76,20 +76,16 @@ class CatalogueFacts:
     ) -> Route:
         """The first rule by number; the loader makes sure that one always holds. Without `raw` the view is all that was said."""
         if self._index.deep:
-            return self._route(self._match(channel, request, now, raw, received_at), channel, request)
+            view = self.view(channel, raw or msgspec.json.encode(request), received_at or now)
+            return self._route(self._match(view, now), channel, request)
         key = (channel, self._index.period(now), self._telling(request))
         route = self._routes.get(key)
         if route is None:
-            match = self._match(channel, request, now, raw, received_at)
+            match = self._match(self._plain_view(channel, request), now)
             route = _keep(self._routes, key, self._route(match, channel, request))
         return route
 
-    def _match(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Match:
-        view = (
-            self.view(channel, raw or msgspec.json.encode(request), received_at or now)
-            if self._index.deep
-            else self._plain_view(channel, request)
-        )
+    def _match(self, view: View, now: int) -> Match:
         match = self._index.first(view, now)
         if match is None:
             raise LookupError("no rule matches: the catalogue has no fallback")

@@ -224,12 +224,17 @@ def is_pending_elsewhere(every: Sequence[Letter], letter: Letter, given_up: Coll
     Whether another letter of the same command is open, and not `given_up` just now, or was retried and has not failed
     again: intake writes a command twice where it died in between, and each may be kept aside.
     """
-    failed_again = {other.said.retry_of for other in every}
-    return any(
-        other.id not in {letter.id, *given_up}
-        and (other.case, other.said.input, other.said.action) == (letter.case, letter.said.input, letter.said.action)
-        and (other.state == "open" or (other.state == "retried" and other.names.isdisjoint(failed_again)))
+    mine = (letter.case, letter.said.input, letter.said.action)
+    others = [
+        other
         for other in every
+        if (other.case, other.said.input, other.said.action) == mine
+        and other.id not in given_up
+        and other.id != letter.id
+    ]
+    failed_again = {other.said.retry_of for other in every} if others else set()
+    return any(
+        other.state == "open" or (other.state == "retried" and other.names.isdisjoint(failed_again)) for other in others
     )
 
 

@@ -188,12 +188,7 @@ class Redrive:
         order = commands.GiveUp(
             id=command_id(command.case, cause), case=command.case, at=0, source=letter.original, of=_unsaid(command)
         )
-        self._transaction.add(
-            self._topics.commands,
-            shard_of(order.case, self._topics.shards),
-            order.case.encode(),
-            commands.encode(order),
-        )
+        self._order(order)
         done.told.append(letter.id)
         return None
 
@@ -217,10 +212,17 @@ class Redrive:
                 continue
             cause = f"release/{_newest_id(self.every, case)}/{self._person.at}"
             order = commands.Release(id=command_id(case, cause), case=case, at=0, source=cause, letters=count)
-            self._transaction.add(
-                self._topics.commands, shard_of(case, self._topics.shards), case.encode(), commands.encode(order), []
-            )
+            self._order(order)
             done.released.append(case)
+
+    def _order(self, order: commands.GiveUp | commands.Release) -> None:
+        """Add to the transaction what the shard of a case is asked to do."""
+        self._transaction.add(
+            self._topics.commands,
+            shard_of(order.case, self._topics.shards),
+            order.case.encode(),
+            commands.encode(order),
+        )
 
 
 def _unsaid(command: commands.AnyCommand) -> commands.AnyCommand:
