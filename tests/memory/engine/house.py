@@ -85,41 +85,31 @@ class House:
 
     def submit(self, ref: str, *, offset: int | None = None, **changes: Any) -> str:
         """Put a Submit on the log; returns the case id."""
-        case = case_id("hotline_12345", ref)
-        source = f"intake.hotline_12345/0/{self.sent if offset is None else offset}"
-        self.sent += 1
         body = msgspec.json.encode(REQUEST | changes)
-        self.send(
-            commands.Submit(
-                id=command_id(case, source),
-                case=case,
-                at=self.clock.time,
-                source=source,
-                channel="hotline_12345",
-                ref=ref,
-                request=msgspec.Raw(body),
-                digest=str(hash(body)),
-                received_at=self.clock.time,
-            )
+        command = commands.Submit(
+            **self._from_channel(ref, offset),
+            request=msgspec.Raw(body),
+            digest=str(hash(body)),
+            received_at=self.clock.time,
         )
-        return case
+        self.send(command)
+        return command.case
 
     def supplement(self, ref: str, text: str) -> commands.Supplement:
         """Put more about a case on the log."""
-        case = case_id("hotline_12345", ref)
-        source = f"intake.hotline_12345/0/{self.sent}"
-        self.sent += 1
-        command = commands.Supplement(
-            id=command_id(case, source),
-            case=case,
-            at=self.clock.time,
-            source=source,
-            channel="hotline_12345",
-            ref=ref,
-            body=msgspec.Raw(msgspec.json.encode({"text": text})),
-        )
+        command = commands.Supplement(**self._from_channel(ref), body=msgspec.Raw(msgspec.json.encode({"text": text})))
         self.send(command)
         return command
+
+    def _from_channel(self, ref: str, offset: int | None = None) -> dict[str, Any]:
+        """What all commands of the channel say: the next record of its topic, or the one at `offset` once more."""
+        case = case_id("hotline_12345", ref)
+        source = f"intake.hotline_12345/0/{self.sent if offset is None else offset}"
+        self.sent += 1
+        return {
+            "id": command_id(case, source), "case": case, "at": self.clock.time, "source": source,
+            "channel": "hotline_12345", "ref": ref,
+        }  # fmt: skip
 
     def send(self, command: Any, key: bytes | None = None) -> None:
         value = msgspec.json.encode(command)
