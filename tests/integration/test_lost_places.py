@@ -46,7 +46,7 @@ async def pumped(process: Process, tp: TopicPartition, count: int) -> list[bytes
     found: list[bytes] = []
 
     async def take(batch: Batch) -> None:
-        found.extend(r.value for r in batch[tp])
+        found.extend(r.value for r in batch.get(tp, ()))
         if len(found) >= count:
             process.stop.set()
 
@@ -100,8 +100,8 @@ async def test_deleted_while_reading(process: Process, tp: TopicPartition) -> No
     found: list[bytes] = []
 
     async def take(batch: Batch) -> None:
-        found.extend(r.value for r in batch[tp])
-        if found[-1] == b"29":
+        found.extend(r.value for r in batch.get(tp, ()))
+        if b"29" in found:
             process.stop.set()
 
     async with (
