@@ -60,6 +60,25 @@ class ReplyUnderReview(Model):
     attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments")] = ()
 
 
+class Guess(Model):
+    """推测 a category and how likely it is."""
+
+    category: Annotated[Code, described("诉求分类代码", "appeal category")]
+    score: Annotated[float, Field(ge=0, le=1), described("把握，0 至 1", "how likely, from 0 to 1")]
+
+
+class Proposal(Model):
+    """分类建议 what a classifier thinks of a request whose channel named no category; a proposal, never what was said."""
+
+    by: Annotated[str, described("由谁建议", "by what: dictionary, model, or a platform")]
+    version: Annotated[str, described("其版本", "its version")]
+    threshold: Annotated[float, Field(ge=0, le=1), described("采用的门槛", "from which score on it is used")]
+    top: Annotated[tuple[Guess, ...], described("最可能的分类", "the likeliest categories")] = ()
+    category: Annotated[str, described("据以派单的分类，空为未达门槛", "routed by this; empty: below it")] = ""
+    score: Annotated[float, Field(ge=0, le=1), described("其把握", "its score")] = 0.0
+    article: Annotated[str, described("可供参考的知识库条目", "article of the knowledge base")] = ""
+
+
 class Task(Model):
     """
     任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back.
@@ -82,6 +101,7 @@ class Task(Model):
     supplements: Annotated[tuple[Supplement, ...], described("补充诉求", "what the applicant has added since")] = ()
     reply_under_review: Annotated[ReplyUnderReview | None, described("待审核结果", "reply to review")] = None
     rule: Annotated[RuleApplied | None, described("所依规则", "rule applied")] = None
+    proposal: Annotated[Proposal | None, described("分类建议", "proposed category")] = None
     due: Annotated[tuple[Due, ...], described("时限", "due times")] = ()
     allowed: Annotated[tuple[ReplyAction, ...], described("可用动作", "actions that are allowed")] = ()
     parent_task: Annotated[TaskId | None, described("上级任务", "task of the unit that dispatched further")] = None
@@ -138,6 +158,7 @@ class Reply(Complete):
     units: Annotated[tuple[UnitId, ...], described("转派单位", "units, for sub_dispatch", max_length=50)] = ()
     targets: Annotated[tuple[Target, ...], described("派单去向", "targets, for dispatch", max_length=50)] = ()
     receipt_no: Annotated[Name | None, described("接收回执号", "receipt number, for confirm_receipt")] = None
+    category: Annotated[Code | None, described("派单员认定的诉求分类", "what it is about, for dispatch")] = None
 
     @classmethod
     def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:

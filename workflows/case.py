@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from workflows.facts import Reason, Stage
+from workflows.proposals import Proposal
 from workflows.states import OPEN_LEG
 
 SEEN = 2_000
@@ -139,6 +140,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     """JSON, as in the Supplement of the contract: whoever gets a task from now on gets them too"""
     forget_at: int = 0
     """when nothing of the case is kept any more"""
+    proposal: Proposal | None = None
 
     @property
     def next_due(self) -> int:

@@ -58,11 +58,12 @@ def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
         d.emit(_start(d.calendar, template, d.case.policy, leg, d.now, latest if template.kind == "finish" else None))
 
 
-def start_task_clock(d: Decision, task: str, kind: str) -> None:
-    """The clock of an officer's task."""
-    for template in _templates(d.policy, "task"):
-        if template.kind == TASK_CLOCK[kind]:
-            d.emit(_start(d.calendar, template, d.case.policy, task, d.now))
+def start_task_clock(d: Decision, task: str, kind: str, reason: str = "") -> None:
+    """The clock of an officer's task: the one for this very reason where the policy has such a one."""
+    fitting = [template for template in _templates(d.policy, "task") if template.kind == TASK_CLOCK[kind]]
+    special = [template for template in fitting if template.reason and template.reason == reason]
+    for template in special or [template for template in fitting if not template.reason]:
+        d.emit(_start(d.calendar, template, d.case.policy, task, d.now))
 
 
 def finish_of(d: Decision, leg: str) -> Clock | None:

@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from workflows.proposals import Proposal
+
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """`id` is derived from its cause (schemas.ids); the same id takes effect once."""
@@ -27,6 +29,7 @@ class Submit(Command, frozen=True, tag="submit"):
     """A request from a channel. `request` is the canonical JSON of a valid ServiceRequest, `digest` its SHA-256 (hex).
 
     `serial` (shard and running number, digits only) is filled in by the engine at the command's place in the log.
+    `proposal`: what a classifier thinks of a request that names neither category nor matter.
     """
 
     channel: str
@@ -36,6 +39,7 @@ class Submit(Command, frozen=True, tag="submit"):
     received_at: int
     query_code: str = ""
     serial: str = ""
+    proposal: Proposal | None = None
 
 
 class Supplement(Command, frozen=True, tag="supplement"):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from workflows.facts import Reason, Stage
+from workflows.proposals import Proposal
 
 
 class Event(
@@ -44,6 +45,8 @@ class CaseRegistered(Event, frozen=True):
     """Units complained about: they and those below them never lead or review (recusal)."""
     disclosure: str = "open"
     """What a handling unit may see of the applicant: open | confidential | anonymous."""
+    proposal: Proposal | None = None
+    """What a classifier thought; `category` stays what the channel said."""
 
 
 class DuplicateReceived(Event, frozen=True):
@@ -126,6 +129,8 @@ class TriageEnded(Event, frozen=True):
     """The dispatcher decided; the legs follow."""
 
     task: str
+    category: str = ""
+    """What the dispatcher says it is about: a labelled sample (docs/proposals.md)"""
 
 
 class StageOpened(Event, frozen=True):

@@ -69,7 +69,7 @@ def _registered(case: Case, e: ev.CaseRegistered, at: int) -> Case:
         id=case.id, state="registered", number=e.number, digest=e.digest, channel=e.channel, ref=e.ref,
         query_code=e.query_code, received_at=e.received_at, centre=e.centre, centre_endpoint=e.centre_endpoint,
         appeal_kind=e.appeal_kind, region=e.region, category=e.category, matter=e.matter, urgency=e.urgency,
-        disclosure=e.disclosure, excluded=e.excluded,
+        disclosure=e.disclosure, excluded=e.excluded, proposal=e.proposal,
     )  # fmt: skip
 
 

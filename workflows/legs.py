@@ -104,7 +104,7 @@ def ask_triage(d: Decision, reason: str, leg: str = "") -> None:
     """A dispatcher of the centre must name who acts (instead of the returned `leg`)."""
     task = d.new_task()
     d.emit(ev.TriageAsked(task=task, endpoint=d.case.centre_endpoint, reason=reason, leg=leg))
-    start_task_clock(d, task, "triage")
+    start_task_clock(d, task, "triage", reason)
 
 
 # -- one-thing: stages in order -----------------------------------------------------------------

@@ -19,6 +19,7 @@ from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.decision import Decision
 from workflows.facts import Reason
 from workflows.legs import waits_for
+from workflows.proposals import Proposal
 from workflows.refusals import REFUSALS
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
 
@@ -72,6 +73,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     supplements: tuple[Raw, ...] = ()
     reply_under_review: ReplyUnderReviewBody | None = None
     rule: RuleBody | None = None
+    proposal: Proposal | None = None
     due: list[DueBody]
     allowed: tuple[str, ...]
     parent_task: str | None = None
@@ -209,6 +211,7 @@ def task_body(
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,
+        proposal=case.proposal,
         due=_dues(case, task),
         allowed=_allowed(d, leg) if leg is not None and handle else TASK_ACTIONS[task.kind],
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,

@@ -44,6 +44,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
     due: exact | end_of_day (of the last day).
     on_due: `deem_signed` for sign clocks: nobody stops a clock by not signing.
+    reason: of a task clock, where it measures only tasks asked for this reason (`low_score`), instead of the one without.
     """
 
     kind: Literal["sign", "contact", "finish", "review", "return_decision", "triage", "confirm"]
@@ -54,6 +55,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     on_due: Literal["overdue", "deem_signed"] = "overdue"
     warn: tuple[EarlyWarning, ...] = ()
     ladder: tuple[Step, ...] = ()
+    reason: str = ""
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):

@@ -51,6 +51,7 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     units: tuple[str, ...] = ()
     targets: tuple[TargetView, ...] = ()
     receipt_no: str | None = None
+    category: str | None = None
 
 
 _view = msgspec.json.Decoder(ReplyView).decode
@@ -253,7 +254,7 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
         code = "one_lead"
     if code:
         return code
-    d.emit(ev.TriageEnded(task=task.id))
+    d.emit(ev.TriageEnded(task=task.id, category=said.category or ""))
     accept(d, task.endpoint)
     for target, unit in sorted(zip(said.targets, units, strict=True), key=lambda pair: pair[0].part != "lead"):
         if returned is None:

@@ -8,6 +8,8 @@ rule; a rule may dispatch, start a one-thing, hand over to a dispatcher, or *pro
 from functools import lru_cache
 
 import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
 from stdnum.iso7064 import mod_11_10
 
 from workflows import events as ev
@@ -35,7 +37,7 @@ def submit(d: Decision, command: Submit) -> None:
         d.emit(ev.CaseAnsweredAtOnce())
         close(d, "answered", view.direct_answer.text)
     elif not _redirect(d, command.channel, view):
-        _route(d, d.facts.route(command.channel, view, d.now, command.request, command.received_at))
+        _route(d, *_ruled(d, command, view))
 
 
 _CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in range(10)} for check in range(10)]
@@ -83,8 +85,14 @@ def _register(d: Decision, command: Submit, view: RequestView) -> None:
             urgency=view.urgency,
             excluded=excluded,
             disclosure=view.applicant.disclosure if view.applicant else "open",
+            proposal=command.proposal if _says_nothing(view) else None,
         )
     )
+
+
+def _says_nothing(view: RequestView) -> bool:
+    """Whether the request leaves it to its text what it is about: only then may anybody guess."""
+    return not (view.appeal_category or view.matter_code or view.one_thing)
 
 
 def _centre(d: Decision, channel: str, region: str, excluded: tuple[str, ...]) -> Unit:
@@ -108,8 +116,31 @@ def _redirect(d: Decision, channel: str, view: RequestView) -> bool:
     return True
 
 
-def _route(d: Decision, route: Route) -> None:
-    """By the rule that decided. The citizen's clocks run from here on, whatever the outcome."""
+def _ruled(d: Decision, command: Submit, view: RequestView) -> tuple[Route, str]:
+    """
+    The rule that decides, and why a dispatcher is asked where it leaves the case to one.
+
+    A proposed category counts as if the channel had said it, but for emergencies: a guess calls out nobody, a person looks.
+    """
+    request, reason, proposal = command.request, "rule", d.case.proposal
+    if proposal is not None and not proposal.category:
+        reason = "low_score"
+    elif proposal is not None:
+        guessed = replace(view, appeal_category=proposal.category)
+        if d.facts.emergency(command.channel, guessed) is None:
+            view, request = guessed, _with_category(request, proposal.category)
+        else:
+            reason = "proposed_emergency"
+    return d.facts.route(command.channel, view, d.now, request, command.received_at), reason
+
+
+def _with_category(request: Raw, category: str) -> Raw:
+    """The request as the rules are to see it; as it was sent it is kept."""
+    return Raw(msgspec.json.encode({**msgspec.json.decode(request), "appeal_category": category}))
+
+
+def _route(d: Decision, route: Route, triage: str) -> None:
+    """By the rule that decided. The citizen's clocks run from here on, whatever the outcome. `triage`: why a person is asked."""
     d.emit(_routed(route, d.facts.version))
     start_case_clocks(d)
     if route.outcome == "dispatch":
@@ -119,7 +150,7 @@ def _route(d: Decision, route: Route) -> None:
     elif route.outcome == "propose_refusal":
         _propose_refusal(d, route)
     else:
-        ask_triage(d, "rule")
+        ask_triage(d, triage)
 
 
 @lru_cache(maxsize=16_384)

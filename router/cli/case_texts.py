@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "CaseRegistered": ("登记：{appeal_kind}，{channel}，{region}，分类 {category}", "registered: {appeal_kind}, {channel}, {region}, category {category}"),
+    "CaseRegistered+proposal": ("登记：{appeal_kind}，{channel}，{region}，未写分类；{proposal}", "registered: {appeal_kind}, {channel}, {region}, no category named; {proposal}"),
     "CaseRegistered+matter": ("登记：{appeal_kind}，{channel}，{region}，事项 {matter}", "registered: {appeal_kind}, {channel}, {region}, matter {matter}"),
     "DuplicateReceived": ("同一诉求再次收到，不重复登记", "the same request again, not registered twice"),
     "IdReused": ("同一编号再次使用而内容不同，已拒收", "the id was used again with another content: refused"),
@@ -22,6 +23,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "CaseRefused": ("不予受理：{ground}，依据 {basis}；可向 {where_to_turn} 反映", "refused: {ground}, on the basis of {basis}; where to turn: {where_to_turn}"),
     "TriageAsked": ("转人工分派：{reason}", "left to a dispatcher: {reason}"),
     "TriageEnded": ("人工分派完成", "the dispatcher decided"),
+    "TriageEnded+category": ("人工分派完成，认定分类 {category}", "the dispatcher decided: category {category}"),
     "StageOpened": ("进入阶段 {stage} {name}", "stage {stage} {name} opened"),
     "CaseSupplemented": ("诉求人补充内容（时限不重新计算）", "supplemented by the applicant (no clock restarts)"),
     "CaseWithdrawn": ("诉求人撤回", "withdrawn by the applicant"),
@@ -117,6 +119,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "no_unit": ("没有单位承担", "no unit holds"),
     "refusal_rejected": ("不予受理未被确认", "the refusal was not confirmed"),
     "rule": ("规则要求人工分派", "the rule asks for a dispatcher"),
+    "low_score": ("分类建议把握不足", "no proposed category is sure enough"),
+    "proposed_emergency": ("分类建议为紧急事项，须人工判断", "an emergency is proposed: a person must judge"),
+    "proposed": (
+        "系统建议 {category}（把握 {score}），据以派单；{top}（{by}）",
+        "proposed and routed by: {category} (score {score}); {top} ({by})",
+    ),
+    "not proposed": ("系统建议把握不足 {threshold}；{top}（{by}）", "no proposal reaches {threshold}; {top} ({by})"),
+    "dictionary": ("词库", "dictionary"),
+    "model": ("词库与模型", "dictionary and model"),
     "submit": ("提交诉求", "submit"),
     "supplement": ("补充诉求", "supplement"),
     "withdraw": ("撤回诉求", "withdraw"),

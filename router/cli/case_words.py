@@ -171,6 +171,15 @@ class Words:
         say = self._sayers.get(field)
         return say(value) if say else self.label(field, value) if isinstance(value, str) else str(value)
 
+    def _proposal(self, proposal: Mapping[str, Any]) -> str:
+        """What was proposed, whether it counted, and what else was likely."""
+        name = "proposed" if proposal.get("category") else "not proposed"
+        top = ("、", ", ")[self._side].join(
+            f"{self.category(guess['category'])} {guess['score']}" for guess in proposal.get("top", ())
+        )
+        said = {**proposal, "top": top, "by": self.word(proposal["by"])}
+        return self.word(name, **said | {"category": self.category(proposal.get("category", ""))})
+
     @cached_property
     def _sayers(self) -> Mapping[str, Callable[[Any], str]]:
         return {
@@ -185,5 +194,6 @@ class Words:
             "unit": self.unit,
             "proposed": self.unit,
             "why": self.reasons,
+            "proposal": self._proposal,
             "by": lambda by: self.word("by rule") if by == "rule" else by,
         }

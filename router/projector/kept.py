@@ -15,7 +15,7 @@ from workflows import events as ev
 
 KEPT: Mapping[str, tuple[str, ...]] = {
     "CaseRegistered": (
-        "channel", "ref", "number", "received_at", "centre", "appeal_kind", "region", "calendar", "category", "matter", "urgency", "excluded",
+        "channel", "ref", "number", "received_at", "centre", "appeal_kind", "region", "calendar", "category", "matter", "urgency", "excluded", "proposal",
     ),
     "DuplicateReceived": (),
     "IdReused": ("digest",),
@@ -28,7 +28,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "RefusalRejected": (),
     "CaseRefused": ("ground", "basis", "where_to_turn"),
     "TriageAsked": ("task", "endpoint", "reason", "leg"),
-    "TriageEnded": ("task",),
+    "TriageEnded": ("task", "category"),
     "StageOpened": ("stage", "name"),
     "CaseSupplemented": (),
     "CaseWithdrawn": (),
@@ -79,7 +79,7 @@ def detail(event: ev.Event) -> str:
     kept = {name: getattr(event, name) for name in KEPT.get(type(event).__name__, ())}
     if "why" in kept:
         kept["why"] = [_without_words(reason) for reason in kept["why"]]
-    return _encode({name: value for name, value in kept.items() if value not in ("", 0, ())}).decode()
+    return _encode({name: value for name, value in kept.items() if value not in ("", 0, (), None)}).decode()
 
 
 def _without_words(reason: Any) -> Any:

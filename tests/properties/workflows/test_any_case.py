@@ -25,6 +25,7 @@ from workflows import outgoing
 from workflows.case import Case, decode, encode
 from workflows.evolve import fold
 from workflows.handle import step
+from workflows.proposals import Proposal
 from workflows.states import ENDED, OPEN_LEG, TASK_ACTIONS
 from workflows.workdays import DAY, HOUR
 
@@ -42,6 +43,7 @@ BODIES = st.fixed_dictionaries(
             st.fixed_dictionaries({"unit": UNIT, "part": st.sampled_from(["lead", "assist", "copy"])}), max_size=3
         ),
         "contacted": st.booleans(),
+        "category": st.sampled_from(["street", "unheard-of"]),
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
     },
 )
@@ -54,33 +56,49 @@ class AnyCase(RuleBasedStateMachine):
     told: Told
 
     @initialize(
-        category=st.sampled_from([*ROUTES, "street", "alone", "birth"]),
+        category=st.sampled_from([*ROUTES, "street", "alone", "birth", ""]),
         urgency=st.sampled_from(["normal", "normal", "normal", "emergency"]),
         kind=st.sampled_from(["help", "complaint", "report"]),
         late=st.sampled_from([0, 0, 3 * DAY, 30 * DAY]),
         complained=st.none() | UNIT,
         disclosure=st.sampled_from(["open", "anonymous"]),
+        proposed=st.none() | st.sampled_from([*ROUTES, "", "emergency", "unheard-of"]),
     )
-    def begin(self, category: str, urgency: str, kind: str, late: int, complained: str | None, disclosure: str) -> None:
+    def begin(
+        self,
+        category: str,
+        urgency: str,
+        kind: str,
+        late: int,
+        complained: str | None,
+        disclosure: str,
+        proposed: str | None,
+    ) -> None:
         self.told = told(NOW)
         self.marks: Counter[tuple[str, str, int]] = Counter()
         self.seq: Counter[str] = Counter()
         self.ids: set[str] = set()
+        self.proposal = None if proposed is None else Proposal(by="x", version="1", threshold=0.5, category=proposed)
         self.check(self._submission(category, urgency, kind, late, complained, disclosure))
+        registered = self.told.records[0].events[0]
+        assert isinstance(registered, ev.CaseRegistered)
+        assert registered.category == category
+        assert bytes(registered.request) == self.request
+        assert registered.proposal is (None if category else self.proposal)
 
     def _submission(
         self, category: str, urgency: str, kind: str, late: int, complained: str | None, disclosure: str
     ) -> cmd.Submit:
         subjects = [{"kind": "unit", "unit": complained}] if complained else []
         body = {
-            "title": "路灯不亮", "appeal_kind": kind, "appeal_category": category, "urgency": urgency,
+            "title": "路灯不亮", "appeal_kind": kind, "appeal_category": category or None, "urgency": urgency,
             "place": {"region": "370102"}, "subject_of_complaint": subjects,
             "applicant": {"kind": "person", "name": "张三", "disclosure": disclosure},
         }  # fmt: skip
         self.request = json.encode(body)
         return cmd.Submit(
             **self.told.base(), channel="website", ref="w-1", request=Raw(self.request), digest="d1",
-            received_at=NOW - late, query_code="012345", serial="0200042",
+            received_at=NOW - late, query_code="012345", serial="0200042", proposal=self.proposal,
         )  # fmt: skip
 
     # -- what may come ----------------------------------------------------------------------------

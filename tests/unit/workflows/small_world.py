@@ -21,6 +21,7 @@ from workflows.handle import Step, step
 from workflows.outgoing import Message
 from workflows.policies import ClockTemplate, EarlyWarning, Policy
 from workflows.policies import Step as Rung
+from workflows.proposals import Proposal
 
 NOW = ms("2026-09-18 09:00")
 
@@ -88,6 +89,7 @@ POLICY = Policy(
         ClockTemplate(kind="review", of="task", budget="1wd"),
         ClockTemplate(kind="return_decision", of="task", budget="4wh"),
         ClockTemplate(kind="triage", of="task", budget="2wh"),
+        ClockTemplate(kind="triage", of="task", budget="1wh", reason="low_score"),
         ClockTemplate(
             kind="confirm", of="task", budget="30m", ladder=(Rung(level=1, after="0m", who="centre", what="notify"),)
         ),
@@ -162,7 +164,7 @@ class SmallWorld(Struct):
     emergency_policy: str = "urgent"
 
     def emergency(self, channel: str, request: RequestView) -> Target | None:
-        return Target(function="police") if request.urgency == "emergency" else None
+        return Target(function="police") if "emergency" in (request.urgency, request.appeal_category) else None
 
     def route(self, channel: str, request: RequestView, now: int, raw: Raw, received_at: int) -> Route:
         return ROUTES.get(request.appeal_category or "", ROUTES["unclear"])
@@ -218,7 +220,9 @@ class Told(Struct):
         assert self.case is not None
         return self.case
 
-    def submit(self, category: str = "street", *, again: str = "", **more: object) -> "Told":
+    def submit(
+        self, category: str = "street", *, again: str = "", proposal: Proposal | None = None, **more: object
+    ) -> "Told":
         """The request of this case; `again` gives it another body."""
         body = {"title": "路灯不亮", "text": again, "appeal_kind": "help", "appeal_category": category}
         body["place"] = {"region": COUNTY}  # type: ignore[assignment]
@@ -226,6 +230,7 @@ class Told(Struct):
         command = cmd.Submit(
             **self.base(), channel="website", ref="w-1", request=Raw(request), digest=f"{hash(request):x}",
             received_at=int(str(more.get("received_at_ms", self.now))), query_code="012345", serial="0200042",
+            proposal=proposal,
         )  # fmt: skip
         if self.case is None:
             self.request = request

@@ -1,0 +1,107 @@
+"""What a case makes of a proposed category: enough to route by, never what the channel said, and never more than that."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import json
+
+from tests.unit.workflows.small_world import ROUTES, Told, told
+from workflows import commands as cmd
+from workflows import events as ev
+from workflows.evolve import fold
+from workflows.proposals import Guess, Proposal
+
+TOP = (Guess("street", 0.8), Guess("alone", 0.1))
+
+
+def proposed(category: str, score: float = 0.8) -> Proposal:
+    return Proposal(by="model", version="7/abc", threshold=0.7, top=TOP, category=category, score=score)
+
+
+def registered(t: Told) -> ev.CaseRegistered:
+    event = t.records[0].events[0]
+    assert isinstance(event, ev.CaseRegistered)
+    return event
+
+
+def routed(t: Told) -> ev.CaseRouted:
+    return next(event for event in t.records[0].events if isinstance(event, ev.CaseRouted))
+
+
+def clock_of(t: Told, kind: str) -> str:
+    return next(clock.budget for clock in t.held.clocks.values() if clock.kind == kind)
+
+
+def test_a_proposal_routes_and_is_kept_beside_what_the_channel_said() -> None:
+    t = told().submit("", proposal=proposed("street"))
+    assert routed(t).rule == ROUTES["street"].rule
+    assert (registered(t).category, t.held.category) == ("", "")
+    assert registered(t).proposal == t.held.proposal == proposed("street")
+    assert json.decode(registered(t).request)["appeal_category"] == ""
+    assert t.data("task.assigned")["proposal"] == {
+        "by": "model", "version": "7/abc", "threshold": 0.7, "category": "street", "score": 0.8,
+        "top": [{"category": "street", "score": 0.8}, {"category": "alone", "score": 0.1}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("category", "more"), [("alone", {}), ("", {"matter_code": "m-1"}), ("", {"one_thing": {"package": "x"}})]
+)
+def test_what_the_channel_said_stands(category: str, more: dict[str, object]) -> None:
+    """Whatever is proposed beside it is not even kept."""
+    with_it, without = (told().submit(category, proposal=p, **more) for p in (proposed("street"), None))
+    assert with_it.records == without.records
+
+
+def test_below_the_threshold_a_person_looks_within_a_time_of_its_own() -> None:
+    t = told().submit("", proposal=proposed("", 0.0))
+    assert t.happened[-2:] == ["TriageAsked", "ClockStarted"]
+    assert (t.data("task.assigned")["reason"], clock_of(t, "triage")) == ("low_score", "1wh")
+    assert told().submit("").data("task.assigned")["reason"] == "rule"
+    assert clock_of(told().submit("unclear"), "triage") == "2wh"
+
+
+def test_a_guess_calls_out_no_emergency() -> None:
+    """A person must look; but what the request itself says of an emergency goes before any guess."""
+    t = told().submit("", proposal=proposed("emergency"))
+    assert t.held.state == "in_triage"
+    assert t.data("task.assigned")["reason"] == "proposed_emergency"
+    assert told().submit("", urgency="emergency", proposal=proposed("street")).held.state == "redirected"
+
+
+def test_a_guess_refuses_nobody() -> None:
+    assert told().submit("", proposal=proposed("refuse")).held.state == "refusal_proposed"
+
+
+def test_an_answer_at_once_needs_no_guess() -> None:
+    t = told().submit("", proposal=proposed("street"), direct_answer={"text": "周六开放"})
+    assert t.held.close_reason == "answered"
+
+
+def test_what_the_dispatcher_says_it_is_about_is_kept() -> None:
+    t = told().submit("", proposal=proposed(""))
+    t.reply("triage", "dispatch", targets=[{"unit": "370102.water"}], category="street")
+    (ended,) = (event for event in t.records[-1].events if isinstance(event, ev.TriageEnded))
+    assert ended.category == "street"
+    assert registered(t).category == t.held.category == ""
+
+
+@given(
+    st.builds(
+        Proposal,
+        by=st.text(max_size=8), version=st.text(max_size=8), threshold=st.floats(0, 1),
+        top=st.lists(st.builds(Guess, st.text(max_size=8), st.floats(0, 1)), max_size=3).map(tuple),
+        category=st.sampled_from(["", *ROUTES, "emergency", "\0", "不存在"]), score=st.floats(0, 1),
+    )
+)  # fmt: skip
+def test_any_proposal_is_survived_and_told_again_alike(proposal: Proposal) -> None:
+    """Through the wire and through the log: the same command, the same records, the same state."""
+    t = told()
+    t.submit("", proposal=proposal)
+    retold = fold(None, ev.decode(ev.encode(t.records[0])))
+    assert retold == t.case
+    command = cmd.Submit(
+        id="i", case="c", at=1, channel="w", ref="r", request=registered(t).request, digest="d", received_at=1,
+        proposal=proposal,
+    )  # fmt: skip
+    assert cmd.decode(cmd.encode(command)) == command
