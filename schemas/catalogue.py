@@ -27,3 +27,13 @@ class CatalogueManifest(Model):
     published_at: Annotated[Instant | None, described("发布时间", "published at")] = None
     published_by: Annotated[str | None, described("发布人账号", "account of the publisher")] = None
     note: Annotated[Line | None, described("说明", "note")] = None
+    basis: Annotated[Line | None, described("依据文号", "document behind it")] = None
+    draft: Annotated[Line | None, described("来自哪份草稿", "the draft it was published from")] = None
+    content: Annotated[Sha256 | None, described("所批准内容的 SHA-256", "SHA-256 of what was approved")] = None
+    authors: Annotated[tuple[str, ...] | None, described("起草人账号", "accounts of the authors")] = None
+    approved_by: Annotated[str | None, described("批准人账号", "account of the approver")] = None
+    approved_at: Annotated[Instant | None, described("批准时间", "approved at")] = None
+    starts_at: Annotated[
+        Instant | None, described("启用时间，缺省为立即", "when it takes effect, by default at once")
+    ] = None
+    rollback_of: Annotated[Count | None, described("恢复的是哪一版", "the version whose content it is")] = None

@@ -2,8 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -21,40 +20,50 @@ class VersionUnusable(Exception):
     """A version on the topic that is missing, incomplete or not what its hash says: it must not be used."""
 
 
-def pack(
-    catalogue: Catalogue, version: int, *, at: datetime | None = None, by: str = "", note: str = ""
-) -> tuple[CatalogueManifest, dict[str, bytes]]:
-    """The manifest of a version, and its chunks by SHA-256. The same files make the same chunks."""
-    whole = _encode(dict(catalogue.files))
+def chunks_of(files: Mapping[str, bytes]) -> tuple[int, dict[str, bytes]]:
+    """The size of the whole, and its chunks in order by SHA-256. The same files make the same chunks."""
+    whole = _encode(dict(files))
     packed = gzip.compress(whole, compresslevel=9, mtime=0)
     pieces = [packed[start : start + CHUNK] for start in range(0, len(packed), CHUNK)]
-    chunks = {_sha(piece): piece for piece in pieces}
-    manifest = CatalogueManifest(
-        version=version, hash=catalogue.hash, chunks=tuple(map(_sha, pieces)), size=len(whole), name=catalogue.header.name,
-        province=catalogue.header.province, published_at=at, published_by=by or None, note=note or None,
+    return len(whole), {_sha(piece): piece for piece in pieces}
+
+
+def files_of(names: Iterable[str], chunk: Callable[[str], bytes | None], whole: str) -> dict[str, bytes]:
+    """The files of these chunks. Raises VersionUnusable unless every chunk and the whole are what they are called."""
+    pieces = []
+    for name in names:
+        piece = chunk(name)
+        if piece is None or _sha(piece) != name:
+            raise VersionUnusable("a chunk is missing or damaged")
+        pieces.append(piece)
+    try:
+        files = _decode(gzip.decompress(b"".join(pieces)))
+    except (OSError, EOFError, msgspec.MsgspecError) as error:
+        raise VersionUnusable("it cannot be unpacked") from error
+    if hash_of(files) != whole:
+        raise VersionUnusable("the hash does not fit")
+    return files
+
+
+def pack(catalogue: Catalogue, version: int, **said: object) -> tuple[CatalogueManifest, dict[str, bytes]]:
+    """The manifest of a version, with what is `said` of it, and its chunks by SHA-256."""
+    size, chunks = chunks_of(catalogue.files)
+    manifest = CatalogueManifest.model_validate(
+        {
+            "version": version, "hash": catalogue.hash, "chunks": tuple(chunks), "size": size,
+            "name": catalogue.header.name, "province": catalogue.header.province, **said,
+        }
     )  # fmt: skip
     return manifest, chunks
 
 
 def unpack(manifest: CatalogueManifest, chunk: Callable[[str], bytes | None]) -> Catalogue:
     """The catalogue of a manifest. Raises VersionUnusable unless every chunk and the whole are what they are called."""
-    pieces = []
-    for name in manifest.chunks:
-        piece = chunk(name)
-        if piece is None or _sha(piece) != name:
-            raise VersionUnusable(f"catalogue {manifest.version}: a chunk is missing or damaged")
-        pieces.append(piece)
-    files = _files(b"".join(pieces), manifest.version)
-    if hash_of(files) != manifest.hash:
-        raise VersionUnusable(f"catalogue {manifest.version}: the hash does not fit")
-    return from_files(files, manifest.version)
-
-
-def _files(packed: bytes, version: int) -> Mapping[str, bytes]:
     try:
-        return _decode(gzip.decompress(packed))
-    except (OSError, EOFError, msgspec.MsgspecError) as error:
-        raise VersionUnusable(f"catalogue {version}: it cannot be unpacked") from error
+        files = files_of(manifest.chunks, chunk, manifest.hash)
+    except VersionUnusable as error:
+        raise VersionUnusable(f"catalogue {manifest.version}: {error}") from error
+    return from_files(files, manifest.version)
 
 
 def _sha(data: bytes) -> str:

@@ -1,15 +1,15 @@
 """
-Catalogue versions on the compacted topic `catalog`: publish, fetch, follow (design §4).
+Catalogue versions on the compacted topic `catalog`: publish, put in force, fetch, follow (design §4).
 
 A publication is one transaction: chunks, `manifest/<version>`, `ActivateCatalogue` in every partition of
 `case.commands`, `active`, and its entry in the audit topic (stream `catalog`). So nobody is told of a version that cannot be read, and what is `active` has been
-ordered everywhere. Two at once would order two versions of one number: the publisher's transactional id
-lets one of them through. A shard decides by the version active at its place in the log; all others by `active`.
+ordered everywhere. A version for a later day is stored in the same way, with `waiting` in place of the orders; when the
+day has come the orders and `active` are a second transaction. A shard decides by the version active at its place in the log; all others by `active`.
 """
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,47 +18,23 @@ import structlog
 from aiokafka import TopicPartition
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from adapters.kafka.log import Fenced
 from router.catalogue.calendars import retained
 from router.catalogue.catalogue import Catalogue
+from router.catalogue.desk import ACTIVE, WAITING, Active, Desk, NotAllowed, TopicsMissing, Waiting, opened, require
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.latest import POLL_MS, keep, latest, read_to
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
 from router.catalogue.tables import RETAINED
-from router.operate import audit
+from router.operate import metrics
 from router.operate.process import Process, settle
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
-from schemas.ids import command_id
-from schemas.times import from_milliseconds, to_text
-from workflows.commands import ActivateCatalogue
+from schemas.times import from_milliseconds
 
 log = structlog.get_logger()
-ACTIVE = b"active"
 RETAINED_POLICIES = "policies/retained.yaml"
 """Made by the publisher, never edited; JSON, which YAML reads."""
-SHARD = "_shard"
-STREAM = "catalog"
-POLL_MS = 500
-
-
-class Active(msgspec.Struct, frozen=True):
-    """The value of the key `active`."""
-
-    version: int
-    hash: str
-
-
-class TopicsMissing(Exception):
-    """
-    These topics do not exist yet: create them first (`duokua topics apply`).
-
-    Those of new channels and endpoints too: the first message to one that is missing would stop delivery for all.
-    """
-
-
-class PublishedMeanwhile(Exception):
-    """Somebody else published at the same moment: look at what is in force now, then try again."""
 
 
 @dataclass(frozen=True)
@@ -71,73 +47,69 @@ class Published:
 
 
 async def publish(
-    broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0
-) -> Published:
+    broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0,
+    only_first: bool = False,
+) -> Published:  # fmt: skip
     """
-    Put a new version in force. Raises CatalogueFaulty with every fault, TopicsMissing, PublishedMeanwhile, audit.ChainBroken;
-    then nothing was written.
+    Put a new version in force that nobody approved. Raises CatalogueFaulty with every fault, TopicsMissing,
+    PublishedMeanwhile, audit.ChainBroken, NotAllowed; then nothing was written.
 
-    `now` is the business time of the act. Calendars and policies of earlier versions are carried on, because running
-    clocks and cases name them.
+    `now` is the business time of the act. only_first: refuse it once there is a version, from where on drafts are the
+    way. Calendars and policies of earlier versions are carried on, because running clocks and cases name them.
     """
-    publisher = f"{topics.prefix}publisher"
-    partitions = await broker.topics()
-    _require(topics.catalog, topics.commands, among=partitions)
-    transaction = await broker.transactions(publisher, publisher)
-    try:
-        # read after the id was taken: whoever published before us is settled, whoever does now is fenced
-        kept = await _read_all(broker, topics.catalog)
-        before = _active_catalogue(kept)
-        catalogue = from_files(_with_carried(files, before))
-        if before is not None and before.hash == catalogue.hash:
-            return Published(before.version, before.hash, changed=False)
-        _require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=partitions)
-        version = 1 + max((manifest_version(key) for key in kept), default=0)
-        manifest, chunks = pack(catalogue, version, at=from_milliseconds(now) if now else None, by=by, note=reason)
-        for name, piece in chunks.items():
-            if name.encode() not in kept:
-                transaction.add(topics.catalog, 0, name.encode(), piece)
-        described = manifest.model_dump_json(exclude_none=True).encode()
-        transaction.add(topics.catalog, 0, f"manifest/{version}".encode(), described)
-        for partition in range(partitions[topics.commands]):
-            order = _order(version, catalogue.hash, partition)
-            transaction.add(topics.commands, partition, SHARD.encode(), msgspec.json.encode(order))
-        transaction.add(topics.catalog, 0, ACTIVE, msgspec.json.encode(Active(version, catalogue.hash)))
-        earlier = await audit.read(broker, topics.audit, STREAM)
-        act = audit.entry(
-            earlier[-1] if earlier else None, STREAM, at=to_text(now) if now else "", who=by, act="publish", why=reason,
-            facts={"version": version, "hash": catalogue.hash},
-        )  # fmt: skip
-        transaction.add(topics.audit, 0, STREAM.encode(), audit.encode(act))
-        await _commit(transaction)
-    finally:
-        await broker.close(transaction)
-    # the answer to a commit comes before its markers are everywhere; the next holder of the id waits for them
-    await broker.close(await broker.transactions(publisher, publisher))
+    async with opened(broker, topics) as desk:
+        if only_first and desk.active:
+            raise NotAllowed("drafts_only")
+        refuse_while_one_waits(desk)
+        published = add_version(desk, files, by=by, reason=reason, now=now)
+        if published.changed:
+            desk.note("publish", by, reason, now, version=published.version, hash=published.hash)
+            await desk.commit()
+        return published
+
+
+def refuse_while_one_waits(desk: Desk) -> None:
+    """What waits for its day would undo what comes before it. Raises NotAllowed."""
+    if (waiting := desk.waiting) is not None:
+        raise NotAllowed("waits", version=waiting.version, who=waiting.by, start=waiting.start)
+
+
+def add_version(
+    desk: Desk, files: Mapping[str, bytes], *, by: str, reason: str, now: int, start: int = 0, **said: Any
+) -> Published:
+    """Add to the act: a version with what is `said` of it in its manifest, in force at once or from `start` on."""
+    before = _active_catalogue(desk.kept)
+    catalogue = from_files(_with_carried(files, before))
+    if before is not None and before.hash == catalogue.hash:
+        return Published(before.version, before.hash, changed=False)
+    require(*(s.name for s in desk.topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
+    version = 1 + max((manifest_version(key) for key in desk.kept), default=0)
+    manifest, chunks = pack(
+        catalogue, version, published_at=from_milliseconds(now) if now else None, published_by=by or None,
+        note=reason or None, starts_at=from_milliseconds(start) if start else None, **said,
+    )  # fmt: skip
+    for name, piece in chunks.items():
+        if name.encode() not in desk.kept:
+            desk.put(desk.topics.catalog, name, piece)
+    desk.put(desk.topics.catalog, f"manifest/{version}", manifest.model_dump_json(exclude_none=True).encode())
+    if start:
+        waiting = Waiting(version, catalogue.hash, before.version if before else 0, start, by)
+        desk.put(desk.topics.catalog, WAITING, msgspec.json.encode(waiting))
+    else:
+        if desk.waiting:
+            desk.put(desk.topics.catalog, WAITING, None)
+        desk.order(version, catalogue.hash)
     return Published(version, catalogue.hash, changed=True)
 
 
-def _require(*needed: str, among: Mapping[str, int]) -> None:
-    missing = [name for name in needed if name not in among]
-    if missing:
-        raise TopicsMissing(", ".join(missing))
-
-
-async def _commit(transaction: Any) -> None:
-    try:
-        await transaction.commit({})
-    except Fenced as error:
-        raise PublishedMeanwhile from error
-
-
-def _order(version: int, digest: str, partition: int) -> ActivateCatalogue:
-    cause = f"catalog/{version}/{digest}/{partition}"
-    return ActivateCatalogue(id=command_id(SHARD, cause), version=version, hash=digest)
+def without_carried(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What people edit: the files without those that the publisher carries on."""
+    return {name: data for name, data in files.items() if not name.startswith(RETAINED) and name != RETAINED_POLICIES}
 
 
 def _with_carried(files: Mapping[str, bytes], before: Catalogue | None) -> dict[str, bytes]:
     """The files without foreign leftovers, and each calendar and policy of the version before that they do not make."""
-    mine = {name: data for name, data in files.items() if not name.startswith(RETAINED) and name != RETAINED_POLICIES}
+    mine = without_carried(files)
     if before is None:
         return mine
     made = from_files(mine)
@@ -152,25 +124,88 @@ def _with_carried(files: Mapping[str, bytes], before: Catalogue | None) -> dict[
     return mine | carried
 
 
+# -- when a day has come ------------------------------------------------------------------------------
+
+
+async def activate(broker: Any, topics: Topics, now: int) -> bool:
+    """
+    Put the version that waits in force if its time has come; whether something was done. Raises VersionUnusable,
+    CatalogueFaulty, TopicsMissing, PublishedMeanwhile, audit.ChainBroken; then it goes on waiting.
+
+    One whose base is not in force any more lapses: it would undo what came in between.
+    """
+    async with opened(broker, topics) as desk:
+        waiting = desk.waiting
+        if waiting is None or now < waiting.start:
+            return False
+        desk.put(topics.catalog, WAITING, None)
+        if waiting.base != (desk.active.version if desk.active else 0):
+            desk.note("lapse", "engine", "", now, version=waiting.version)
+        else:
+            wanted = Active(waiting.version, waiting.hash)
+            catalogue = await asyncio.to_thread(_unpacked, desk.kept, wanted)
+            require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
+            desk.order(waiting.version, waiting.hash)
+            desk.note("activate", "engine", "", now, version=waiting.version, hash=waiting.hash)
+        await desk.commit()
+        return True
+
+
+async def keep_dates(process: Process, now: Callable[[], int | None]) -> None:
+    """
+    Put each version that waits in force when its day has come, until the process stops.
+
+    `now`: business time; None while it cannot be trusted. Any number of processes may do so at once: whoever is second
+    finds nothing that waits. Nothing here ends the process: what fails is tried again.
+    """
+    async for attempt in AsyncRetrying(wait=wait_exponential(max=10), retry=retry_if_exception_type(Exception)):
+        with attempt:
+            try:
+                await _keep_dates(process, now)
+            except Exception as error:
+                log.warning("catalogue.not_activated", error=error)
+                raise
+
+
+async def _keep_dates(process: Process, now: Callable[[], int | None]) -> None:
+    kept, partition = dict[bytes, bytes](), TopicPartition(process.topics.catalog, 0)
+    async with process.log.reader(partitions=[partition]) as reader:
+        await read_to((await reader.end_offsets([partition]))[partition], reader, partition, kept)
+        while not process.stop.is_set():
+            kept = {WAITING: kept[WAITING]} if WAITING in kept else {}  # the chunks are for others
+            await _look_at_date(process, kept.get(WAITING), now())
+            keep(await reader.getmany(timeout_ms=POLL_MS), kept)
+
+
+async def _look_at_date(process: Process, found: bytes | None, now: int | None) -> None:
+    waiting = msgspec.json.decode(found, type=Waiting) if found else None
+    if waiting is None or now is None:
+        metrics.CATALOGUE_LATE.set(0)
+        return
+    metrics.CATALOGUE_LATE.set(max(0, now - waiting.start) / 1000)
+    if now >= waiting.start and await activate(process.log, process.topics, now):
+        log.info("catalogue.day_came", version=waiting.version)
+
+
 # -- reading ------------------------------------------------------------------------------------------
 
 
 async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> Catalogue:
     """That very version. Raises VersionUnusable when it is missing or is not what `digest` says."""
-    kept = await _read_all(broker, topic)
+    kept = await latest(broker, topic)
     # a large catalogue takes longer to read than a group waits for a heartbeat
     return await asyncio.to_thread(_unpacked, kept, Active(version, digest))
 
 
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
     """Version and hash in force; None before the first publication."""
-    active = _active((await _read_all(broker, topic)).get(ACTIVE))
+    active = _active((await latest(broker, topic)).get(ACTIVE))
     return (active.version, active.hash) if active else None
 
 
 async def fetch_active(broker: Any, topic: str) -> Catalogue | None:
     """The catalogue in force; None before the first publication."""
-    return _active_catalogue(await _read_all(broker, topic))
+    return _active_catalogue(await latest(broker, topic))
 
 
 def manifest_version(key: bytes) -> int:
@@ -196,32 +231,6 @@ def _unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
     if manifest.hash != wanted.hash or manifest.version != wanted.version:
         raise VersionUnusable(f"catalogue {wanted.version}: its manifest is of something else")
     return unpack(manifest, lambda name: kept.get(name.encode()))
-
-
-async def _read_all(broker: Any, topic: str) -> dict[bytes, bytes]:
-    """
-    The last value of every key up to the end of the topic as it is now, open transactions included: who is told of a
-    version by another topic may be here before the broker has ended the publication everywhere.
-    """
-    kept, partition = dict[bytes, bytes](), TopicPartition(topic, 0)
-    async with broker.reader(partitions=[partition], committed=False) as reader:
-        end = (await reader.end_offsets([partition]))[partition]
-    async with broker.reader(partitions=[partition]) as reader:
-        await _read_to(end, reader, partition, kept)
-    return kept
-
-
-async def _read_to(end: int, reader: Any, partition: TopicPartition, kept: dict[bytes, bytes]) -> None:
-    while await reader.position(partition) < end:
-        _keep(await reader.getmany(timeout_ms=POLL_MS), kept)
-
-
-def _keep(batch: Mapping[TopicPartition, list[Any]], kept: dict[bytes, bytes]) -> None:
-    for record in (record for records in batch.values() for record in records):
-        if record.value is None:
-            kept.pop(record.key, None)
-        elif record.key is not None:
-            kept[record.key] = record.value
 
 
 # -- following ----------------------------------------------------------------------------------------
@@ -260,12 +269,12 @@ class Following:
             raise TopicsMissing
         async with self._process.log.reader(partitions=[partition]) as reader:
             end = (await reader.end_offsets([partition]))[partition]
-            await _read_to(end, reader, partition, self._kept)
+            await read_to(end, reader, partition, self._kept)
             self._take()
             while not stop.is_set():
                 batch = await reader.getmany(timeout_ms=POLL_MS)
                 if batch:
-                    _keep(batch, self._kept)
+                    keep(batch, self._kept)
                     self._take()
 
     def _take(self) -> None:
@@ -279,6 +288,7 @@ class Following:
             log.error("catalogue.refused", version=active.version, error=error)
             return
         settle()
+        metrics.CATALOGUE_FOLLOWED.labels(self._process.role).set(active.version)
         log.info("catalogue.followed", version=active.version, hash=active.hash)
         self.arrived.set()
 

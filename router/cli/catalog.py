@@ -14,11 +14,12 @@ from aiokafka.errors import KafkaError
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, RecordRefused
 from router.catalogue.catalogue import Catalogue
+from router.catalogue.desk import PublishedMeanwhile, TopicsMissing
 from router.catalogue.difference import Difference, compare
 from router.catalogue.findings import CatalogueFaulty, Finding
 from router.catalogue.load import inspect, load, read_folder
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import Published, PublishedMeanwhile, TopicsMissing, fetch_active, publish
+from router.catalogue.publish import Published, fetch_active, publish
 from router.operate.audit import ChainBroken
 from router.operate.settings import Settings
 from router.operate.topics import Topics

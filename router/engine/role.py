@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import active_version, fetch_version
+from router.catalogue.publish import active_version, fetch_version, keep_dates
 from router.engine.guard import ClockGuard
 from router.engine.ledger import ForeignLog
 from router.engine.limits import TooManyDeadLetters
@@ -172,6 +172,10 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         self._awaits_catalogue = False
         return active
 
+    def now(self) -> int | None:
+        """Business time, None while the clock cannot be trusted: nothing may begin too early."""
+        return self._guard.now() if self._guard.trusted() else None
+
     async def drain(self) -> None:
         """Let each shard finish its batch and leave; those that cannot are left to the next holder of their ids."""
         for tp, task in self._tasks.items():
@@ -201,10 +205,13 @@ async def run(process: Process) -> None:
         owned.reader = reader
         reader.subscribe([process.topics.commands], listener=owned)
         _watch(process, owned)
+        dates = asyncio.create_task(keep_dates(process, owned.now), name="dates")
         try:
             await _attend(process, owned)
         finally:
             process.stop.set()
+            dates.cancel()
+            await asyncio.wait({dates}, timeout=5)
             started = time.monotonic()
             await owned.drain()
     log.info("engine.drained", seconds=round(time.monotonic() - started, 3))

@@ -8,7 +8,7 @@ A chain shows that something was changed, not that its end was cut off or all of
 elsewhere too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -18,6 +18,7 @@ from msgspec.structs import asdict, replace
 from schemas.cloudevents import canonical, digest
 
 POLL_MS = 200
+SIGNATURE = "signature"
 FIRST = ""
 """The hash before the first entry."""
 
@@ -44,12 +45,24 @@ class ChainBroken(Exception):
 
 
 def entry(
-    before: Entry | None, stream: str, *, at: str, who: str, act: str, why: str, facts: Mapping[str, Any]
-) -> Entry:
-    """The next entry of a stream; `before` is its newest."""
+    before: Entry | None, stream: str, *, at: str, who: str, act: str, why: str, facts: Mapping[str, Any],
+    sign: Callable[[str], str] | None = None,
+) -> Entry:  # fmt: skip
+    """
+    The next entry of a stream; `before` is its newest. `sign`: signs what stands in it, its place in the chain included.
+    """
     seq, prev = (before.seq + 1, before.hash) if before else (1, FIRST)
     made = Entry(stream=stream, seq=seq, at=at, who=who, act=act, why=why, facts=facts, prev=prev)
+    if sign:
+        made = replace(made, facts={**facts, SIGNATURE: sign(_hash(made))})
     return replace(made, hash=_hash(made))
+
+
+def signed(made: Entry) -> tuple[str, str]:
+    """The text that was signed, and the signature; empty where there is none."""
+    facts = dict(made.facts)
+    signature = str(facts.pop(SIGNATURE, ""))
+    return _hash(replace(made, facts=facts)), signature
 
 
 def _hash(made: Entry) -> str:

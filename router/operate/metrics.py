@@ -64,6 +64,12 @@ COUNTED_LETTERS = Gauge(
     "duokua_dead_letters_counted", "Dead letters by our fault that count against the limit of the shard.", ["shard"]
 )
 CATALOGUE = Gauge("duokua_catalogue_version", "The catalogue version in force.", ["shard"])
+CATALOGUE_FOLLOWED = Gauge(
+    "duokua_catalogue_followed", "The catalogue version that a process goes by which has no shards.", ["role"]
+)
+CATALOGUE_LATE = Gauge(
+    "duokua_catalogue_late_seconds", "How long the version that waits for its day is past it (business time)."
+)
 
 OF_A_SHARD = (
     COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, PARKED, COUNTED_LETTERS, CATALOGUE,

@@ -49,7 +49,17 @@ KINDS = (
     Kind("case.outbox", "case id", "shards", 30 * DAY, "engine", "delivery", BIG),
     Kind("supervision", "case id", 1, 90 * DAY, "delivery", "supervisors"),
     Kind(
-        "catalog", "chunk hash, manifest/<version>, active", 1, FOR_EVER, "publisher", "every process", compacted=True
+        "catalog",
+        "chunk hash, manifest/<version>, active, waiting",
+        1,
+        FOR_EVER,
+        "publisher",
+        "every process",
+        compacted=True,
+    ),
+    # apart from `catalog`, which every process reads from its beginning
+    Kind(
+        "catalog.drafts", "draft/<name>, chunk hash", 1, FOR_EVER, "rule admins", "rule admins, shadow", compacted=True
     ),
     Kind("dead-letters.{}", "original key, else topic-partition-offset", 1, 90 * DAY, "intake, delivery", "ops"),
     # a parked case is released by its letters, however late; nothing that anybody wrote is in them
@@ -67,7 +77,8 @@ class Topics:
         self.prefix, self.shards, self.replication = prefix, shards, replication
         self.commands, self.events = f"{prefix}case.commands", f"{prefix}case.events"
         self.state, self.outbox = f"{prefix}case.state", f"{prefix}case.outbox"
-        self.catalog, self.supervision = f"{prefix}catalog", f"{prefix}supervision"
+        self.catalog, self.drafts = f"{prefix}catalog", f"{prefix}catalog.drafts"
+        self.supervision = f"{prefix}supervision"
         self.surges, self.audit = f"{prefix}insights.surges", f"{prefix}audit"
 
     def intake(self, channel: str) -> str:

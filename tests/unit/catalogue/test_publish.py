@@ -11,10 +11,11 @@ from aiokafka import TopicPartition
 from adapters.clock import Clock
 from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
+from router.catalogue.desk import STREAM, TopicsMissing
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
-from router.catalogue.publish import STREAM, TopicsMissing, active_version, fetch_active, fetch_version, follow, publish
+from router.catalogue.publish import active_version, fetch_active, fetch_version, follow, publish
 from router.operate import audit
 from router.operate.process import Process
 from router.operate.settings import Settings

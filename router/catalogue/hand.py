@@ -1,0 +1,91 @@
+"""An act by the hand of a person: signed, and judged by what was done before it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from router.catalogue.desk import Desk, NotAllowed, PublishedMeanwhile, opened
+from router.catalogue.keys import Signer
+from router.catalogue.life import Life, lived
+from router.operate.topics import Topics
+
+TRIES = 6
+T = TypeVar("T")
+
+
+class Hand:
+    """A person at the desk. `life`: what was done before. Made by `by_hand`."""
+
+    def __init__(self, desk: Desk, life: Life, signer: Signer, now: int) -> None:
+        self.desk, self.life, self.signer, self.now = desk, life, signer, now
+        self.who = signer.who
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether the key is the one that is known for this person."""
+        key = self.life.key_of(self.who)
+        return key is not None and key.public == self.signer.public
+
+    def sign(self, act: str, why: str, **facts: Any) -> None:
+        """Add to the act: its entry, signed."""
+        self.desk.note(act, self.who, why, self.now, self.signer.sign, **facts)
+
+
+async def by_hand(
+    broker: Any, topics: Topics, signer: Signer, now: int, do: Callable[[Hand], Awaitable[T]], *, known: bool = True
+) -> T:
+    """
+    Let a person do something and commit it; `do` adds to the act. Anew where somebody else was there at the same moment, so that what he did is
+    known and the second one is told who it was. Raises NotAllowed, PublishedMeanwhile where that goes on and on,
+    TopicsMissing, audit.ChainBroken; then nothing of it holds.
+
+    known: the signer's key must hold. now: business time of the act.
+    """
+    tries = AsyncRetrying(
+        retry=retry_if_exception_type(PublishedMeanwhile), stop=stop_after_attempt(TRIES),
+        wait=wait_random_exponential(0.2, max=2), reraise=True,
+    )  # fmt: skip
+    async for attempt in tries:
+        with attempt:
+            async with opened(broker, topics) as desk:
+                hand = Hand(desk, lived(desk.entries), signer, now)
+                if known and not hand.holds_key:
+                    raise NotAllowed("no_key", who=signer.who)
+                done = await do(hand)
+                lived(desk.entries)  # what a reader would refuse would be a chain that nobody can mend
+                await desk.commit()
+                return done
+    raise AssertionError("the tries end with a result or an error")
+
+
+async def register(broker: Any, topics: Topics, who: str, public: str, *, by: Signer, now: int) -> None:
+    """
+    Make a public key known as that of a person. The very first one is its own voucher; from then on somebody whose key
+    holds vouches. Raises NotAllowed and the others of `by_hand`.
+    """
+
+    async def do(hand: Hand) -> None:
+        if hand.life.key_of(who):
+            raise NotAllowed("key_taken", who=who)
+        first = not hand.life.keys
+        if first and (who, public) != (by.who, by.public):
+            raise NotAllowed("first_key", who=by.who)
+        if not first and not hand.holds_key:
+            raise NotAllowed("no_voucher", who=by.who)
+        hand.sign("key", "", of=who, key=public)
+
+    await by_hand(broker, topics, by, now, do, known=False)
+
+
+async def revoke(broker: Any, topics: Topics, who: str, *, by: Signer, reason: str, now: int) -> None:
+    """Have a key hold no longer; what was signed with it stays. Raises NotAllowed and the others of `by_hand`."""
+
+    async def do(hand: Hand) -> None:
+        if hand.life.key_of(who) is None:
+            raise NotAllowed("no_key", who=who)
+        if sum(not key.revoked for key in hand.life.keys) == 1:
+            raise NotAllowed("last_key", who=who)
+        hand.sign("revoke", reason, of=who)
+
+    await by_hand(broker, topics, by, now, do)
