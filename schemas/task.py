@@ -13,7 +13,7 @@ from pydantic import Field
 from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, TaskId, Text, UnitId, described, personal
 from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest, Supplement
 from schemas.times import Instant
-from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
+from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind, Urgency
 
 
 class Said(Model):
@@ -100,6 +100,9 @@ class Task(Model):
     request: Annotated[ServiceRequest | None, described("诉求全文", "the whole request")] = None
     supplements: Annotated[tuple[Supplement, ...], described("补充诉求", "what the applicant has added since")] = ()
     reply_under_review: Annotated[ReplyUnderReview | None, described("待审核结果", "reply to review")] = None
+    urgency: Annotated[
+        Urgency, described("紧急程度（规则可能高于诉求所填）", "urgency; rules may have raised the request's")
+    ] = Urgency.NORMAL
     rule: Annotated[RuleApplied | None, described("所依规则", "rule applied")] = None
     proposal: Annotated[Proposal | None, described("分类建议", "proposed category")] = None
     due: Annotated[tuple[Due, ...], described("时限", "due times")] = ()

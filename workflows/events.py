@@ -10,7 +10,7 @@ endpoints), so that folding them needs no catalogue and no calendar.
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from workflows.facts import Reason, Stage
+from workflows.facts import Joined, Reason, Stage
 from workflows.proposals import Proposal
 
 
@@ -73,7 +73,10 @@ class RedirectConfirmed(Event, frozen=True):
 
 
 class CaseAnsweredAtOnce(Event, frozen=True):
-    """直办: the call agent answered; no leg, counted apart."""
+    """直办: the call agent answered, or a rule did with an `answer` of the knowledge base; no leg, counted apart."""
+
+    answer: str = ""
+    """the entry's id, in the version of the catalogue that CaseRouted names; empty: the call agent's own words"""
 
 
 class CaseRouted(Event, frozen=True):
@@ -87,6 +90,14 @@ class CaseRouted(Event, frozen=True):
     why: tuple[Reason, ...] = ()
     stages: tuple[Stage, ...] = ()
     """The plan of a one-thing, as it was then: a running case stays on it."""
+    joined: tuple[Joined, ...] = ()
+    """The rules that added assists, copies or urgency to what this one decided."""
+
+
+class UrgencyRaised(Event, frozen=True):
+    """A rule asked for more urgency than the request did. It is never lowered."""
+
+    urgency: str
 
 
 class CaseAccepted(Event, frozen=True):
@@ -351,7 +362,7 @@ class CommandRefused(Event, frozen=True):
 
 AnyEvent = (
     CaseRegistered | DuplicateReceived | IdReused | EmergencyRedirected | RedirectConfirmed | CaseAnsweredAtOnce
-    | CaseRouted | CaseAccepted | RefusalProposed | RefusalRejected | CaseRefused | TriageAsked | TriageEnded
+    | CaseRouted | UrgencyRaised | CaseAccepted | RefusalProposed | RefusalRejected | CaseRefused | TriageAsked | TriageEnded
     | StageOpened | CaseSupplemented | CaseWithdrawn | CaseEvaluated | CaseClosed | CaseArchived | CaseForgotten
     | LegDispatched | LegSigned | LegReturnAsked | LegReturned | LegReturnRejected | LegReplied | LegReviewPassed
     | LegSentBack | LegWithdrawn

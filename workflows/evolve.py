@@ -96,6 +96,10 @@ def _routed(case: Case, e: ev.CaseRouted, at: int) -> Case:
     )
 
 
+def _urgency_raised(case: Case, e: ev.UrgencyRaised, at: int) -> Case:
+    return replace(case, urgency=e.urgency)
+
+
 def _accepted(case: Case, e: ev.CaseAccepted, at: int) -> Case:
     return replace(case, state=_to(case, "accept"), accepted_by=e.by)
 
@@ -288,6 +292,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.RedirectConfirmed: _receipt_confirmed,
     ev.CaseAnsweredAtOnce: _answered_at_once,
     ev.CaseRouted: _routed,
+    ev.UrgencyRaised: _urgency_raised,
     ev.CaseAccepted: _accepted,
     ev.RefusalProposed: _refusal_proposed,
     ev.RefusalRejected: _refusal_rejected,

@@ -50,16 +50,25 @@ class Stage(Struct, frozen=True, kw_only=True):
     blocking: tuple[bool, ...] = ()  # one per target
 
 
+class Joined(Struct, frozen=True, kw_only=True):
+    """A rule that did not decide but took part: it added assists, copies or urgency. `why` it held."""
+
+    rule: str
+    number: int
+    why: tuple[Reason, ...] = ()
+
+
 class Route(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The rule that decided, why, and what it says. Exactly one of the outcomes holds.
 
     dispatch: `targets` (one lead first). one_thing: `stages`. propose_refusal: `ground`, `basis`, `where_to_turn`.
-    triage: nobody could be named; a person dispatches.
+    answer: the entry `answer` of the knowledge base, which says `text`. triage: nobody could be named; a person dispatches.
+    joined: the rules that took part beside it, by number. urgency: to which they raise the case's, together; or empty.
     """
 
     rule: str
     number: int
-    outcome: Literal["dispatch", "one_thing", "propose_refusal", "triage"]
+    outcome: Literal["dispatch", "one_thing", "propose_refusal", "answer", "triage"]
     policy: str
     why: tuple[Reason, ...] = ()
     targets: tuple[Target, ...] = ()
@@ -67,6 +76,14 @@ class Route(Struct, frozen=True, kw_only=True, cache_hash=True):
     ground: str = ""
     basis: str = ""
     where_to_turn: str = ""
+    answer: str = ""
+    text: str = ""
+    joined: tuple[Joined, ...] = ()
+    urgency: Literal["", "urgent", "emergency"] = ""
+
+
+URGENCIES = ("normal", "urgent", "emergency")
+"""From the least to the most."""
 
 
 class RequestView(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -64,7 +64,10 @@ def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
 
 
 def dispatch_targets(d: Decision, targets: tuple[Target, ...]) -> None:
-    """What a rule says: the first lead target leads, every other one assists or gets a copy. One missing unit: triage of all."""
+    """
+    What the rules say: the first lead target leads, every other one assists or gets a copy. A unit that is named twice acts
+    once, in the greater part. One missing unit: triage of all.
+    """
     region, matter, excluded = d.case.region, d.case.matter, d.excluded
     units = [d.facts.resolve(target, region, matter, excluded) for target in targets]
     if None in units or not units:
@@ -82,11 +85,11 @@ def dispatch_targets(d: Decision, targets: tuple[Target, ...]) -> None:
 
 @lru_cache(maxsize=1024)
 def _parts(targets: tuple[Target, ...]) -> list[tuple[str, int]]:
-    """Who gets which part, by number: the lead first; a second lead assists; where a rule names no lead the first one is it."""
+    """Who gets which part, by number: the lead, the assists, the copies; a second lead assists; without a lead the first one is it."""
     said = [target.part for target in targets]
     lead = said.index("lead") if "lead" in said else 0
     others = [("assist" if part == "lead" else part, i) for i, part in enumerate(said) if i != lead]
-    return [("lead", lead), *others]
+    return [("lead", lead), *sorted(others, key=lambda other: other[0] == "copy")]
 
 
 def resolve(d: Decision, target: Target, matter: str) -> Unit | None:

@@ -72,6 +72,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     request: Raw | None = None
     supplements: tuple[Raw, ...] = ()
     reply_under_review: ReplyUnderReviewBody | None = None
+    urgency: str = "normal"
     rule: RuleBody | None = None
     proposal: Proposal | None = None
     due: list[DueBody]
@@ -208,6 +209,7 @@ def task_body(
         request=asked.shown if handle else asked.request,
         supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
         reply_under_review=_reply_body(d, reply) if reply else None,
+        urgency=case.urgency,
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,

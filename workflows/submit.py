@@ -2,7 +2,8 @@
 A request comes in: registered, then answered at once, redirected as an emergency, or routed by the rules.
 
 The order is the law's: what the call agent has answered is over; an emergency is answered before any
-rule; a rule may dispatch, start a one-thing, hand over to a dispatcher, or *propose* a refusal.
+rule; a rule may dispatch, start a one-thing, answer a question from the knowledge base, hand over to a dispatcher, or
+*propose* a refusal.
 """
 
 from functools import lru_cache
@@ -17,7 +18,7 @@ from workflows.calendars import date_of, day_of
 from workflows.clocks import start_case_clocks, start_task_clock
 from workflows.commands import Submit
 from workflows.decision import Decision
-from workflows.facts import RequestView, Route, Unit
+from workflows.facts import URGENCIES, RequestView, Route, Unit
 from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
 from workflows.workdays import DAY
 
@@ -142,6 +143,12 @@ def _with_category(request: Raw, category: str) -> Raw:
 def _route(d: Decision, route: Route, triage: str) -> None:
     """By the rule that decided. The citizen's clocks run from here on, whatever the outcome. `triage`: why a person is asked."""
     d.emit(_routed(route, d.facts.version))
+    if route.urgency and URGENCIES.index(route.urgency) > URGENCIES.index(d.case.urgency):
+        d.emit(ev.UrgencyRaised(urgency=route.urgency))
+    if route.outcome == "answer":
+        d.emit(ev.CaseAnsweredAtOnce(answer=route.answer))
+        close(d, "answered", route.text)
+        return
     start_case_clocks(d)
     if route.outcome == "dispatch":
         dispatch_targets(d, route.targets)
@@ -158,7 +165,7 @@ def _routed(route: Route, catalogue: int) -> ev.CaseRouted:
     """One event for all the cases that a rule routes alike."""
     return ev.CaseRouted(
         rule=route.rule, number=route.number, catalogue=catalogue, outcome=route.outcome, policy=route.policy,
-        why=route.why, stages=route.stages,
+        why=route.why, stages=route.stages, joined=route.joined,
     )  # fmt: skip
 
 

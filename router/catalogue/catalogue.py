@@ -13,6 +13,7 @@ from msgspec import Struct
 from router.catalogue.facts import CatalogueFacts
 from router.catalogue.findings import At, Finding
 from router.catalogue.rows import (
+    AnswerRow,
     CategoryRow,
     ChannelRow,
     DataItemRow,
@@ -104,6 +105,7 @@ class Catalogue:
     systems: Mapping[str, SystemRow]
     data_items: Mapping[str, DataItemRow]
     emergencies: Mapping[str, EmergencyRow]
+    answers: Mapping[str, AnswerRow]
     rules: Mapping[str, Rule]
     policies: Mapping[str, Policy]
     calendars: Mapping[str, Calendar]

@@ -5,20 +5,19 @@ On the engine's hot path: what repeats (chains, views, routes, resolutions) is k
 that are emptied when they grow too large. All answers are functions of the version and the arguments.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 from msgspec import Raw
 
 from router.catalogue import said
+from router.catalogue.alarm import Alarm
 from router.catalogue.rows import LEVELS, OneThing
 from router.rules.index import PLAIN
 from router.rules.model import COLUMNS, PRESENT, Bearer, Match, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
-from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import URGENCIES, Joined, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.policies import Policy
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ SUPERVISION = Target(function="supervision-office", role="supervise")
 CACHE = 50_000
 """Answers kept of each kind of question: 1 KB each at most. There are as many questions as places, functions and categories meet."""
 PLACE, KIND = COLUMNS.index("place_under"), COLUMNS.index("kind")
-LIVE_KINDS = frozenset({"help", "report", "complaint", "other"})
-"""Kinds of appeal in which a keyword means that it is burning now, not that somebody asks about fires."""
 
 Value = TypeVar("Value")
 
@@ -52,7 +49,7 @@ class CatalogueFacts:
         for unit in catalogue.units.values():
             below.setdefault(unit.parent, []).append(self._units[unit.id])
         self._children = {parent: tuple(units) for parent, units in below.items()}
-        self._alarm = _Alarm(catalogue, self._category_parents)
+        self._alarm = Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
         self._named = self._index.named[KIND:PLAIN]
         self._levels = {code: place.level for code, place in catalogue.divisions.items()}
@@ -71,25 +68,21 @@ class CatalogueFacts:
         """Who takes it before any rule: by the category, by a word of the title, or because the channel says so."""
         return self._alarm.receiver(request)
 
-    def route(
-        self, channel: str, request: RequestView, now: int, raw: bytes | Raw = b"", received_at: int = 0
-    ) -> Route:
-        """The first rule by number; the loader makes sure that one always holds. Without `raw` the view is all that was said."""
+    def route(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Route:
+        """The first rule by number, and those that add to it; the loader makes sure that one always holds."""
         if self._index.deep:
-            view = self.view(channel, raw or msgspec.json.encode(request), received_at or now)
-            return self._route(self._match(view, now), channel, request)
+            return self._routed(self.view(channel, raw, received_at), now, channel, request)
         key = (channel, self._index.period(now), self._telling(request))
         route = self._routes.get(key)
         if route is None:
-            match = self._match(self._plain_view(channel, request), now)
-            route = _keep(self._routes, key, self._route(match, channel, request))
+            route = _keep(self._routes, key, self._routed(self._plain_view(channel, request), now, channel, request))
         return route
 
-    def _match(self, view: View, now: int) -> Match:
+    def _routed(self, view: View, now: int, channel: str, request: RequestView) -> Route:
         match = self._index.first(view, now)
         if match is None:
             raise LookupError("no rule matches: the catalogue has no fallback")
-        return match
+        return self._route(match, self._index.adding(view, now), channel, request)
 
     def _telling(self, request: RequestView) -> tuple[str, ...]:
         """
@@ -212,13 +205,16 @@ class CatalogueFacts:
 
     # -- routes ------------------------------------------------------------------------------------
 
-    def _route(self, match: Match, channel: str, request: RequestView) -> Route:
+    def _route(self, match: Match, adding: tuple[Match, ...], channel: str, request: RequestView) -> Route:
         rule, then = match.rule, match.rule.then
+        joined = [more for more in adding if then.route or more.rule.then.urgency]
         said: dict[str, Any] = {
             "rule": rule.id,
             "number": rule.number,
             "why": match.why,
             "policy": self._policy_of(match, channel),
+            "joined": tuple(Joined(rule=m.rule.id, number=m.rule.number, why=m.why) for m in joined),
+            "urgency": max((m.rule.then.urgency for m in (match, *joined)), key=("", *URGENCIES).index),
         }
         if then.one_thing:
             package = self._catalogue.one_things[then.one_thing]
@@ -232,11 +228,14 @@ class CatalogueFacts:
                 where_to_turn=refusal.where_to_turn,
                 **said,
             )
-        targets = [self._target(bearer, request) for bearer in then.route]
+        if then.answer:
+            return Route(outcome="answer", answer=then.answer, text=self._catalogue.answers[then.answer].text, **said)
+        bearers = [bearer for m in (match, *joined) for bearer in m.rule.then.route] if then.route else []
+        targets = [self._target(bearer, request) for bearer in bearers]
         if then.triage or None in targets:
             missing = tuple(
                 Reason(column="route", value="", cell=b.function)
-                for b, t in zip(then.route, targets, strict=True)
+                for b, t in zip(bearers, targets, strict=True)
                 if t is None
             )
             return Route(outcome="triage", **said | {"why": match.why + missing})
@@ -303,40 +302,6 @@ class CatalogueFacts:
 
 
 # -- made once per version ------------------------------------------------------------------------------
-
-
-class _Alarm:
-    """emergencies.yaml and the `emergency` column of the categories, ready to ask."""
-
-    def __init__(self, catalogue: "Catalogue", parents: Mapping[str, str]) -> None:
-        self._by_category: dict[str, Target] = {
-            code: Target(function=row.emergency) for code, row in catalogue.categories.items() if row.emergency
-        }  # fmt: skip
-        self._by_word: dict[str, Target] = {}
-        self._default: Target | None = None
-        for row in catalogue.emergencies.values():
-            target = Target(function=row.receiver_function, role=_role(row.role))
-            self._by_category.update(dict.fromkeys(row.categories, target))
-            self._by_word.update(dict.fromkeys(row.keywords, target))
-            if not (row.categories or row.keywords):
-                self._default = target
-        for code in parents:  # what a category means, those below it mean where they say nothing else
-            above = next((above for above in lineage(parents, code) if above in self._by_category), None)
-            if above is not None:
-                self._by_category[code] = self._by_category[above]
-        words = sorted(self._by_word, key=len, reverse=True)
-        self._words = re.compile("|".join(map(re.escape, words))) if words else None
-
-    def receiver(self, request: RequestView) -> Target | None:
-        target = self._by_category.get(request.appeal_category or "")
-        if target is not None:
-            return target
-        urgent = request.urgency == "emergency"
-        if self._words and (urgent or request.appeal_kind in LIVE_KINDS):
-            word = self._words.search(request.title)
-            if word:
-                return self._by_word[word.group()]
-        return self._default if urgent else None
 
 
 def _units(catalogue: "Catalogue") -> Iterator[tuple[str, Unit]]:

@@ -42,7 +42,7 @@ def from_files(files: Files, version: int = 0) -> Catalogue:
         version=version, hash=hash_of(files), header=tables.header, divisions=MappingProxyType(places), units=MappingProxyType(units),
         functions=_rows(tables.functions), endpoints=_rows(tables.endpoints), channels=_rows(tables.channels),
         categories=_rows(tables.categories), matters=_rows(tables.matters), duties=_rows(tables.duties), systems=_rows(tables.systems),
-        data_items=_rows(tables.data_items), emergencies=_rows(tables.emergencies), rules=_rows(tables.rules),
+        data_items=_rows(tables.data_items), emergencies=_rows(tables.emergencies), answers=_rows(tables.answers), rules=_rows(tables.rules),
         policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
         calendar_of_place=calendars.of_place, one_things=_rows(tables.one_things), vocabularies={name: {word: pair.code for word, pair in table.rows.items()} for name, table in tables.vocabularies.items()},
         files=MappingProxyType(dict(files)), findings=findings.all(),

@@ -5,12 +5,13 @@ A row says what a clerk wrote. What follows from it (units of every place, trees
 in `catalogue.py`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 Level = Literal["province", "city", "county", "town", "village"]
 LEVELS: tuple[Level, ...] = ("village", "town", "county", "city", "province")
+Written = Annotated[str, Meta(min_length=1)]
 ROLES = ("handle", "approve", "supervise", "review", "triage", "arbitrate")
 
 
@@ -176,6 +177,18 @@ class EmergencyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     role: str = "handle"
     categories: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+
+
+class AnswerRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """answers/*.yaml: an entry of the knowledge base. `text` is what the citizen reads; `author` answers for it."""
+
+    id: str
+    title: Written
+    text: Written
+    basis: Written
+    author: Written
+    valid_from: str = ""
+    valid_to: str = ""
 
 
 class ListEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from router.catalogue.reading import Spot
 from router.catalogue.rows import LEVELS, ROLES
 from router.catalogue.tables import Tables
 from router.catalogue.words import WORDS
-from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Box, Range, Rule, Window, fold
+from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Box, Range, Rule, Then, Window, fold
 
 RULES = 200_000
 """More are a mistake of the program that wrote them: nobody could read them, and a start would take minutes."""
@@ -37,6 +37,10 @@ def check_rules(tables: Tables, places: Mapping[str, Place], holding: Holding, f
     """Outcomes, order, fallback, words, references, and whether a target holds the duty where the rule applies."""
     known = _known(tables, places)
     _how_many(tables, findings)
+    for _, spot, entry in tables.answers:
+        check_dates(
+            entry.valid_from, entry.valid_to, spot.at("valid_from" if entry.valid_from else "valid_to"), findings
+        )
     for _, spot, rule in tables.rules:
         check_dates(rule.valid_from, rule.valid_to, spot.at("valid_from" if rule.valid_from else "valid_to"), findings)
         for path, box in _boxes(rule):
@@ -137,10 +141,16 @@ def _is_range(cell: Range) -> bool:
 
 def _outcome(rule: Rule, spot: Spot, tables: Tables, findings: Findings) -> None:
     then = rule.then
-    if then.outcomes() != 1:
+    leads = sum(bearer.part == "lead" for bearer in then.route)
+    if rule.adds:
+        if then == Then() or leads or then != Then(route=then.route, urgency=then.urgency):
+            findings.add("bad_addition", spot.at("then"))
+    elif then.outcomes() != 1:
         findings.add("no_outcome", spot.at("then"))
-    if then.route and sum(bearer.part == "lead" for bearer in then.route) != 1:
+    elif then.route and leads != 1:
         findings.add("no_lead", spot.at("then", "route"))
+    if then.answer:
+        _answers(rule, spot, tables, findings)
     if then.one_thing and then.one_thing not in tables.one_things.rows:
         findings.add("dangling", spot.at("then", "one_thing"), kind="一件事", kind_en="one-thing", id=then.one_thing)
     if then.policy and then.policy not in tables.policies.rows:
@@ -154,6 +164,26 @@ def _outcome(rule: Rule, spot: Spot, tables: Tables, findings: Findings) -> None
             findings.add("bad_role", spot.at("then", "route", i), role=bearer.role)
         if bearer.function not in ("@category", "@matter") and bearer.function not in tables.functions.rows:
             findings.add("dangling", spot.at("then", "route", i), kind="职能", kind_en="function", id=bearer.function)
+
+
+def _answers(rule: Rule, spot: Spot, tables: Tables, findings: Findings) -> None:
+    """Only a question is answered by a rule, and only while the entry is in force."""
+    entry = tables.answers.rows.get(rule.then.answer)
+    if entry is None:
+        findings.add("dangling", spot.at("then", "answer"), kind="知识库答复", kind_en="answer", id=rule.then.answer)
+        return
+    if set(rule.when.kind) != {"consult"}:
+        findings.add("answer_not_asked", spot.at("when" if rule.when.kind else "then"))
+    begins = entry.valid_from <= rule.valid_from
+    ends = not entry.valid_to or "" < rule.valid_to <= entry.valid_to
+    if not (begins and ends):
+        findings.add(
+            "answer_dates",
+            spot.at("then", "answer"),
+            id=entry.id,
+            start=entry.valid_from or "-",
+            end=entry.valid_to or "-",
+        )
 
 
 def _holds_duty(rule: Rule, spot: Spot, tables: Tables, holding: Holding, findings: Findings) -> None:
@@ -193,13 +223,13 @@ def _targets(rule: Rule, spot: Spot, tables: Tables) -> Iterator[tuple[At, str, 
 
 def _order(tables: Tables, findings: Findings) -> None:
     numbers: dict[int, str] = {}
-    fallbacks = [rule for _, _, rule in tables.rules if rule.unconditional]
+    fallbacks = [rule for _, _, rule in tables.rules if rule.unconditional and not rule.adds]
     last = min(fallbacks, key=lambda rule: rule.number, default=None)
     for key, spot, rule in tables.rules:
         if rule.number in numbers:
             findings.add("equal_numbers", spot.at("number"), number=rule.number, first=numbers[rule.number])
         numbers.setdefault(rule.number, key)
-        if last and rule.number > last.number:
+        if last and rule.number > last.number and not rule.adds:
             findings.add("after_fallback", spot.at("number"), fallback=last.id)
     if last is None:
         findings.add("no_fallback", At("rules/"))

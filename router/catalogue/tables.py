@@ -63,6 +63,7 @@ class Tables:
     systems: Table[rows.SystemRow]
     data_items: Table[rows.DataItemRow]
     emergencies: Table[rows.EmergencyRow]
+    answers: Table[rows.AnswerRow]
     rules: Table[Rule]
     policies: Table[Policy]
     calendars: Table[Layer]
@@ -143,6 +144,7 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         systems=t("lists/systems.csv", rows.SystemRow, "id"),
         data_items=t("lists/data_items.csv", rows.DataItemRow, "id"),
         emergencies=t("emergencies.yaml", rows.EmergencyRow, "id"),
+        answers=t("answers/", rows.AnswerRow, "id"),
         rules=t("rules/", Rule, "id"),
         policies=t("policies/", Policy, "id"),
         calendars=t("calendars/", Layer, "id"),

@@ -195,5 +195,6 @@ class Words:
             "proposed": self.unit,
             "why": self.reasons,
             "proposal": self._proposal,
+            "joined": lambda joined: ("、", ", ")[self._side].join(self.rule(more["rule"]) for more in joined),
             "by": lambda by: self.word("by rule") if by == "rule" else by,
         }

@@ -7,7 +7,8 @@ from router.rules.model import COLUMNS, STATES, Box, Range, Rule
 
 LABELS = {
     "zh": {
-        "dispatch": "派单", "one_thing": "一件事", "propose_refusal": "拟不予受理", "triage": "人工分派", "when": "条件", "always": "任何请求",
+        "dispatch": "派单", "one_thing": "一件事", "propose_refusal": "拟不予受理", "answer": "知识库答复", "triage": "人工分派",
+        "adds": "补充", "when": "条件", "always": "任何请求",
         "then": "结果", "policy": "时限政策", "basis": "依据", "reason": "理由", "valid": "有效期", "unknown": "没有规则 {id}",
         "category_under": "诉求分类", "matter_under": "事项", "place_under": "区划", "channel": "渠道", "kind": "诉求类型",
         "origin": "来源", "applicant": "诉求人", "urgency": "紧急程度", "medium": "来电方式", "disclosure": "身份公开",
@@ -17,7 +18,8 @@ LABELS = {
         "(missing)": "未填", "(null)": "空值", "(empty)": "内容为空", "(present)": "有值",
     },
     "en": {
-        "dispatch": "dispatch", "one_thing": "one-thing", "propose_refusal": "refusal proposed", "triage": "triage", "when": "when",
+        "dispatch": "dispatch", "one_thing": "one-thing", "propose_refusal": "refusal proposed", "answer": "answer", "triage": "triage",
+        "adds": "adds", "when": "when",
         "always": "any request", "then": "then", "policy": "policy", "basis": "basis", "reason": "reason", "valid": "valid",
         "unknown": "there is no rule {id}", "category_under": "category", "matter_under": "matter", "place_under": "place",
         "channel": "channel", "kind": "kind", "origin": "origin", "applicant": "applicant", "urgency": "urgency",
@@ -35,17 +37,11 @@ NAMED = {
 
 
 def outcome(rule: Rule) -> str:
-    """Which of the outcomes: a key of LABELS."""
-    then = rule.then
-    return (
-        "one_thing"
-        if then.one_thing
-        else "propose_refusal"
-        if then.propose_refusal
-        else "triage"
-        if then.triage
-        else "dispatch"
-    )
+    """Which of the outcomes, or that it only adds to another's: a key of LABELS."""
+    if rule.adds:
+        return "adds"
+    named = (name for name in ("one_thing", "propose_refusal", "answer", "triage") if getattr(rule.then, name))
+    return next(named, "dispatch")
 
 
 def described(rule: Rule, catalogue: Catalogue, labels: Mapping[str, str]) -> list[str]:
@@ -63,7 +59,9 @@ def described(rule: Rule, catalogue: Catalogue, labels: Mapping[str, str]) -> li
     if rule.then.propose_refusal:
         refusal = rule.then.propose_refusal
         lines.append(f"  {refusal.ground} / {refusal.basis} / {refusal.where_to_turn}")
-    said = {"policy": rule.then.policy, "basis": rule.basis, "reason": rule.reason}
+    if rule.then.answer:
+        lines.append(f"  {rule.then.answer} {catalogue.answers[rule.then.answer].title}")
+    said = {"urgency": rule.then.urgency, "policy": rule.then.policy, "basis": rule.basis, "reason": rule.reason}
     valid = f"{rule.valid_from}–{rule.valid_to}" if rule.valid_from or rule.valid_to else ""
     return lines + [f"{labels[key]}: {text}" for key, text in (said | {"valid": valid}).items() if text]
 

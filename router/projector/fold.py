@@ -129,6 +129,10 @@ def _routed(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.CaseRouted) -
     case.outcome, case.policy = event.outcome, event.policy
 
 
+def _urgency_raised(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.UrgencyRaised) -> None:
+    case.urgency = event.urgency
+
+
 def _closed(_: Batch, case: CaseRow, record: ev.EventRecord, event: ev.CaseClosed) -> None:
     case.closed_at, case.close_reason = record.at, event.reason
 
@@ -229,6 +233,7 @@ def _escalated(clock: ClockRow, _: ev.EventRecord, event: ev.CaseEscalated) -> N
 
 FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], None]] = {
     ev.CaseRouted: _routed,
+    ev.UrgencyRaised: _urgency_raised,
     ev.CaseClosed: _closed,
     ev.TriageAsked: _triage_asked,
     ev.LegDispatched: _dispatched,

@@ -6,12 +6,13 @@ wrote (request, supplement, reply, reasons) and the query code are withheld: the
 many eyes. A field is in one of the two tables or a test fails, so a new field needs a decision.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from workflows import events as ev
+from workflows.facts import Reason
 
 KEPT: Mapping[str, tuple[str, ...]] = {
     "CaseRegistered": (
@@ -21,8 +22,9 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "IdReused": ("digest",),
     "EmergencyRedirected": ("task", "unit", "endpoint", "policy"),
     "RedirectConfirmed": ("receipt_no",),
-    "CaseAnsweredAtOnce": (),
-    "CaseRouted": ("rule", "number", "catalogue", "outcome", "policy", "why"),
+    "CaseAnsweredAtOnce": ("answer",),
+    "CaseRouted": ("rule", "number", "catalogue", "outcome", "policy", "why", "joined"),
+    "UrgencyRaised": ("urgency",),
     "CaseAccepted": ("by",),
     "RefusalProposed": ("task", "endpoint", "ground", "basis", "where_to_turn"),
     "RefusalRejected": (),
@@ -78,9 +80,10 @@ def detail(event: ev.Event) -> str:
     """The kept fields of an event as a JSON object; what equals its default is left out."""
     kept = {name: getattr(event, name) for name in KEPT.get(type(event).__name__, ())}
     if "why" in kept:
-        kept["why"] = [_without_words(reason) for reason in kept["why"]]
+        kept["why"] = _without_words(kept["why"])
+        kept["joined"] = tuple(replace(rule, why=_without_words(rule.why)) for rule in kept["joined"])
     return _encode({name: value for name, value in kept.items() if value not in ("", 0, (), None)}).decode()
 
 
-def _without_words(reason: Any) -> Any:
-    return msgspec.structs.replace(reason, value="") if reason.column.startswith(WORDS) else reason
+def _without_words(why: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(replace(reason, value="") if reason.column.startswith(WORDS) else reason for reason in why)

@@ -191,7 +191,8 @@ class Index:
         self._words = _Words(words) if words else None
         states = any(not STATES.isdisjoint(values) for values in self.named)
         self.deep = bool(words) or states or any(self.named[PLAIN:]) or any(box.time or box.form for box in boxes)
-        self._root = _Node(entries, 0) if entries else None
+        self._decide = _tree([entry for entry in entries if not entry.rule.adds])
+        self._add = _tree([entry for entry in entries if entry.rule.adds])
         edges = {edge for entry in entries for edge in (entry.start, entry.end)}
         self._edges = sorted(edges - {0, NEVER})
 
@@ -200,15 +201,22 @@ class Index:
         return bisect_right(self._edges, now)
 
     def first(self, view: View, now: int) -> Match | None:
-        """The rule with the lowest number that holds (of equal numbers the lower id)."""
+        """The deciding rule: the one with the lowest number that holds (of equal numbers the lower id)."""
         best = self._lowest(view, now)
         return Match(rule=best.rule, why=explain(best.rule, view)) if best else None
 
+    def adding(self, view: View, now: int) -> tuple[Match, ...]:
+        """The rules that hold and add to what another one decides, by number."""
+        holding = self._every([self._add], view, now) if self._add else ()
+        return tuple(Match(rule=rule, why=explain(rule, view)) for rule in holding)
+
     def every(self, view: View, now: int) -> tuple[Rule, ...]:
-        """All rules that hold, by number."""
+        """All rules that hold, by number, those that add among them."""
+        return self._every([tree for tree in (self._decide, self._add) if tree], view, now)
+
+    def _every(self, waiting: list["_Node"], view: View, now: int) -> tuple[Rule, ...]:
         found: dict[tuple[int, str], Rule] = {}
         words = self._found(view)
-        waiting = [self._root] if self._root else []
         while waiting:
             node = waiting.pop()
             found.update((entry.order, entry.rule) for entry in node.entries if entry.admits(view, words, now))
@@ -221,7 +229,7 @@ class Index:
     def _lowest(self, view: View, now: int) -> _Entry | None:
         best: _Entry | None = None
         words = self._found(view)
-        waiting = [self._root] if self._root else []
+        waiting = [self._decide] if self._decide else []
         while waiting:
             node = waiting.pop()
             if best is not None and node.lowest > best.number:
@@ -234,6 +242,10 @@ class Index:
                     break
             _descend(node, view, waiting)
         return best
+
+
+def _tree(entries: list[_Entry]) -> _Node | None:
+    return _Node(entries, 0) if entries else None
 
 
 def _descend(node: _Node, view: View, waiting: list[_Node]) -> None:

@@ -1,5 +1,5 @@
 """
-A routing rule: a condition of typed columns, one outcome in `then` (design D9, docs/rules.md).
+A routing rule: a condition of typed columns and what follows in `then` (design D9, docs/rules.md).
 
 The condition is made of boxes: `when` must hold, of `any` at least one, of `unless` none. A box holds if all columns
 that it names hold. There is one level and no nesting: a clerk can read it, and sets of boxes can be compared exactly.
@@ -180,20 +180,31 @@ class Refusal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Then(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Exactly one of the first four. `policy` overrides the channel's and the catalogue's."""
+    """
+    Exactly one of the first five. `policy` overrides the channel's and the catalogue's, `urgency` raises the case's.
+
+    answer: an entry of the knowledge base.
+    """
 
     route: tuple[Bearer, ...] = ()
     one_thing: str = ""
     propose_refusal: Refusal | None = None
+    answer: str = ""
     triage: bool = False
     policy: str = ""
+    urgency: Literal["", "urgent", "emergency"] = ""
 
     def outcomes(self) -> int:
-        return bool(self.route) + bool(self.one_thing) + (self.propose_refusal is not None) + self.triage
+        ends = (self.route, self.one_thing, self.propose_refusal, self.answer, self.triage)
+        return sum(map(bool, ends))
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One row. The lowest `number` that matches decides. Valid from the start of `valid_from` to the end of `valid_to`."""
+    """
+    One row. The lowest `number` that matches decides. Valid from the start of `valid_from` to the end of `valid_to`.
+
+    adds: it never decides; wherever it holds it adds its assists, copies and urgency to what another rule decided.
+    """
 
     id: str
     number: int
@@ -206,6 +217,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str = ""
     valid_from: str = ""
     valid_to: str = ""
+    adds: bool = False
 
     @property
     def unconditional(self) -> bool:

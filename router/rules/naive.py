@@ -20,8 +20,14 @@ def lineage(parents: Mapping[str, str], value: str) -> tuple[str, ...]:
 
 def first(rules: Iterable[Rule], view: View, now: int) -> Match | None:
     """The same answer as `Index.first`."""
-    holding = every(rules, view, now)
+    holding = every([rule for rule in rules if not rule.adds], view, now)
     return Match(rule=holding[0], why=explain(holding[0], view)) if holding else None
+
+
+def adding(rules: Iterable[Rule], view: View, now: int) -> tuple[Match, ...]:
+    """The same answer as `Index.adding`."""
+    holding = every([rule for rule in rules if rule.adds], view, now)
+    return tuple(Match(rule=rule, why=explain(rule, view)) for rule in holding)
 
 
 def every(rules: Iterable[Rule], view: View, now: int) -> tuple[Rule, ...]:

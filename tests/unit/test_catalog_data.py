@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec import json
 
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
@@ -70,7 +71,8 @@ def test_every_leaf_is_dispatched_or_proposed_for_refusal(catalogue: Catalogue) 
     """A hotline request with a category never needs triage, wherever it is."""
     leaf = leaves({code: row.parent for code, row in catalogue.categories.items()})
     for code in leaf:
-        route = catalogue.facts().route("hotline_12345", asked("371702", code), NOW)
+        request = asked("371702", code)
+        route = catalogue.facts().route("hotline_12345", request, NOW, json.encode(request), NOW)
         assert route.outcome in ("dispatch", "propose_refusal"), code
 
 
@@ -114,7 +116,8 @@ def test_each_one_thing_runs_its_plan_with_one_unit_per_leg(catalogue: Catalogue
     """The package decides before any other rule, and every leg of every stage reaches a unit in every county."""
     facts = catalogue.facts()
     for package in catalogue.one_things:
-        route = facts.route("one_thing_desk", asked("371702", one_thing=OneThingView(package=package)), NOW)
+        request = asked("371702", one_thing=OneThingView(package=package))
+        route = facts.route("one_thing_desk", request, NOW, json.encode(request), NOW)
         assert route.outcome == "one_thing" and len(route.stages) >= 2
         for stage in route.stages:
             for target, matter in zip(stage.targets, stage.matters, strict=True):

@@ -71,16 +71,16 @@ BOXES = st.builds(
 RULES = st.lists(
     st.tuples(
         st.integers(1, 20), BOXES, st.lists(BOXES, max_size=2), st.lists(BOXES, max_size=2),
-        st.sampled_from(VALIDITY), st.sampled_from(VALIDITY),
+        st.sampled_from(VALIDITY), st.sampled_from(VALIDITY), st.sampled_from([False, False, True]),
     ),
     max_size=12,
 ).map(
     lambda rows: [
         Rule(
             id=f"r{i}", number=number, name="", when=when, any_of=tuple(some), unless=tuple(none), then=Then(triage=True),
-            valid_from=start, valid_to=end,
+            valid_from=start, valid_to=end, adds=adds,
         )
-        for i, (number, when, some, none, start, end) in enumerate(rows)
+        for i, (number, when, some, none, start, end, adds) in enumerate(rows)
     ]
 )  # fmt: skip
 
@@ -108,10 +108,11 @@ VIEWS: st.SearchStrategy[View] = st.builds(
 
 @given(RULES, st.lists(VIEWS, max_size=10), st.sampled_from(NOWS))
 def test_the_index_matches_as_the_plain_reading_does(rules: list[Rule], views: list[View], now: int) -> None:
-    """The same first rule, for the same reasons, and the same set of all rules."""
+    """The same deciding rule and the same that add to it, for the same reasons, and the same set of all rules."""
     index = Index(rules)
     for view in views:
         assert index.first(view, now) == naive.first(rules, view, now)
+        assert index.adding(view, now) == naive.adding(rules, view, now)
         assert index.every(view, now) == naive.every(rules, view, now)
 
 

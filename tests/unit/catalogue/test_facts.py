@@ -2,13 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 
 from router.catalogue.facts import CatalogueFacts
 from router.catalogue.load import from_files
 from tests.unit.catalogue.shandong import shandong
 from tests.unit.catalogue.small import edited, small
-from workflows.facts import ApplicantView, OneThingView, PlaceView, RequestView, Target
+from workflows.facts import ApplicantView, OneThingView, PlaceView, RequestView, Route, Target
 
 NOW = 1_789_000_000_000
 
@@ -20,6 +21,10 @@ def facts() -> CatalogueFacts:
 
 def request(category: str = "", place: str = "370102", kind: str = "help", **more: object) -> RequestView:
     return RequestView(appeal_kind=kind, appeal_category=category or None, place=PlaceView(region=place), **more)  # type: ignore[arg-type]
+
+
+def routed(facts: CatalogueFacts, channel: str, view: RequestView, at: int = NOW) -> Route:
+    return facts.route(channel, view, at, msgspec.json.encode(view), at)
 
 
 def resolved(
@@ -102,24 +107,24 @@ def test_every_case_has_a_centre(facts: CatalogueFacts) -> None:
 
 def test_rules_name_targets_by_category_and_matter(facts: CatalogueFacts) -> None:
     """`@category` is what the nearest row of the branch names; where no row names any, a person decides."""
-    route = facts.route("phone", request("C11"), NOW)
+    route = routed(facts, "phone", request("C11"))
     assert (route.rule, route.outcome, route.targets) == (
         "category",
         "dispatch",
         (Target(function="roads", role="supervise"),),
     )
-    assert facts.route("phone", request("C111"), NOW).targets == (Target(function="roads", role="handle"),)
+    assert routed(facts, "phone", request("C111")).targets == (Target(function="roads", role="handle"),)
     assert [(r.column, r.value, r.cell) for r in route.why] == [("category_under", "C11", "C1")]
-    nobody = facts.route("phone", request("C3"), NOW)
+    nobody = routed(facts, "phone", request("C3"))
     assert (nobody.rule, nobody.outcome) == ("category", "triage")
     assert nobody.why[-1].cell == "@category"
-    by_matter = facts.route("phone", request(matter_code="M1"), NOW)
+    by_matter = routed(facts, "phone", request(matter_code="M1"))
     assert by_matter.targets == (Target(function="trade", role="approve"),)
-    assert facts.route("phone", request(), NOW).rule == "fallback"
+    assert routed(facts, "phone", request()).rule == "fallback"
 
 
 def test_joint_handling_has_one_lead(facts: CatalogueFacts) -> None:
-    route = facts.route("phone", request("C12", place="370171", urgency="urgent"), NOW)
+    route = routed(facts, "phone", request("C12", place="370171", urgency="urgent"))
     assert route.rule == "joint" and route.policy == "slow"
     assert [(target.function, target.level, target.part) for target in route.targets] == [
         ("roads", "city", "lead"),
@@ -127,14 +132,69 @@ def test_joint_handling_has_one_lead(facts: CatalogueFacts) -> None:
     ]
 
 
+ADDING = """
+- id: watched
+  number: 5
+  name: 群体诉求抄送政府
+  adds: true
+  when: {applicant: [enterprise]}
+  then:
+    route: [{function: government, role: supervise, part: copy}, {function: "@matter", part: assist}]
+    urgency: urgent
+- id: hurried
+  number: 1000
+  name: 加急
+  adds: true
+  when: {origin: [superior]}
+  then: {urgency: emergency}
+"""
+
+
+def adding() -> CatalogueFacts:
+    files = small() | {
+        "rules/95.yaml": ADDING.encode(),
+        "answers/all.yaml": "- {id: hours, title: 时间, text: 周六开放, basis: 某办法, author: 张三}".encode(),
+        "rules/05.yaml": b"- {id: ask, number: 6, name: q, when: {kind: [consult]}, then: {answer: hours, urgency: urgent}}",
+    }
+    return from_files(files).facts()
+
+
+def test_rules_that_add_join_whatever_decided() -> None:
+    """Their targets follow those of the deciding rule, by number; the highest urgency of all holds; each is named."""
+    facts, enterprise = adding(), ApplicantView(kind="enterprise")
+    route = routed(facts, "phone", request("C111", matter_code="M1", applicant=enterprise, origin="superior"))
+    assert (route.rule, [target.function for target in route.targets]) == ("category", ["roads", "government", "trade"])
+    assert [target.part for target in route.targets] == ["lead", "copy", "assist"] and route.urgency == "emergency"
+    assert [(joined.rule, joined.number) for joined in route.joined] == [("watched", 5), ("hurried", 1000)]
+    assert [(why.column, why.cell) for why in route.joined[0].why] == [("applicant", "enterprise")]
+    alone = routed(facts, "phone", request("C111"))
+    assert (alone.joined, alone.urgency, len(alone.targets)) == ((), "", 1)
+
+
+def test_what_is_added_needs_somebody_to_be_added_to() -> None:
+    """Where nobody is dispatched, only urgency is added; and an added target that no row names is not left out silently."""
+    facts, enterprise = adding(), ApplicantView(kind="enterprise")
+    nobody = routed(facts, "phone", request(applicant=enterprise))
+    assert (nobody.outcome, nobody.targets, nobody.urgency) == ("triage", (), "urgent")
+    assert [joined.rule for joined in nobody.joined] == ["watched"]
+    unnamed = routed(facts, "phone", request("C111", applicant=enterprise))
+    assert (unnamed.outcome, unnamed.why[-1].cell) == ("triage", "@matter")
+
+
+def test_a_question_is_answered_with_the_entrys_words() -> None:
+    route = routed(adding(), "phone", request(kind="consult"))
+    assert (route.outcome, route.answer, route.text, route.urgency) == ("answer", "hours", "周六开放", "urgent")
+    assert route.policy == "plain" and not route.targets
+
+
 def test_a_refusal_is_only_proposed(facts: CatalogueFacts) -> None:
-    route = facts.route("phone", request("C3", kind="complaint"), NOW)
+    route = routed(facts, "phone", request("C3", kind="complaint"))
     assert (route.outcome, route.ground, route.where_to_turn) == ("propose_refusal", "not_within_scope", "法院")
 
 
 def test_a_one_thing_is_its_plan(facts: CatalogueFacts) -> None:
     """Stages with one matter and one blocking mark per target; the lead answers for the whole."""
-    route = facts.route("phone", request(one_thing=OneThingView(package="birth")), NOW)
+    route = routed(facts, "phone", request(one_thing=OneThingView(package="birth")))
     assert route.outcome == "one_thing" and route.policy == "one-thing-birth"
     assert route.targets == (Target(function="licence", role="approve"),)
     assert [(stage.id, stage.matters, stage.blocking) for stage in route.stages] == [
@@ -145,8 +205,8 @@ def test_a_one_thing_is_its_plan(facts: CatalogueFacts) -> None:
 
 def test_whose_policy_holds(facts: CatalogueFacts) -> None:
     """The rule's, else the package's, else the channel's, else the catalogue's."""
-    assert facts.route("box", request("C1"), NOW).policy == "slow"
-    assert facts.route("phone", request("C1"), NOW).policy == "plain"
+    assert routed(facts, "box", request("C1")).policy == "slow"
+    assert routed(facts, "phone", request("C1")).policy == "plain"
     assert facts.policy("slow").clocks[0].budget == "30d"
 
 
@@ -159,7 +219,7 @@ def test_a_rule_holds_only_in_its_time() -> None:
     day = 86_400_000
     start = 1_788_883_200_000  # 2026-09-09T00:00+08:00
     rules = [
-        timed.route("phone", request(matter_code="M1"), at).rule
+        routed(timed, "phone", request(matter_code="M1"), at).rule
         for at in (start - 1, start, start + 2 * day - 1, start + 2 * day)
     ]
     assert rules == ["fallback", "matter", "matter", "fallback"]
@@ -190,8 +250,8 @@ def test_calendars_by_place_and_by_name(facts: CatalogueFacts) -> None:
 def test_who_complains_may_be_part_of_a_condition() -> None:
     files = edited("rules/90.yaml", "when: {matter_under: [M]}", "when: {applicant: [enterprise]}")
     asked = from_files(files).facts()
-    assert asked.route("phone", request(applicant=ApplicantView(kind="enterprise")), NOW).rule == "matter"
-    assert asked.route("phone", request(), NOW).rule == "fallback"
+    assert routed(asked, "phone", request(applicant=ApplicantView(kind="enterprise"))).rule == "matter"
+    assert routed(asked, "phone", request()).rule == "fallback"
 
 
 def test_rules_may_ask_for_more_than_decisions_look_at() -> None:

@@ -1,5 +1,6 @@
 """A faulty catalogue is refused as a whole, with every fault at its file and line, in both languages."""
 
+import json
 import string
 from pathlib import Path
 
@@ -102,6 +103,14 @@ FAULTS = [
     (RULES, "when: {category_under: [C1, C3]}", "any: [{place_under: [370181]}]", "expired_code", RULES, 4),
     (RULES, "when: {category_under: [C1, C3]}", "any: [{any: [{kind: [help]}]}]", "bad_value", RULES, 4),
     (RULES, "then: {triage: true}", "unless: [{kind: [help]}]\n  then: {triage: true}", "no_fallback", "rules/", 0),
+    (RULES, "then: {triage: true}", "then: {triage: true, urgency: normal}", "bad_value", RULES, 14),
+    (RULES, "then: {triage: true}", "then: {triage: true, urgency: urgent}", "ok", "", 0),
+    (RULES, "  then: {triage: true}", "  adds: true\n  then: {urgency: urgent}", "no_fallback", "rules/", 0),
+    (RULES, "then: {route: [{function: \"@matter\"}]}", "adds: true\n  then: {route: [{function: \"@matter\"}]}", "bad_addition", RULES, 11),
+    (RULES, "then: {route: [{function: \"@matter\"}]}", "adds: true\n  then: {}", "bad_addition", RULES, 11),
+    (RULES, "then: {route: [{function: \"@matter\"}]}", "adds: true\n  then: {urgency: urgent, policy: slow}", "bad_addition", RULES, 11),
+    (RULES, "then: {route: [{function: \"@matter\"}]}", "adds: true\n  then: {route: [{function: \"@matter\", part: copy}]}", "ok", "", 0),
+    (RULES, "then: {route: [{function: \"@matter\"}]}", "then: {answer: hours}", "dangling", RULES, 10),
     ("rules/10.yaml", "[370100]", "[370181]", "expired_code", "rules/10.yaml", 15),
     ("rules/10.yaml", "[370100]", "[370202]", "ok", "", 0),
     ("rules/10.yaml", "{function: parks, part: assist}", "{function: parks}", "no_lead", "rules/10.yaml", 17),
@@ -141,6 +150,37 @@ def test_what_nobody_writes_by_hand_is_refused_at_the_row_that_is_too_much(monke
     files = edited(RULES, "{category_under: [C1, C3]}", "{channel: [fax], words_any: [一, 二], words_none: [三, 四]}")
     found = {(finding.code, finding.file, finding.line) for finding in findings_of(files)}
     assert {("too_many_words", RULES, 1), ("too_many_rules", RULES, 6), ("dangling", RULES, 4)} <= found
+
+
+ENTRY = {"id": "hours", "title": "时间", "text": "周六开放", "basis": "某办法", "author": "张三"}
+ANSWERED = [
+    ({}, "kind: [consult]", "", "ok", "", 0),
+    ({}, "kind: [consult, complaint]", "", "answer_not_asked", "rules/05.yaml", 1),
+    ({}, "channel: [phone]", "", "answer_not_asked", "rules/05.yaml", 2),
+    ({"valid_from": "2026-01-01"}, "kind: [consult]", "", "answer_dates", "rules/05.yaml", 2),
+    ({"valid_to": "2026-01-01"}, "kind: [consult]", "", "answer_dates", "rules/05.yaml", 2),
+    ({"valid_to": "2026-01-01"}, "kind: [consult]", "valid_to: 2026-01-02", "answer_dates", "rules/05.yaml", 2),
+    ({"valid_to": "2026-01-01"}, "kind: [consult]", "valid_to: 2026-01-01", "ok", "", 0),
+    ({"text": ""}, "kind: [consult]", "", "bad_value", "answers/all.yaml", 1),
+    ({"valid_to": "soon"}, "kind: [consult]", "", "bad_date", "answers/all.yaml", 1),
+]
+
+
+@pytest.mark.parametrize(("entry", "when", "valid", "code", "at", "line"), ANSWERED)
+def test_an_answer_is_for_questions_and_while_it_is_in_force(
+    entry: dict[str, str], when: str, valid: str, code: str, at: str, line: int
+) -> None:
+    """A rule can close a case with the knowledge base only where nobody asks for anything to be done."""
+    rule = f"- {{id: ask, number: 5, name: 问, when: {{{when}}}, {valid or 'basis: x'},\n   then: {{answer: hours}}}}"
+    files = {
+        "answers/all.yaml": json.dumps([ENTRY | entry], ensure_ascii=False).encode(),
+        "rules/05.yaml": rule.encode(),
+    }
+    found = findings_of(small() | files)
+    if code == "ok":
+        assert found == ()
+    else:
+        assert (code, at, line) in [(finding.code, finding.file, finding.line) for finding in found]
 
 
 def test_a_target_that_holds_no_duty_in_the_rules_place() -> None:

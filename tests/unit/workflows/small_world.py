@@ -4,7 +4,8 @@ A city small enough to be seen at a glance: facts for tests, implemented in a pa
 370000 the province, 370100 the city with its centre, 370102 a county with an urban-management bureau
 (two towns below it), a water bureau, and the police. Rules go by the request's category:
 `street` urban management leads and water assists; `refuse` a rule proposes a refusal; `unclear` triage;
-`nobody` a function that nobody holds; a one-thing `birth` with two stages.
+`nobody` a function that nobody holds; `joined` two rules name units, some of them twice; `known` the knowledge base
+answers; a one-thing `birth` with two stages.
 """
 
 from msgspec import Raw, Struct, json
@@ -16,7 +17,7 @@ from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
-from workflows.facts import Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import Joined, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, step
 from workflows.outgoing import Message
 from workflows.policies import ClockTemplate, EarlyWarning, Policy
@@ -142,6 +143,30 @@ ROUTES = {
         policy="city",
         targets=(Target(function="health"),),
         stages=BIRTH,
+    ),
+    "joined": Route(
+        rule="r-joined",
+        number=60,
+        outcome="dispatch",
+        policy="city",
+        urgency="urgent",
+        targets=(
+            Target(function="water", part="copy"),
+            Target(function="urban"),
+            Target(function="police", part="copy"),
+            Target(function="water", part="assist"),
+            Target(function="urban", part="assist"),
+        ),
+        joined=(Joined(rule="r-also", number=70, why=(Reason(column="tags", value="群体", cell="群体"),)),),
+    ),
+    "known": Route(
+        rule="r-known",
+        number=80,
+        outcome="answer",
+        policy="city",
+        answer="saturday",
+        text="窗口周六上午开放",
+        urgency="urgent",
     ),
     "unclear": Route(rule="r-last", number=999, outcome="triage", policy="city"),
 }

@@ -5,11 +5,12 @@ from msgspec.structs import replace
 from stdnum.iso7064 import mod_11_10
 
 from tests.unit.workflows.calendar_2026 import ms, show
-from tests.unit.workflows.small_world import NOW, Told, told
+from tests.unit.workflows.small_world import NOW, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import KEPT_MS
 from workflows.evolve import fold
+from workflows.facts import RequestView
 
 ANSWER = {"result": "solved", "text": "已修复", "contacted": True}
 
@@ -60,6 +61,46 @@ def test_the_call_agent_answers_at_once() -> None:
         "answers.website case.outcome",
     ]
     assert t.data("case.status_changed")["status"] == "answered_at_once"
+
+
+def test_a_rule_answers_from_the_knowledge_base() -> None:
+    """No leg and no clock: routed, answered with the entry's words, closed. Which entry of which version is kept."""
+    t = told().submit("known")
+    assert t.happened == ["CaseRegistered", "CaseRouted", "UrgencyRaised", "CaseAnsweredAtOnce", "CaseClosed"]
+    routed, _, answered = t.records[-1].events[1:4]
+    assert isinstance(routed, ev.CaseRouted) and (routed.rule, routed.catalogue) == ("r-known", 7)
+    assert isinstance(answered, ev.CaseAnsweredAtOnce) and answered.answer == "saturday"
+    assert t.data("case.outcome")["text"] == "窗口周六上午开放"
+    assert (t.held.state, t.held.close_reason, t.held.clocks) == ("closed", "answered", {})
+
+
+def test_rules_join_and_each_unit_acts_once_in_its_greatest_part() -> None:
+    """One lead, then assists, then copies; the rules that took part are kept with the one that decided."""
+    t = told().submit("joined")
+    assert [(leg.part, leg.unit) for leg in t.held.legs.values()] == [
+        ("lead", "370102.urban"), ("assist", "370102.water"), ("copy", "370102.police"),
+    ]  # fmt: skip
+    routed = t.records[-1].events[1]
+    assert isinstance(routed, ev.CaseRouted) and [joined.rule for joined in routed.joined] == ["r-also"]
+
+
+@pytest.mark.parametrize(("said", "becomes"), [("normal", "urgent"), ("urgent", "urgent")])
+def test_a_rule_raises_the_urgency_and_units_are_told(said: str, becomes: str) -> None:
+    """Raised once, by an event; what is that urgent already is left alone."""
+    t = told().submit("joined", urgency=said)
+    assert (t.held.urgency, t.happened.count("UrgencyRaised")) == (becomes, said != becomes)
+    assert t.data("task.assigned")["urgency"] == becomes
+
+
+def test_a_rule_never_lowers_the_urgency() -> None:
+    """An emergency that nobody takes over stays one."""
+
+    class Deaf(SmallWorld):
+        def emergency(self, channel: str, request: RequestView) -> None:
+            return None
+
+    t = Told(facts=Deaf(), now=NOW).submit("joined", urgency="emergency")
+    assert (t.held.urgency, t.happened.count("UrgencyRaised")) == ("emergency", 0)
 
 
 def test_an_emergency_comes_before_any_rule() -> None:
