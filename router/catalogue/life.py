@@ -50,8 +50,9 @@ class Head:
 @dataclass(frozen=True)
 class Version:
     """
-    One version, and what became of it. draft: what it was published from, None for a folder. by: who published it. day: when it takes
-    effect; empty for at once. rollback_of: whose content it is. state: in_force, waiting, earlier, withdrawn.
+    One version, and what became of it. draft: what it was published from, None for a folder. by: who published it.
+    start: the instant from which it takes effect, 0 for at once. rollback_of: whose content it is. state: in_force,
+    waiting, earlier, withdrawn.
     """
 
     number: int
@@ -60,7 +61,7 @@ class Version:
     at: str
     why: str
     draft: Head | None = None
-    day: str = ""
+    start: int = 0
     rollback_of: int = 0
     reviewed_by: str = ""
     reviewed_at: str = ""
@@ -117,7 +118,7 @@ def _may(life: Life, entry: audit.Entry) -> bool:
     if entry.act not in _DO:
         return False
     if not signature:
-        return entry.act in UNSIGNED or (entry.act == "publish" and "draft" not in entry.facts)
+        return entry.act in UNSIGNED or (entry.act == "publish" and not {"draft", "rollback_of"} & entry.facts.keys())
     if entry.act == "key" and not life.keys:
         return entry.who == entry.facts["of"] and is_signed(entry.facts["key"], text, signature)
     key = life.key_of(entry.who)
@@ -132,6 +133,10 @@ def _key(life: Life, entry: audit.Entry) -> None:
 def _revoke(life: Life, entry: audit.Entry) -> None:
     gone = life.key_of(entry.facts["of"])
     life.keys = [replace(key, revoked=entry.at) if key is gone else key for key in life.keys]
+    # who knows who approved with a key that had to be taken away
+    for head in life.drafts.values():
+        if head.approved_by == entry.facts["of"]:
+            life.drafts[head.name] = replace(head, approved_by="", approved_at="")
 
 
 def _save(life: Life, entry: audit.Entry) -> None:
@@ -158,9 +163,9 @@ def _publish(life: Life, entry: audit.Entry) -> None:
     draft = life.drafts.pop(facts["draft"]) if "draft" in facts else None
     made = Version(
         number=facts["version"], hash=facts["hash"], by=entry.who, at=entry.at, why=entry.why, draft=draft,
-        day=facts.get("day", ""), rollback_of=facts.get("rollback_of", 0),
+        start=facts.get("start", 0), rollback_of=facts.get("rollback_of", 0),
     )  # fmt: skip
-    if made.day:
+    if made.start:
         life.versions[made.number] = replace(made, state="waiting")
     else:
         _end(life, "waiting", "withdrawn")

@@ -143,7 +143,7 @@ async def activate(broker: Any, topics: Topics, now: int) -> bool:
             desk.note("lapse", "engine", "", now, version=waiting.version)
         else:
             wanted = Active(waiting.version, waiting.hash)
-            catalogue = await asyncio.to_thread(_unpacked, desk.kept, wanted)
+            catalogue = await asyncio.to_thread(unpacked, desk.kept, wanted)
             require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
             desk.order(waiting.version, waiting.hash)
             desk.note("activate", "engine", "", now, version=waiting.version, hash=waiting.hash)
@@ -194,7 +194,7 @@ async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> C
     """That very version. Raises VersionUnusable when it is missing or is not what `digest` says."""
     kept = await latest(broker, topic)
     # a large catalogue takes longer to read than a group waits for a heartbeat
-    return await asyncio.to_thread(_unpacked, kept, Active(version, digest))
+    return await asyncio.to_thread(unpacked, kept, Active(version, digest))
 
 
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
@@ -220,10 +220,11 @@ def _active(value: bytes | None) -> Active | None:
 
 def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
     active = _active(kept.get(ACTIVE))
-    return _unpacked(kept, active) if active else None
+    return unpacked(kept, active) if active else None
 
 
-def _unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
+def unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
+    """A version of those on the topic. Raises VersionUnusable."""
     found = kept.get(f"manifest/{wanted.version}".encode())
     if found is None:
         raise VersionUnusable(f"catalogue {wanted.version} is not on the topic")
@@ -283,7 +284,7 @@ class Following:
         if active is None or (self._current is not None and active.version == self._current.version):
             return
         try:
-            self._current = _unpacked(self._kept, active)
+            self._current = unpacked(self._kept, active)
         except (VersionUnusable, CatalogueFaulty) as error:
             log.error("catalogue.refused", version=active.version, error=error)
             return

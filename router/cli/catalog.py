@@ -1,4 +1,4 @@
-"""`duokua catalog check|diff|publish`: the reference data as a whole."""
+"""`duokua catalog check|diff`: the reference data as a whole. Publishing is in catalog_publish.py."""
 
 import asyncio
 import json
@@ -11,16 +11,13 @@ import msgspec
 import typer
 from aiokafka.errors import KafkaError
 
-from adapters.clock import Clock
-from adapters.kafka.log import KafkaLog, RecordRefused
+from adapters.kafka.log import KafkaLog
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.desk import PublishedMeanwhile, TopicsMissing
 from router.catalogue.difference import Difference, compare
 from router.catalogue.findings import CatalogueFaulty, Finding
-from router.catalogue.load import inspect, load, read_folder
+from router.catalogue.load import inspect, load
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import Published, fetch_active, publish
-from router.operate.audit import ChainBroken
+from router.catalogue.publish import fetch_active
 from router.operate.settings import Settings
 from router.operate.topics import Topics
 
@@ -37,16 +34,12 @@ Lang = Annotated[str, typer.Option("--lang", help="zh | en")]
 TEXTS = {
     "zh": {
         "error": "错误", "warning": "警告", "hint": "提示", "summary": "错误 {error}，警告 {warning}，提示 {hint}",
-        "unreachable": "连不上 Kafka：{where}", "no_topics": "主题尚未创建，请先运行 duokua topics apply：{names}", "meanwhile": "同时有人发布了新版本：先看在用的版本，再发布", "refused": "目录有误，未发布", "broken": "审计记录被改动过（{where}），未发布：先查清楚",
-        "published": "已发布第 {version} 版 {hash}", "unchanged": "与在用的第 {version} 版相同，未发布", "none": "尚未发布过",
+        "unreachable": "连不上 Kafka：{where}", "none": "尚未发布过",
         "unusable": "在用的版本无法读取", "added": "新增", "changed": "变更", "removed": "删除", "same": "没有差异",
     },
     "en": {
         "error": "error", "warning": "warning", "hint": "hint", "summary": "{error} errors, {warning} warnings, {hint} hints",
-        "unreachable": "Kafka is not reachable: {where}", "no_topics": "the topics do not exist yet, run duokua topics apply first: {names}",
-        "meanwhile": "somebody published at the same moment: look at the version in force, then publish again",
-        "refused": "the catalogue is faulty and was not published", "broken": "the audit entries were changed ({where}), nothing published: find out first", "published": "published version {version} {hash}",
-        "unchanged": "the same as version {version} in force, nothing published", "none": "nothing was published yet",
+        "unreachable": "Kafka is not reachable: {where}", "none": "nothing was published yet",
         "unusable": "the version in force cannot be read", "added": "added", "changed": "changed", "removed": "removed", "same": "no difference",
     },
 }  # fmt: skip
@@ -59,45 +52,6 @@ def check(folder: Folder = None, as_json: AsJson = False, lang: Lang = "") -> No
     findings = inspect(folder or settings.catalog)
     print_findings(findings, lang or settings.lang, as_json)
     raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)
-
-
-@app.command("publish")
-def publish_(
-    folder: Folder = None,
-    reason: Annotated[str, typer.Option("--reason", help="为什么发布 / why")] = "",
-    actor: Annotated[str, typer.Option("--actor", help="发布人账号 / the account that publishes")] = "",
-    as_json: AsJson = False,
-    lang: Lang = "",
-) -> None:
-    """发布为新版本并启用；有错误时整体拒绝，旧版不变 / put a new version in force, or refuse it as a whole."""
-    settings = Settings()
-    lang = lang or settings.lang
-    try:
-        published = asyncio.run(_publish(settings, folder or settings.catalog, reason, actor))
-    except CatalogueFaulty as faulty:
-        print_findings(faulty.findings, lang, as_json)
-        _fail(_say(lang, "refused"), 1)
-    except (KafkaError, RecordRefused, OSError):
-        _fail(_say(lang, "unreachable", where=settings.bootstrap), 3)
-    except TopicsMissing as missing:
-        _fail(_say(lang, "no_topics", names=str(missing)), 3)
-    except PublishedMeanwhile:
-        _fail(_say(lang, "meanwhile"), 1)
-    except ChainBroken as broken:
-        _fail(_say(lang, "broken", where=broken), 1)
-    except VersionUnusable:
-        _fail(_say(lang, "unusable"), 1)
-    if as_json:
-        typer.echo(json.dumps({"version": published.version, "hash": published.hash, "changed": published.changed}))
-    else:
-        typer.echo(
-            _say(
-                lang,
-                "published" if published.changed else "unchanged",
-                version=published.version,
-                hash=published.hash[:12],
-            )
-        )
 
 
 @app.command()
@@ -127,12 +81,6 @@ def diff(
     differences = compare(before, after)
     print_differences(differences, lang, as_json)
     raise typer.Exit(1 if differences else 0)
-
-
-async def _publish(settings: Settings, folder: Path, reason: str, actor: str) -> Published:
-    topics = Topics(settings.prefix, settings.shards, settings.replication)
-    now = Clock.from_text(settings.clock).now()
-    return await publish(KafkaLog(settings.bootstrap), topics, read_folder(folder), by=actor, reason=reason, now=now)
 
 
 async def _in_force(settings: Settings) -> Catalogue | None:

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     dead_letter_share, dead_letters_in_a_row: beyond them a shard stops (router/engine/limits.py); 0 is no limit.
     state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
     state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/engine/table.py).
-    http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
+    keys: where this user's private keys lie. http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
     """
 
     model_config = SettingsConfigDict(env_prefix="DUOKUA_", hide_input_in_errors=True)
@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     environment: Literal["production", "trial"] = "trial"
     clock: str = ""
     catalog: Path = CHECKOUT / "catalog"
+    keys: Path = Field(default=Path("~/.duokua/keys"), validate_default=True)
     state_dir: Path = CHECKOUT / "var"
     state_free_mb: int = Field(default=256, ge=0)
     state_memory_mb: int = Field(default=128, ge=8)
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
     simulator_seed: str = "duokua"
     dead_letter_share: float = Field(default=0.01, ge=0, le=1)
     dead_letters_in_a_row: int = Field(default=10, ge=0)
+
+    @field_validator("keys")
+    @classmethod
+    def _keys_are_at_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @field_validator("clock")
     @classmethod

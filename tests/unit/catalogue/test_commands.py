@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from router.cli.catalog import app as catalog
+from router.cli.catalog_publish import app as catalog
 from router.cli.importing import app as importing
 from router.cli.rules import app as rules
 from tests.unit.catalogue.small import edited, small
