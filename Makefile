@@ -10,10 +10,10 @@ STAMP  := .venv/.set-up-$(KEY)-$(shell echo "$$DUOKUA_JAVA" | cksum | tr ' ' '-'
 PEERS  := .venv-bench/.set-up-$(shell cksum < bench/requirements-bench.lock | tr ' ' '-')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup unit test check format docs demo run simulate chaos soak bench verify lock clean
+.PHONY: help setup unit test check format docs demo run simulate chaos soak bench bench-rules verify lock clean
 
 help: ## these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## 安装一切 / environment, Java where there is none, Kafka's jars
 
@@ -66,6 +66,9 @@ soak: setup ## 长跑 / twenty minutes of faults at half the rate, and how memor
 
 bench: setup $(PEERS) ## 性能 / figures, on this machine, next to peers in the same run
 	$(BIN)/python -m bench
+
+bench-rules: setup $(PEERS) ## 规则匹配 / rules beside event-ruler and zen-engine, in the same run
+	$(BIN)/python -m bench.rules
 
 verify: setup $(PEERS) ## 耗时的核对 / what takes long: locks read by pip anew, the bundled Java, all benches
 	sh deploy/verify.sh

@@ -34,7 +34,7 @@ from adapters.kafka.log import KafkaLog
 from bench import report
 from bench.hop import CONTENDERS, Hop, yard
 from bench.latency import Latency, latencies
-from bench.peers.streams import DoesNotCompile
+from bench.peers.java import DoesNotCompile
 from bench.processes import CHECKOUT, Died, Others
 from bench.stage import Bench, Stuck, Wrong
 from bench.throughput import Throughput, chain_throughput, faust_throughput

@@ -24,6 +24,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def memory(pid: int | str) -> dict[str, int]:
+    """MB of a process: now, and at most so far."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    return {name: int(lines[field].split()[0]) >> 10 for name, field in (("rss", "VmRSS"), ("peak", "VmHWM"))}
+
+
 class Others:
     """How much of the machine others use, from now on until asked."""
 

@@ -22,8 +22,8 @@ from bench.processes import CHECKOUT
 from bench.throughput import Throughput
 
 ELSEWHERE = (
-    "Not in this bench: many open cases, restore and floods of deadlines (`python -m bench.scale`); matching rules "
-    "beside event-ruler and loading 100 000 rules (not measured yet)."
+    "Not in this bench: many open cases, restore and floods of deadlines (`python -m bench.scale`); matching and "
+    "loading rules beside event-ruler (`python -m bench.rules`)."
 )
 RESULTS = CHECKOUT / "bench/results"
 #: Share of the machine that others may use before figures in wall time are called doubtful.

@@ -37,7 +37,7 @@ from adapters.kafka.embedded.jars import KAFKA_VERSION
 from adapters.kafka.log import KafkaLog
 from bench import report
 from bench.open_cases import Copy, at_once, copies, requests, spread
-from bench.processes import CHECKOUT, Died, Others, Processes, cpu_seconds
+from bench.processes import CHECKOUT, Died, Others, Processes, cpu_seconds, memory
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.catalogue.publish import publish
@@ -67,12 +67,6 @@ class NotDone(Exception):
 
 def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
-def memory(pid: int | str) -> dict[str, int]:
-    """MB of a process: now, and at most so far."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return {name: int(lines[field].split()[0]) >> 10 for name, field in (("rss", "VmRSS"), ("peak", "VmHWM"))}
 
 
 # -- the cost of a command -----------------------------------------------------------------------

@@ -37,3 +37,4 @@ for seed in 1 2 3; do .venv/bin/python -m tests.chaos --duration 300 --seed "$se
 
 step "figures"
 .venv/bin/python -m bench
+.venv/bin/python -m bench.rules
