@@ -15,7 +15,7 @@ from router.catalogue.check import check
 from router.catalogue.expand import circles, places_of, units_of
 from router.catalogue.findings import At, CatalogueFaulty, Finding, Findings
 from router.catalogue.rows import CategoryRow, MatterRow
-from router.catalogue.tables import Files, Table, read_tables
+from router.catalogue.tables import Files, Table, Tables, read_tables
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -28,7 +28,11 @@ def load(folder: Path, version: int = 0) -> Catalogue:
 def from_files(files: Files, version: int = 0) -> Catalogue:
     """The catalogue in these files (path below the folder → content). Raises CatalogueFaulty as `load` does."""
     findings = Findings()
-    tables = read_tables(files, findings)
+    return from_tables(files, read_tables(files, findings), findings, version)
+
+
+def from_tables(files: Files, tables: Tables, findings: Findings, version: int = 0) -> Catalogue:
+    """The catalogue that these tables make; `files` is what is kept of it. Raises CatalogueFaulty as `load` does."""
     _cut_circles(tables.categories, findings)
     _cut_circles(tables.matters, findings)
     places = places_of(tables, findings)
