@@ -1,0 +1,60 @@
+"""A catalogue by what a person calls it: `active`, the number of a version, the name of a draft, or a folder."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from router.catalogue import drafts
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.desk import NotAllowed
+from router.catalogue.latest import latest
+from router.catalogue.load import from_files, load
+from router.catalogue.pack import unpack
+from router.catalogue.publish import fetch_active
+from router.operate.topics import Topics
+from schemas.catalogue import CatalogueManifest
+
+ACTIVE = "active"
+
+
+class UnknownCatalogue(Exception):
+    """Nothing is called that."""
+
+
+async def named(broker: Any, topics: Topics, name: str) -> Catalogue:
+    """
+    `active`: the version in force. Digits: that version. With a slash: a folder. Anything else: the draft of that name,
+    or where there is none a folder. A draft has version 0. Raises UnknownCatalogue, CatalogueFaulty,
+    pack.VersionUnusable, audit.ChainBroken.
+    """
+    folder, present = Path(name), await broker.topics() if "/" not in name else {}
+    found: Catalogue | None = None
+    if name == ACTIVE:
+        found = await fetch_active(broker, topics.catalog) if topics.catalog in present else None
+    elif name.isdecimal():
+        found = await _version(broker, topics.catalog, int(name)) if topics.catalog in present else None
+    else:
+        found = await _draft(broker, topics, name) if {topics.drafts, topics.audit} <= present.keys() else None
+        found = found or await asyncio.to_thread(_of_folder, folder)
+    if found is None:
+        raise UnknownCatalogue(name)
+    return found
+
+
+async def _version(broker: Any, topic: str, version: int) -> Catalogue | None:
+    kept = await latest(broker, topic)
+    manifest = kept.get(f"manifest/{version}".encode())
+    if manifest is None:
+        return None
+    return unpack(CatalogueManifest.model_validate_json(manifest), lambda chunk: kept.get(chunk.encode()))
+
+
+async def _draft(broker: Any, topics: Topics, name: str) -> Catalogue | None:
+    try:
+        return from_files((await drafts.fetch(broker, topics, name)).files)
+    except NotAllowed:
+        return None
+
+
+def _of_folder(folder: Path) -> Catalogue | None:
+    return load(folder) if folder.is_dir() else None

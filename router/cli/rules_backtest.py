@@ -1,0 +1,113 @@
+"""`duokua rules backtest`: what other rules would have done with the requests of the last days."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from adapters.clock import Clock
+from adapters.kafka.log import KafkaLog
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.named import ACTIVE, UnknownCatalogue, named
+from router.catalogue.pack import VersionUnusable
+from router.cli.catalog import AsJson, Lang, print_findings
+from router.cli.rules_moves import TEXTS, told
+from router.operate.audit import ChainBroken
+from router.operate.history import History, NoEvents, Progressing
+from router.operate.settings import Settings
+from router.operate.topics import DAY, Topics
+from router.rules.backtest import Judge
+from router.rules.comparison import Comparison, Report, report
+
+Draft = Annotated[
+    str,
+    typer.Argument(metavar="DRAFT", help="草稿名、版本号、active 或文件夹 / a draft, a version, active, or a folder"),
+]
+Against = Annotated[
+    str,
+    typer.Option("--against", help="与哪一个比，缺省为在用版本 / compared with which, by default the version in force"),
+]
+Days = Annotated[int, typer.Option("--days", min=1, help="最近多少天登记的诉求 / requests registered in the last days")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """The commands, in the group `rules`."""
+    app.command()(backtest)
+
+
+def backtest(
+    draft: Draft, against: Against = ACTIVE, days: Days = 30, as_json: AsJson = False, lang: Lang = ""
+) -> None:
+    """
+    用近日的诉求试算：哪些会改派、哪些时限会变、哪些规则从未起作用；不写任何东西。
+    Decide the requests of the last days again, and tell what would change. Writes nothing.
+    """
+    settings = Settings()
+    lang = lang or settings.lang
+    texts = TEXTS.get(lang, TEXTS["zh"])
+    try:
+        before, after, made = asyncio.run(_backtest(settings, draft, against, days, texts["reading"]))
+    except CatalogueFaulty as faulty:
+        print_findings(faulty.findings, lang, as_json)
+        raise typer.Exit(1) from None
+    except UnknownCatalogue as unknown:
+        _fail(texts["no active" if str(unknown) == ACTIVE else "unknown"].format(name=unknown), 1)
+    except (VersionUnusable, ChainBroken):
+        _fail(texts["unusable"], 1)
+    except NoEvents as missing:
+        _fail(texts["no events"].format(name=missing), 3)
+    except (KafkaError, OSError, TimeoutError):
+        _fail(texts["unreachable"].format(where=settings.bootstrap), 3)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(made), ensure_ascii=False))
+    else:
+        for line in told(made, before, after, lang):
+            typer.echo(line)
+    raise typer.Exit(0 if made.is_quiet else 1)
+
+
+async def _backtest(
+    settings: Settings, draft: str, against: str, days: int, label: str
+) -> tuple[Catalogue, Catalogue, Report]:
+    broker, topics = KafkaLog(settings.bootstrap), Topics(settings.prefix, settings.shards, settings.replication)
+    until = Clock.from_text(settings.clock).now()
+    after = await named(broker, topics, draft)
+    before = await named(broker, topics, against)
+    with _bar(label) as progress:
+        made = await compared(History(broker, topics.events, until - days * DAY, until), before, after, progress)
+    return before, after, made
+
+
+async def compared(history: History, before: Catalogue, after: Catalogue, progress: Progressing) -> Report:
+    """Each request of the time decided by both."""
+    made, one, other = Comparison(), Judge(before.facts()), Judge(after.facts())
+    async for batch in history.batches(progress):
+        for asked in batch:
+            decided = one.outcome(asked)
+            made.check(asked, before.version, decided)
+            made.take(asked, decided, other.outcome(asked))
+    return report(made, before.rules, after.rules, history.since, history.until, history.unreadable)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progressing]:
+    """On a terminal only."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,136 @@
+"""
+The requests of some time, read again from `case.events`: everything that was ever registered is there, whatever became of it.
+
+Of a record only what is needed is decoded, and records before the time asked for are not read: business time never runs
+back within a partition, so the first record of a time is found by halving.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+from msgspec import Raw, Struct
+
+from router.rules.backtest import Registered
+from workflows.proposals import Proposal
+
+PAGE = 2000
+NEAR = 2000
+"""Offsets that are rather read than halved again."""
+POLL_MS = 500
+_SIGN = b'{"type":"CaseRegistered.v1"'
+"""Stands in every record of a registration, as the engine writes them; inside a text quotes are escaped."""
+
+Progressing = Callable[[int, int], None]
+"""Told how many offsets are read, of how many."""
+
+
+class NoEvents(Exception):
+    """There is no topic of events: nothing ever ran here."""
+
+
+class _Event(Struct, gc=False):
+    type: str
+    number: Any = None
+    channel: str = ""
+    ref: str = ""
+    request: Raw = Raw(b"")
+    received_at: int = 0
+    rule: str = ""
+    proposal: Proposal | None = None
+
+
+class _Record(Struct, gc=False):
+    case: str
+    at: int
+    events: tuple[_Event, ...]
+    catalogue: int = 0
+
+
+class _Dated(Struct, gc=False):
+    at: int
+
+
+_record = msgspec.json.Decoder(_Record).decode
+_dated = msgspec.json.Decoder(_Dated).decode
+
+
+def registered(value: bytes) -> Registered | None:
+    """The request that a record of `case.events` registers, if it does. Raises MsgspecError."""
+    if _SIGN not in value:
+        return None
+    record = _record(value)
+    came = next((event for event in record.events if event.type == "CaseRegistered.v1"), None)
+    if came is None:
+        return None
+    routed = next((event for event in record.events if event.type == "CaseRouted.v1"), None)
+    return Registered(
+        case=record.case, number=str(came.number), at=record.at, catalogue=record.catalogue,
+        rule=routed.rule if routed else "", channel=came.channel, ref=came.ref, request=came.request,
+        received_at=came.received_at, proposal=came.proposal,
+    )  # fmt: skip
+
+
+class History:
+    """Reads the requests registered from `since` until just before `until`. unreadable: records that this code cannot read."""
+
+    def __init__(self, broker: Any, topic: str, since: int, until: int) -> None:
+        self._broker, self._topic, self.since, self.until = broker, topic, since, until
+        self.unreadable = 0
+
+    async def batches(self, progress: Progressing = lambda done, total: None) -> AsyncIterator[list[Registered]]:
+        """Once each, as it was committed, up to the end of the topic as it is now. Raises NoEvents."""
+        count = (await self._broker.topics()).get(self._topic, 0)
+        if not count:
+            raise NoEvents(self._topic)
+        partitions = [TopicPartition(self._topic, p) for p in range(count)]
+        async with self._broker.reader(partitions=partitions) as reader:
+            ends = await reader.end_offsets(partitions)
+            starts = {tp: await start(reader, tp, ends[tp], self.since) for tp in partitions}
+            for tp, offset in starts.items():
+                reader.seek(tp, offset)
+            total = sum(ends[tp] - starts[tp] for tp in partitions)
+            while (left := await _left(reader, ends)) > 0:
+                progress(total - left, total)
+                yield self._taken(await reader.getmany(timeout_ms=POLL_MS, max_records=PAGE), ends)
+            progress(total, total)
+
+    def _taken(self, batch: Mapping[TopicPartition, list[Any]], ends: Mapping[TopicPartition, int]) -> list[Registered]:
+        values = (r.value or b"" for tp, records in batch.items() for r in records if r.offset < ends[tp])
+        found = (self._read(value) for value in values)
+        return [one for one in found if one is not None and self.since <= one.at < self.until]
+
+    def _read(self, value: bytes) -> Registered | None:
+        try:
+            return registered(value)
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+            return None
+
+
+async def start(reader: Any, partition: TopicPartition, end: int, since: int) -> int:
+    """An offset near before the first record of `since` or later, and never after it."""
+    low: int = (await reader.beginning_offsets([partition]))[partition]
+    while end - low > NEAR:
+        middle = (low + end) // 2
+        at = await _time(reader, partition, middle, end)
+        low, end = (middle, end) if at is not None and at < since else (low, middle)
+    return low
+
+
+async def _time(reader: Any, partition: TopicPartition, offset: int, end: int) -> int | None:
+    """The business time of the first readable record from `offset` on; None where none is left before `end`."""
+    reader.seek(partition, offset)
+    while await reader.position(partition) < end:
+        for record in (await reader.getmany(partition, timeout_ms=POLL_MS, max_records=1)).get(partition, ()):
+            try:
+                return _dated(record.value or b"").at
+            except msgspec.MsgspecError:
+                pass
+    return None
+
+
+async def _left(reader: Any, ends: Mapping[TopicPartition, int]) -> int:
+    places = {tp: int(await reader.position(tp)) for tp in ends}
+    return sum(max(0, end - places[tp]) for tp, end in ends.items())
