@@ -14,7 +14,7 @@ from router.catalogue import said
 from router.catalogue.alarm import Alarm
 from router.catalogue.rows import LEVELS, OneThing
 from router.rules.index import PLAIN
-from router.rules.model import COLUMNS, PRESENT, Bearer, Match, View
+from router.rules.model import COLUMNS, PRESENT, Bearer, Match, Rule, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
 from workflows.facts import URGENCIES, Joined, Reason, RequestView, Route, Stage, Target, Unit
@@ -77,6 +77,11 @@ class CatalogueFacts:
         if route is None:
             route = _keep(self._routes, key, self._routed(self._plain_view(channel, request), now, channel, request))
         return route
+
+    def by(self, rule: Rule, adding: tuple[Rule, ...], channel: str, request: RequestView) -> Route:
+        """What this rule would do with a request, and those that add to it, whether they hold or not."""
+        added = tuple(Match(rule=more, why=()) for more in adding)
+        return self._route(Match(rule=rule, why=()), added, channel, request)
 
     def _routed(self, view: View, now: int, channel: str, request: RequestView) -> Route:
         match = self._index.first(view, now)

@@ -41,15 +41,7 @@ def show(
     """一个工单的来龙去脉 / what happened to a case and why."""
     settings = Settings()
     words = Words(lang or settings.lang, settings.catalog)
-    model = _opened(settings)
-    found = _found(model, case)
-    if not found:
-        typer.echo(f"没有这个工单 / no such case: {case}", err=True)
-        raise typer.Exit(1)
-    if len(found) > 1:
-        typer.echo("不止一个 / more than one: " + ", ".join(row.case_id for row in found), err=True)
-        raise typer.Exit(1)
-    file = model.file(found[0])
+    file = file_of(settings, case)
     if as_json:
         typer.echo(json.dumps(_as_json(file, words), ensure_ascii=False))
     else:
@@ -93,6 +85,19 @@ def _opened(settings: Settings) -> ReadModel:
     except ReadModelMissing as missing:
         typer.echo(f"还没有读模型，先运行 projector / no read model yet, run the projector first: {missing}", err=True)
         raise typer.Exit(3) from None
+
+
+def file_of(settings: Settings, name: str) -> CaseFile:
+    """What is known of the case that `name` means. None, or more than one, ends the command with exit code 1."""
+    model = _opened(settings)
+    found = _found(model, name)
+    if not found:
+        typer.echo(f"没有这个工单 / no such case: {name}", err=True)
+        raise typer.Exit(1)
+    if len(found) > 1:
+        typer.echo("不止一个 / more than one: " + ", ".join(row.case_id for row in found), err=True)
+        raise typer.Exit(1)
+    return model.file(found[0])
 
 
 def _found(model: ReadModel, name: str) -> list[CaseRow]:

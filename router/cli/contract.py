@@ -74,7 +74,7 @@ def check(
     """检查消息，一次指出全部错误 / say everything that is wrong with a message, by JSON pointer."""
     said: Literal["zh", "en"] = "en" if (lang or Settings().lang) == "en" else "zh"
     full = _type(kind, said)
-    checked = [Checked(line, inspect(raw, full)) for line, raw in messages(_read(file), file.suffix)]
+    checked = [Checked(line, inspect(raw, full)) for line, raw in messages(content_of(file), file.suffix)]
     faulty = sum(bool(message.found.faults) for message in checked)
     if as_json:
         typer.echo(json.dumps(_as_json(checked, faulty, said), ensure_ascii=False))
@@ -121,7 +121,8 @@ def _holds(path: Path, text: str) -> bool:
 # -- reading -------------------------------------------------------------------------------------------
 
 
-def _read(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """What the file holds, or for `-` stdin. One that cannot be read ends the command with exit code 2."""
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError:
