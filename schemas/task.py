@@ -76,7 +76,6 @@ class Proposal(Model):
     top: Annotated[tuple[Guess, ...], described("最可能的分类", "the likeliest categories")] = ()
     category: Annotated[str, described("据以派单的分类，空为未达门槛", "routed by this; empty: below it")] = ""
     score: Annotated[float, Field(ge=0, le=1), described("其把握", "its score")] = 0.0
-    article: Annotated[str, described("可供参考的知识库条目", "article of the knowledge base")] = ""
 
 
 class Task(Model):

@@ -107,7 +107,7 @@ def ask_triage(d: Decision, reason: str, leg: str = "") -> None:
     """A dispatcher of the centre must name who acts (instead of the returned `leg`)."""
     task = d.new_task()
     d.emit(ev.TriageAsked(task=task, endpoint=d.case.centre_endpoint, reason=reason, leg=leg))
-    start_task_clock(d, task, "triage", reason)
+    start_task_clock(d, task, "triage", reason.partition(": ")[0])
 
 
 # -- one-thing: stages in order -----------------------------------------------------------------

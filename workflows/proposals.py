@@ -20,7 +20,6 @@ class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     by: who says so (`dictionary`, `model`, or the name of a platform); version: of what exactly, so that the same can be
     asked again. top: the likeliest categories, best first. category: the one to route by, which may stand above
     or below those of `top` in the tree; empty where nothing reaches `threshold`, and a person must look.
-    article: of the knowledge base, which may answer it; it answers nobody by itself.
     """
 
     by: str
@@ -29,4 +28,3 @@ class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     top: tuple[Guess, ...] = ()
     category: str = ""
     score: float = 0.0
-    article: str = ""

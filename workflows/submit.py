@@ -22,6 +22,8 @@ from workflows.facts import URGENCIES, RequestView, Route, Unit
 from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
 from workflows.workdays import DAY
 
+TRIAGE_REASONS = frozenset({"rule", "low_score", "proposed_emergency", "proposed_answer"})
+"""Why a request goes to a dispatcher as it comes in: a policy may give each a time of its own."""
 _view = msgspec.json.Decoder(RequestView).decode
 
 
@@ -121,18 +123,25 @@ def _ruled(d: Decision, command: Submit, view: RequestView) -> tuple[Route, str]
     """
     The rule that decides, and why a dispatcher is asked where it leaves the case to one.
 
-    A proposed category counts as if the channel had said it, but for emergencies: a guess calls out nobody, a person looks.
+    A proposed category counts as if the channel had said it, with two exceptions: a guess calls out no emergency and
+    answers nobody. There a person looks.
     """
-    request, reason, proposal = command.request, "rule", d.case.proposal
-    if proposal is not None and not proposal.category:
-        reason = "low_score"
-    elif proposal is not None:
-        guessed = replace(view, appeal_category=proposal.category)
-        if d.facts.emergency(command.channel, guessed) is None:
-            view, request = guessed, _with_category(request, proposal.category)
-        else:
-            reason = "proposed_emergency"
-    return d.facts.route(command.channel, view, d.now, request, command.received_at), reason
+    proposal = d.case.proposal
+    if proposal is None:
+        return _by_rules(d, command, view, command.request), "rule"
+    if not proposal.category:
+        return _by_rules(d, command, view, command.request), "low_score"
+    guessed = replace(view, appeal_category=proposal.category)
+    if d.facts.emergency(command.channel, guessed) is not None:
+        return _by_rules(d, command, view, command.request), "proposed_emergency"
+    route = _by_rules(d, command, guessed, _with_category(command.request, proposal.category))
+    if route.outcome == "answer":
+        return replace(route, outcome="triage", answer="", text=""), f"proposed_answer: {route.answer}"
+    return route, "rule"
+
+
+def _by_rules(d: Decision, command: Submit, view: RequestView, request: Raw) -> Route:
+    return d.facts.route(command.channel, view, d.now, request, command.received_at)
 
 
 def _with_category(request: Raw, category: str) -> Raw:

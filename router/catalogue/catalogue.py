@@ -22,10 +22,13 @@ from router.catalogue.rows import (
     EndpointRow,
     FunctionRow,
     Header,
+    KeywordRow,
     MatterRow,
     OneThing,
     SystemRow,
 )
+from router.proposals.model import ModelFile
+from router.proposals.propose import Proposer
 from router.rules.index import Index
 from router.rules.model import Rule
 from workflows.calendars import Calendar
@@ -100,6 +103,8 @@ class Catalogue:
     endpoints: Mapping[str, EndpointRow]
     channels: Mapping[str, ChannelRow]
     categories: Mapping[str, CategoryRow]
+    keywords: Mapping[str, KeywordRow]
+    model: ModelFile | None
     matters: Mapping[str, MatterRow]
     duties: Mapping[str, DutyRow]
     systems: Mapping[str, SystemRow]
@@ -136,6 +141,16 @@ class Catalogue:
     def index(self) -> Index:
         """The routing rules, compiled."""
         return Index(self.rules.values())
+
+    @cached_property
+    def proposer(self) -> Proposer | None:
+        """Who proposes a category where a request names none; None where the catalogue has nothing to go by."""
+        if not self.keywords and self.model is None:
+            return None
+        parents = {code: row.parent for code, row in self.categories.items()}
+        keywords = [(row.keyword, row.category, row.weight) for row in self.keywords.values()]
+        version = f"{self.version}/{self.hash[:12]}"
+        return Proposer(parents, keywords, self.model, self.header.proposal_threshold, version)
 
     @cached_property
     def _facts(self) -> CatalogueFacts:

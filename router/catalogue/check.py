@@ -17,9 +17,14 @@ from router.catalogue.rows import ROLES, MatterRow
 from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
+from router.proposals.text import fold
 from workflows.policies import Policy
+from workflows.submit import TRIAGE_REASONS
 
 Known = Mapping[str, Any]
+KEYWORD = 64
+"""Characters of a word that speaks for a category"""
+LOUDEST = 10
 
 
 def check(tables: Tables, places: Mapping[str, Place], units: Mapping[str, DirectoryUnit], findings: Findings) -> None:
@@ -43,6 +48,7 @@ class _Check:
         self._header()
         self._duties()
         self._held()
+        self._proposals()
         for _, spot, policy in self.tables.policies:
             _policy(policy, spot, self.findings)
         check_rules(self.tables, self.places, self.holding, self.findings)
@@ -166,6 +172,24 @@ class _Check:
         if not self.holding.at(header.province, *CENTRE):
             self.findings.add("no_centre", at)
 
+    # -- proposals -------------------------------------------------------------------------------------
+
+    def _proposals(self) -> None:
+        seen: dict[str, str] = {"": "", "0": ""}  # all digits are alike
+        for word, spot, row in self.tables.keywords:
+            folded = fold(word)
+            if folded in seen or len(word) > KEYWORD:
+                self.findings.add("bad_spoken", spot.at(), word=word, first=seen.get(folded, ""), limit=KEYWORD)
+            seen.setdefault(folded, word)
+            if not 0 < row.weight <= LOUDEST:
+                self.findings.add("bad_weight", spot.at(), value=row.weight, most=LOUDEST)
+        header, model = self.tables.header, self.tables.model
+        if header is not None and not 0 < header.proposal_threshold <= 1:
+            self.findings.add("bad_weight", At("catalogue.yaml", 1), value=header.proposal_threshold, most=1)
+        for code in model.classes if model else ():
+            if code not in self.tables.categories.rows:
+                self.findings.add("dangling", At("proposals/model.json"), kind="诉求分类", kind_en="category", id=code)
+
     # -- who holds what --------------------------------------------------------------------------------
 
     def _duties(self) -> None:
@@ -195,6 +219,7 @@ REFERENCES = (
     ("divisions", "parent", "place"), ("divisions", "successors", "place"), ("towns", "parent", "place"), ("villages", "parent", "place"),
     ("templates", "parent_template", "template"),
     ("channels", "owner_region", "place"), ("channels", "policy", "policy"),
+    ("keywords", "category", "category"),
     ("categories", "parent", "category"), ("categories", "function", "function"), ("categories", "emergency", "function"),
     ("matters", "parent", "matter"), ("matters", "function", "function"), ("matters", "duty", "duty"),
     ("matters", "systems", "system"), ("matters", "data_items", "data_item"),
@@ -235,6 +260,9 @@ def _named(tables: Tables) -> Iterator[tuple[At, str, str]]:
 
 
 def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
+    for i, clock in enumerate(policy.clocks):
+        if clock.reason and (clock.of != "task" or clock.reason not in TRIAGE_REASONS):
+            findings.add("bad_word", spot.at("clocks", i, "reason"), column="reason", value=clock.reason)
     for limit, at in _policy_limits(policy, spot.at):
         if limit:
             check_budget(limit, at, findings)

@@ -152,5 +152,9 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "cell_no_rule": ("error", "表中没有规则“{id}”，这一行不知属于谁", "the sheet has no rule '{id}' that this row could belong to"),
     "cell_needed": ("error", "“{column}”不能空", "'{column_en}' is needed"),
     "cell_twice": ("error", "规则编号“{id}”重复，已见于 {first}", "the id '{id}' stands twice, first at {first}"),
+    # -- proposals
+    "bad_model": ("error", "模型文件不能用:{problem}", "the model cannot be used: {problem}"),
+    "bad_spoken": ("error", "词“{word}”与“{first}”写法相同,或没有可认的字,或超过 {limit} 个字", "the word '{word}' is the same as '{first}' once folded, has nothing to be found by, or is longer than {limit} characters"),
+    "bad_weight": ("error", "{value} 应大于 0,且不大于 {most}", "{value} should be above 0 and at most {most}"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

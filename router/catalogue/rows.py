@@ -25,6 +25,8 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """how soon who takes an emergency has to confirm it"""
     default_calendar: str
     notes: str = ""
+    proposal_threshold: float = 0.7
+    """how likely a proposed category must be to be routed by"""
 
 
 class DivisionRow(Struct, frozen=True, kw_only=True):
@@ -124,6 +126,14 @@ class CategoryRow(Struct, frozen=True, kw_only=True):
     role: str = ""
     emergency: str = ""
     note: str = ""
+
+
+class KeywordRow(Struct, frozen=True, kw_only=True):
+    """proposals/keywords/*.csv: a word that speaks for a category; each unit of weight makes it e times as likely."""
+
+    keyword: str
+    category: str
+    weight: float = 2.0
 
 
 class MatterRow(Struct, frozen=True, kw_only=True):

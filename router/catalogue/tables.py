@@ -9,6 +9,7 @@ from msgspec import Struct
 from router.catalogue import reading, rows
 from router.catalogue.findings import At, Findings
 from router.catalogue.reading import Spot
+from router.proposals.model import ModelFile, ModelUnusable, read
 from router.rules.model import Rule
 from workflows.policies import Policy
 from workflows.workdays import Layer
@@ -58,6 +59,8 @@ class Tables:
     endpoints: Table[rows.EndpointRow]
     channels: Table[rows.ChannelRow]
     categories: Table[rows.CategoryRow]
+    keywords: Table[rows.KeywordRow]
+    model: ModelFile | None
     matters: Table[rows.MatterRow]
     duties: Table[rows.DutyRow]
     systems: Table[rows.SystemRow]
@@ -90,6 +93,17 @@ class _Reader:
     def one(self, file: str, kind: type[Row]) -> Row | None:
         found = [row for file in self._members(file) for _, row in self._yaml(file, kind)]
         return found[0] if found else None
+
+    def model(self, file: str) -> ModelFile | None:
+        """What was trained to propose categories, where there is such a thing."""
+        if file not in self._files:
+            return None
+        self.read.add(file)
+        try:
+            return read(self._files[file])
+        except ModelUnusable as error:
+            self._findings.add("bad_model", At(file), problem=error)
+            return None
 
     def vocabularies(self) -> dict[str, Table[Pair]]:
         return {
@@ -139,6 +153,8 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         endpoints=t("endpoints.csv", rows.EndpointRow, "id"),
         channels=t("channels.csv", rows.ChannelRow, "id"),
         categories=t("categories.csv", rows.CategoryRow, "code"),
+        keywords=t("proposals/keywords/", rows.KeywordRow, "keyword"),
+        model=reader.model("proposals/model.json"),
         matters=t("matters.csv", rows.MatterRow, "code"),
         duties=t("lists/duties.csv", rows.DutyRow, "id"),
         systems=t("lists/systems.csv", rows.SystemRow, "id"),

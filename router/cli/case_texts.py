@@ -123,6 +123,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "refusal_rejected": ("不予受理未被确认", "the refusal was not confirmed"),
     "rule": ("规则要求人工分派", "the rule asks for a dispatcher"),
     "low_score": ("分类建议把握不足", "no proposed category is sure enough"),
+    "proposed_answer": (
+        "按建议的分类可由知识库答复，须人工判断：",
+        "by the proposed category the knowledge base would answer, a person must judge:",
+    ),
     "proposed_emergency": ("分类建议为紧急事项，须人工判断", "an emergency is proposed: a person must judge"),
     "proposed": (
         "系统建议 {category}（把握 {score}），据以派单；{top}（{by}）",

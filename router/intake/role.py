@@ -25,6 +25,7 @@ from router.operate.refusals import Refused
 from router.operate.topics import Topics
 from schemas.faults import CODES, InvalidMessage, fault
 from schemas.registry import FROM_CHANNELS
+from workflows.proposals import Proposal
 
 log = structlog.get_logger()
 
@@ -35,11 +36,24 @@ class ShardsDiffer(Refused):
     """DUOKUA_SHARDS is not the partition count of `case.commands`: a case would be sent to another's shard."""
 
 
+class Proposes(Protocol):
+    """Who says what a request is about that does not say so itself."""
+
+    def propose(self, title: str, text: str) -> Proposal: ...
+
+
+class Catalogue(Directory, Protocol):
+    """What the role asks of the catalogue."""
+
+    @property
+    def proposer(self) -> Proposes | None: ...
+
+
 class InForce(Protocol):
     """Whatever knows the catalogue in force now."""
 
     @property
-    def current(self) -> Directory: ...
+    def current(self) -> Catalogue: ...
 
 
 async def run(process: Process) -> None:
@@ -123,11 +137,13 @@ class Intake:
         self._count(received, refused)
 
     def _known(self) -> Known:
+        catalogue = self._following.current
         return Known(
-            directory=self._following.current,
+            directory=catalogue,
             prefix=self._topics.prefix,
             shards=self._topics.shards,
             secret=self._process.settings.secret.get_secret_value().encode(),
+            propose=catalogue.proposer.propose if catalogue.proposer else None,
         )
 
     def _write(self, record: Record, known: Known, now: int, refused: Counter[str]) -> str:

@@ -7,7 +7,7 @@ a record twice writes the same again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Any, Literal, Protocol, cast
@@ -27,6 +27,7 @@ from schemas.validation import read, suggestion
 from schemas.vocabulary import ReplyAction
 from workflows import commands
 from workflows.case import KEPT_MS
+from workflows.proposals import Proposal
 
 AHEAD_MS = 5 * 60 * 1000
 """How far ahead of our clock a sender's may be."""
@@ -66,6 +67,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     shards: int
     secret: bytes
+    propose: Callable[[str, str], Proposal] | None = None
+    """What a request is about by its title and text, where it does not say so; None where nobody knows."""
 
 
 class Record(Protocol):
@@ -172,8 +175,14 @@ def _submit(record: Record, event: Event, channel: Channel, known: Known, now: i
         digest=digest(body),
         received_at=received_at,
         query_code=query_code(known.secret, case),
+        proposal=known.propose(request.title, request.text) if known.propose and _says_nothing(request) else None,
     )
     return _accepted(case, commands.encode(command), event, known)
+
+
+def _says_nothing(request: ServiceRequest) -> bool:
+    """Whether what it is about stands in its words alone, and somebody has yet to act on it."""
+    return not (request.appeal_category or request.matter_code or request.one_thing or request.direct_answer)
 
 
 def _completed(data: Mapping[str, Any], body: bytes, channel: Channel) -> bytes:

@@ -43,6 +43,8 @@ class Doors:
     channels: dict[str, Channel]
     endpoints: dict[str, object] = field(default_factory=dict)
 
+    proposer = None
+
     def has_region(self, code: str) -> bool:
         return code == "370102"
 

@@ -18,7 +18,7 @@ from router.operate.packages import PACKAGES, check_packages
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PURE = ("schemas", "workflows", "router/rules")
-SHARED = {"catalogue", "cli", "operate", "rules"}
+SHARED = {"catalogue", "cli", "operate", "proposals", "rules"}
 #: Calls that read a clock, a die or the environment, by their last name, in modules that the contract does not forbid.
 IMPURE = {"now", "utcnow", "today", "uuid1", "uuid4", "getenv"}
 NAMELESS = {"utils", "util", "common", "core", "manager", "managers", "services", "helpers", "misc", "base"}

@@ -20,6 +20,7 @@ from schemas.times import parse
 from schemas.validation import read
 from workflows import commands
 from workflows.facts import RequestView
+from workflows.proposals import Guess, Proposal
 
 NOW = parse("2026-09-18T09:00:00+08:00") or 0
 CASE = case_id("hotline_12345", "RX-1")
@@ -295,3 +296,47 @@ def test_doing_a_record_twice_writes_the_same() -> None:
     assert translate(Record(event()), KNOWN, NOW) == translate(Record(event()), KNOWN, NOW)
     twice = [refusal(Record(b"{"), refused(b"{"), TOPICS, NOW) for _ in range(2)]
     assert twice[0] == twice[1]
+
+
+# -- what a request is about that does not say so ------------------------------------------------------
+
+
+GUESSED = Proposal(by="dictionary", version="1/a", threshold=0.5, top=(Guess("C01", 0.9),), category="C01", score=0.9)
+
+
+def guessing(record: Record) -> tuple[Any, list[tuple[str, str]]]:
+    """The command, and what was asked about."""
+    asked: list[tuple[str, str]] = []
+
+    def propose(title: str, text: str) -> Proposal:
+        asked.append((title, text))
+        return GUESSED
+
+    made = translate(record, msgspec.structs.replace(KNOWN, propose=propose), NOW)
+    assert isinstance(made, Accepted), made
+    return commands.decode(made.command), asked
+
+
+def test_only_a_request_that_leaves_it_to_its_words_is_guessed_at() -> None:
+    """The proposal goes beside it; what the channel said, and its hash, are as they were."""
+    bare = Record(event({"title": "路灯不亮", "text": "三天了"}))
+    command, asked = guessing(bare)
+    assert asked == [("路灯不亮", "三天了")]
+    assert command.proposal == GUESSED
+    plain = command_of(bare.value or b"")
+    assert (plain.request, plain.digest, plain.proposal) == (command.request, command.digest, None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"appeal_category": "C02"},
+        {"matter_code": "G01"},
+        {"one_thing": {"package": "newborn", "form": {}}},
+        {"direct_answer": {"text": "周六开放"}},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_a_request_that_says_it_costs_nothing(said: dict[str, Any]) -> None:
+    command, asked = guessing(Record(event({"title": "路灯不亮", **said})))
+    assert (command.proposal, asked) == (None, [])

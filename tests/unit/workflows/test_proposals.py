@@ -69,6 +69,16 @@ def test_a_guess_calls_out_no_emergency() -> None:
     assert told().submit("", urgency="emergency", proposal=proposed("street")).held.state == "redirected"
 
 
+def test_a_guess_answers_nobody() -> None:
+    """Where the channel names the category the rule answers; where it is guessed a person is shown the answer's name."""
+    category = next(name for name, route in ROUTES.items() if route.outcome == "answer")
+    assert told().submit(category).held.close_reason == "answered"
+    t = told().submit("", proposal=proposed(category))
+    assert t.held.state == "in_triage"
+    assert t.data("task.assigned")["reason"] == f"proposed_answer: {ROUTES[category].answer}"
+    assert not t.held.close_reason
+
+
 def test_a_guess_refuses_nobody() -> None:
     assert told().submit("", proposal=proposed("refuse")).held.state == "refusal_proposed"
 
