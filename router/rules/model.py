@@ -8,10 +8,12 @@ that it names hold. There is one level and no nesting: a clerk can read it, and 
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from workflows.facts import Reason
 
@@ -93,10 +95,12 @@ class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def covers(self, text: str) -> bool:
         """Whether `text` is a plain decimal number within the bounds."""
-        if not is_number(text):
-            return False
-        number = Decimal(text)
-        return (self.at_least is None or self.at_least <= number) and (self.at_most is None or number <= self.at_most)
+        number = as_number(text)
+        return (
+            number is not None
+            and (self.at_least is None or self.at_least <= number)
+            and (self.at_most is None or number <= self.at_most)
+        )
 
     def __str__(self) -> str:
         low = "" if self.at_least is None else f"≥ {self.at_least:f}"
@@ -104,10 +108,20 @@ class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"{low} {high}".strip()
 
 
-def is_number(text: str) -> bool:
+def as_number(text: str) -> Decimal | None:
     """`-12.50`: digits with at most one point, and nothing else."""
+    return _short_number(text) if len(text) <= SHORT else _number(text)
+
+
+def _number(text: str) -> Decimal | None:
     whole, point, part = text.removeprefix("-").partition(".")
-    return text.isascii() and whole.isdigit() and (part.isdigit() if point else not part)
+    plain = text.isascii() and whole.isdigit() and (part.isdigit() if point else not part)
+    return Decimal(text) if plain else None
+
+
+SHORT = 40
+_short_number = lru_cache(maxsize=1024)(_number)
+"""The same value is compared with the ranges of many rules."""
 
 
 class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,8 +147,13 @@ class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     form: dict[str, tuple[str, ...] | Range] = {}
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
-        """By COLUMNS."""
-        return tuple(getattr(self, column) for column in COLUMNS)
+        """By COLUMNS, which are the first fields."""
+        return astuple(self)[: len(COLUMNS)]
+
+    @property
+    def looks_further(self) -> bool:
+        """Whether it asks for more than words and codes: keywords, times or the form."""
+        return bool(self.words_any or self.words_all or self.words_none or self.time or self.form)
 
     def words(self) -> tuple[str, ...]:
         """Every keyword that it asks for, as written."""
