@@ -5,7 +5,7 @@ Made by `load`, read by every role. `facts()` gives what decisions may ask (work
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from msgspec import Struct
@@ -119,6 +119,8 @@ class Catalogue:
     one_things: Mapping[str, OneThing]
     vocabularies: Mapping[str, Mapping[str, str]]
     files: Mapping[str, bytes]
+    rules_at: Mapping[str, At] = field(default_factory=dict)
+    """where each rule stands"""
     findings: tuple[Finding, ...] = ()
     """warnings and hints; a catalogue with errors never comes to be"""
 

@@ -4,8 +4,8 @@ What is wrong with a catalogue: every fault at once, with file and line, in Chin
 An `error` refuses the catalogue as a whole; a `warning` is a likely mistake; a `hint` is a remark.
 """
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -19,8 +19,17 @@ class At(NamedTuple):
     line: int = 0
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """One fault. `code` is stable; the texts are for people."""
+class Witness(Struct, frozen=True, kw_only=True):
+    """A request that shows a fault of the rules: sent on this channel and received then, this rule decides it."""
+
+    channel: str
+    received: str
+    request: Mapping[str, Any]
+    decides: str = ""
+
+
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fault. `code` is stable; the texts are for people. `rules`: those it is about, if it is about rules as a whole."""
 
     code: str
     level: Level
@@ -28,6 +37,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     line: int
     text_zh: str
     text_en: str
+    rules: tuple[str, ...] = ()
+    witness: Witness | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.level} {self.code}"
@@ -49,20 +60,28 @@ class Findings:
         self._found: dict[Finding, None] = {}
 
     def add(self, code: str, at: At, /, **values: object) -> None:
-        level, zh, en = TEXTS[code]
-        finding = Finding(
-            code=code, level=level, file=at.file, line=at.line, text_zh=zh.format(**values), text_en=en.format(**values)
-        )  # fmt: skip
-        self._found[finding] = None
+        self._found[worded(code, at, **values)] = None
 
     def all(self) -> tuple[Finding, ...]:
         """In the order of files and lines."""
         return tuple(sorted(self._found, key=lambda f: (f.file, f.line, f.code)))
 
+    def errors(self) -> set[str]:
+        """The codes of the errors among them."""
+        return {finding.code for finding in self._found if finding.level == "error"}
+
     def refuse_errors(self) -> None:
         """Raise CatalogueFaulty when there is an error among them."""
-        if any(finding.level == "error" for finding in self._found):
+        if self.errors():
             raise CatalogueFaulty(self.all())
+
+
+def worded(code: str, at: At, /, **values: object) -> Finding:
+    """A finding in words."""
+    level, zh, en = TEXTS[code]
+    return Finding(
+        code=code, level=level, file=at.file, line=at.line, text_zh=zh.format(**values), text_en=en.format(**values)
+    )
 
 
 TEXTS: dict[str, tuple[Level, str, str]] = {
@@ -156,5 +175,20 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "bad_model": ("error", "模型文件不能用:{problem}", "the model cannot be used: {problem}"),
     "bad_spoken": ("error", "词“{word}”与“{first}”写法相同,或没有可认的字,或超过 {limit} 个字", "the word '{word}' is the same as '{first}' once folded, has nothing to be found by, or is longer than {limit} characters"),
     "bad_weight": ("error", "{value} 应大于 0,且不大于 {most}", "{value} should be above 0 and at most {most}"),
+    # -- rules as a whole (router/rules/analysis)
+    "conflict": ("error", "与规则 {others} 条件相同而结果不同，永远轮不到它", "the same condition as rule {others} with another outcome: it never decides"),
+    "conflict_of_numbers": ("error", "与规则 {others} 规则号相同，而且两条可以同时成立，先后不定", "the number of rule {others}, and both can hold at once: nobody can tell which comes first"),
+    "duplicate_rule": ("warning", "与规则 {others} 条件和结果都相同", "the same condition and outcome as rule {others}"),
+    "never_holds": ("error", "条件自相矛盾，对任何诉求都不成立", "its condition contradicts itself: it holds for no request"),
+    "rule_over": ("hint", "有效期已过，可以删除", "its validity is over, it can be removed"),
+    "shadowed": ("warning", "被规则 {others} 完全遮盖，永远轮不到它", "rule {others} before it takes all that it asks for: it never decides"),
+    "shadowed_by_union": ("warning", "被前面的规则 {others} 合起来完全遮盖，永远轮不到它", "rules {others} before it together take all that it asks for: it never decides"),
+    "gap": ("warning", "{what}有诉求只有兜底规则接住", "{what_en}: requests that only the fallback catches"),
+    "gap_by_expiry": ("warning", "规则 {others} 到期以后，{what}有诉求只有兜底规则接住", "{what_en}: once {others} has ended there are requests that only the fallback catches"),
+    "no_duty": ("warning", "派往的职能都不承担事项 {value} 的职责", "no function that it sends to holds the duty of matter {value}"),
+    "nobody_there": ("warning", "规则适用的区划 {value} 及其上级没有单位承担 {duty}，诉求会转人工分派", "in {value}, where it holds, and above no unit holds {duty}: requests are left to triage"),
+    "never_reached": ("warning", "职能 {value} 有分类或事项指向它，却没有任何诉求能派到：单位 {unit} 等 {count} 个", "function {value} is named by a category or matter, yet no request gets there: {unit}, {count} units in all"),
+    "not_named": ("hint", "没有规则、分类、事项或套餐派往职能 {value}：单位 {unit} 等 {count} 个", "no rule, category, matter or package sends to function {value}: {unit}, {count} units in all"),
+    "undecided": ("warning", "分析超出限额，未能判定{what}", "the analysis came to its limit and could not tell {what_en}"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

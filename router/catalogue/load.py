@@ -18,6 +18,10 @@ from router.catalogue.rows import CategoryRow, MatterRow
 from router.catalogue.tables import Files, Table, Tables, read_tables
 
 Row = TypeVar("Row", bound=Struct)
+BEARABLE = frozenset(
+    {"after_fallback", "equal_numbers", "expired_code", "nobody_holds", "no_fallback", "target_without_duty"}
+)
+"""Errors that leave a catalogue whole enough to look at its rules further."""
 
 
 def load(folder: Path, version: int = 0) -> Catalogue:
@@ -33,15 +37,33 @@ def from_files(files: Files, version: int = 0) -> Catalogue:
 
 def from_tables(files: Files, tables: Tables, findings: Findings, version: int = 0) -> Catalogue:
     """The catalogue that these tables make; `files` is what is kept of it. Raises CatalogueFaulty as `load` does."""
+    catalogue = _made(files, tables, findings, version)
+    findings.refuse_errors()
+    if catalogue is None:
+        raise CatalogueFaulty(findings.all())
+    return catalogue
+
+
+def readable(files: Files) -> tuple[Catalogue | None, tuple[Finding, ...]]:
+    """
+    The catalogue and all that is wrong with it; none where more than BEARABLE is.
+
+    Only for looking at it further (router/catalogue/analyse.py): one with an error must not be used.
+    """
+    findings = Findings()
+    catalogue = _made(files, read_tables(files, findings), findings, version=0)
+    return catalogue, findings.all()
+
+
+def _made(files: Files, tables: Tables, findings: Findings, version: int) -> Catalogue | None:
     _cut_circles(tables.categories, findings)
     _cut_circles(tables.matters, findings)
     places = places_of(tables, findings)
     units = units_of(tables, places, findings)
     calendars = calendars_of(files, tables, findings)
     check(tables, places, units, findings)
-    findings.refuse_errors()
-    if tables.header is None:
-        raise CatalogueFaulty(findings.all())
+    if tables.header is None or findings.errors() - BEARABLE:
+        return None
     return Catalogue(
         version=version, hash=hash_of(files), header=tables.header, divisions=MappingProxyType(places), units=MappingProxyType(units),
         functions=_rows(tables.functions), endpoints=_rows(tables.endpoints), channels=_rows(tables.channels),
@@ -50,7 +72,8 @@ def from_tables(files: Files, tables: Tables, findings: Findings, version: int =
         data_items=_rows(tables.data_items), emergencies=_rows(tables.emergencies), answers=_rows(tables.answers), rules=_rows(tables.rules),
         policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
         calendar_of_place=calendars.of_place, one_things=_rows(tables.one_things), vocabularies={name: {word: pair.code for word, pair in table.rows.items()} for name, table in tables.vocabularies.items()},
-        files=MappingProxyType(dict(files)), findings=findings.all(),
+        files=MappingProxyType(dict(files)), rules_at={key: spot.at() for key, spot, _ in tables.rules},
+        findings=findings.all(),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
 from router.cli import rules_backtest, rules_explain, rules_life, rules_sheets
 from router.cli.catalog import AsJson, Folder, Lang, print_findings
+from router.cli.rules_check import check
 from router.cli.rules_words import LABELS, described, outcome
 from router.operate.settings import Settings
 
@@ -20,6 +21,7 @@ rules_explain.add_to(app)
 rules_life.add_to(app)
 rules_sheets.add_to(app)
 rules_backtest.add_to(app)
+app.command()(check)
 
 
 @app.command("list")
