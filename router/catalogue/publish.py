@@ -179,8 +179,9 @@ async def _keep_dates(process: Process, now: Callable[[], int | None]) -> None:
 
 async def _look_at_date(process: Process, found: bytes | None, now: int | None) -> None:
     waiting = msgspec.json.decode(found, type=Waiting) if found else None
-    if waiting is None or now is None:
+    if waiting is None:
         metrics.CATALOGUE_LATE.set(0)
+    if waiting is None or now is None:
         return
     metrics.CATALOGUE_LATE.set(max(0, now - waiting.start) / 1000)
     if now >= waiting.start and await activate(process.log, process.topics, now):

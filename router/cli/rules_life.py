@@ -102,7 +102,8 @@ def save(
     reason: Reason = ...,  # type: ignore[assignment]
     basis: Annotated[str, typer.Option("--basis", help="依据文号 / the document behind it")] = "",
     base: Annotated[
-        int | None, typer.Option("--base", min=0, help="从哪一版改起 / the version it was made from")
+        int | None,
+        typer.Option("--base", min=0, help="作为新草稿，写明从哪一版改起 / as a new draft, made from this version"),
     ] = None,
     as_json: AsJson = False,
     lang: Lang = "",
@@ -110,15 +111,14 @@ def save(
     """检查并保存整个文件夹；有错误或别人保存过时不保存 / check and save a folder; not over somebody else's work."""
     at = stage(lang, as_json)
     by, folder = at.signer(actor), folder or at.settings.catalog
-    mark = _marked(folder)
+    mark: Mapping[str, Any] = _marked(folder) if base is None else {"name": name, "base": base}
     if mark and mark["name"] != name:
         at.fail(at.choose(TEXTS["other_mark"], folder=folder, name=mark["name"], asked=name), 2)
-    if not mark and base is None:
+    if not mark:
         at.fail(at.choose(TEXTS["no_mark"], folder=folder), 2)
-    start = base if base is not None else mark["base"]
     head = at.run(
         lambda broker, topics: drafts.save(
-            broker, topics, name, read_folder(folder), by=by, reason=reason, basis=basis, base=start,
+            broker, topics, name, read_folder(folder), by=by, reason=reason, basis=basis, base=mark["base"],
             revision=mark.get("revision", 0), now=at.now,
         )
     )  # fmt: skip
@@ -351,4 +351,4 @@ def _marked(folder: Path) -> Mapping[str, Any]:
         found: Mapping[str, Any] = json.loads((folder / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) and found.keys() >= {"name", "base", "revision"} else {}
