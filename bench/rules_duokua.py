@@ -79,10 +79,7 @@ class Contender:
 
     def _seen(self, request: Request) -> View:
         channel, raw = request
-        view = self._view(raw)
-        if self._index.deep:
-            return self._facts.view(channel, raw, self._now)
-        return self._facts._plain_view(channel, view)
+        return self._facts.asked(channel, self._view(raw), raw, self._now)
 
     def _all(self, request: Request) -> Sequence[Rule]:
         return self._index.every(self._seen(request), self._now)

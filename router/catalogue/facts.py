@@ -5,16 +5,16 @@ On the engine's hot path: what repeats (chains, views, routes, resolutions) is k
 that are emptied when they grow too large. All answers are functions of the version and the arguments.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Raw
 
-from router.catalogue import said
 from router.catalogue.alarm import Alarm
 from router.catalogue.rows import LEVELS, OneThing
+from router.catalogue.views import Views
 from router.rules.index import PLAIN
-from router.rules.model import COLUMNS, PRESENT, Bearer, Match, Rule, View
+from router.rules.model import COLUMNS, Bearer, Match, Rule, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
 from workflows.facts import URGENCIES, Joined, Reason, RequestView, Route, Stage, Target, Unit
@@ -52,7 +52,10 @@ class CatalogueFacts:
         self._alarm = Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
         self._named = self._index.named[KIND:PLAIN]
-        self._levels = {code: place.level for code, place in catalogue.divisions.items()}
+        self._views = Views(
+            self._index, {code: place.level for code, place in catalogue.divisions.items()},
+            self._matter_chain, self._category_chain, self.region_chain, self.calendar,
+        )  # fmt: skip
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
@@ -71,11 +74,12 @@ class CatalogueFacts:
     def route(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Route:
         """The first rule by number, and those that add to it; the loader makes sure that one always holds."""
         if self._index.deep:
-            return self._routed(self.view(channel, raw, received_at), now, channel, request)
+            return self._routed(self.asked(channel, request, raw, received_at), now, channel, request)
         key = (channel, self._index.period(now), self._telling(request))
         route = self._routes.get(key)
         if route is None:
-            route = _keep(self._routes, key, self._routed(self._plain_view(channel, request), now, channel, request))
+            view = self.asked(channel, request, raw, received_at)
+            route = _keep(self._routes, key, self._routed(view, now, channel, request))
         return route
 
     def by(self, rule: Rule, adding: tuple[Rule, ...], channel: str, request: RequestView) -> Route:
@@ -109,35 +113,12 @@ class CatalogueFacts:
         return not self._index.named[PLACE].isdisjoint(self.region_chain(region))
 
     def view(self, channel: str, raw: bytes | Raw, received_at: int) -> View:
-        """What the rules see of a request as it was sent: column by column, trees with all that stands above."""
-        told = said.decode(raw)
-        place = said.part(told, "place", "region")
-        if place[-1] != PRESENT and told.get("received_region"):
-            place = said.held(told, "received_region")
-        chain = self.region_chain(place[0])
-        level = (self._levels[chain[0]], PRESENT) if chain else place[-1:]
-        return View(
-            held=(
-                said.part(told, "one_thing", "package"), _above(said.held(told, "matter_code"), self._matter_chain),
-                _above(said.held(told, "appeal_category"), self._category_chain), (*chain, PRESENT) if chain else place,
-                (channel,), said.held(told, "appeal_kind"), said.held(told, "origin", "citizen"),
-                said.part(told, "applicant", "kind", "person"), said.held(told, "urgency", "normal"),
-                said.held(told, "medium"), said.part(told, "applicant", "disclosure", "open"), level, said.held(told, "tags"),
-            ),
-            text=said.text(told),
-            at=received_at,
-            working=self.calendar(place[0]).consumed(received_at, received_at + 1, "wh") > 0,
-            form=said.form(told),
-        )  # fmt: skip
+        """What rules can see of a request as it was sent, whether some rule of this catalogue asks for it or not."""
+        return self._views.whole(channel, raw, received_at)
 
-    def _plain_view(self, channel: str, request: RequestView) -> View:
-        """What rules see that ask for plain values of the first PLAIN columns alone: `view` at a fifth of its price."""
-        kind, category, matter, region, origin, applicant, urgency, thing = _asked(request)
-        held = (
-            _one(thing), self._matter_chain(matter), self._category_chain(category), self.region_chain(region),
-            _one(channel), _one(kind), _one(origin), _one(applicant), _one(urgency),
-        )  # fmt: skip
-        return View(held=held + ((),) * (len(COLUMNS) - PLAIN))
+    def asked(self, channel: str, request: RequestView, raw: bytes | Raw, received_at: int) -> View:
+        """What a route looks at: as much of `view` as the rules of this catalogue ask for."""
+        return self._views.asked(channel, request, raw, received_at)
 
     def resolve(
         self, target: Target, region: str, matter: str = "", excluded: frozenset[str] = frozenset()
@@ -371,15 +352,6 @@ def _role(text: str) -> Any:
 
 def _level(text: str) -> Any:
     return text
-
-
-def _one(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
-
-
-def _above(held: tuple[str, ...], chain: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
-    """A code of a tree with everything above it."""
-    return (*chain(held[0]), PRESENT) if len(held) > 1 else held
 
 
 def _keep(cache: dict[Any, Value], key: Any, value: Value) -> Value:

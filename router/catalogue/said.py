@@ -5,19 +5,25 @@ Missing, null and empty are three things (docs/rules.md); a value that reads lik
 sender can pretend one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from router.rules.model import EMPTY, MISSING, NULL, PRESENT, STATES, fold
 
 LONGEST = 40
 """Digits of a number of the form that are compared; one that needs more is there, but has no value for a rule."""
 
-decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-"""A request as it was sent, numbers with a point as exact decimals."""
+
+def decoder(kind: Any = dict[str, Any]) -> Callable[[bytes | Raw], dict[str, Any]]:
+    """Reads a request as it was sent, numbers with a point as exact decimals; of a TypedDict its fields alone."""
+    return msgspec.json.Decoder(kind, float_hook=Decimal).decode
+
+
+decode = decoder()
 
 
 def held(said: Mapping[str, Any], field: str, default: str = "") -> tuple[str, ...]:
@@ -36,11 +42,13 @@ def text(said: Mapping[str, Any]) -> str:
     return "\n".join(fold(value) for value in (said.get("title"), said.get("text")) if isinstance(value, str))
 
 
-def form(said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The one-thing form, field by field."""
+def form(said: Mapping[str, Any], asked: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """The one-thing form, field by field: all, or only those asked for."""
     thing = said.get("one_thing")
     fields = thing.get("form") if isinstance(thing, dict) else None
-    return {name: _values(value) for name, value in fields.items()} if isinstance(fields, dict) else {}
+    if not isinstance(fields, dict):
+        return {}
+    return {name: _values(value) for name, value in fields.items() if asked is None or name in asked}
 
 
 def _values(value: Any) -> tuple[str, ...]:
