@@ -13,10 +13,14 @@ Level = Literal["error", "warning", "hint"]
 
 
 class At(NamedTuple):
-    """Where something stands: a file below the catalogue folder, and its line (1 is the first, 0 the whole file)."""
+    """Where something stands: a file below the catalogue folder, line and column (1 is the first, 0 the whole file or line)."""
 
     file: str
     line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
 
 
 class Witness(Struct, frozen=True, kw_only=True):
@@ -37,11 +41,16 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int
     text_zh: str
     text_en: str
+    column: int = 0
     rules: tuple[str, ...] = ()
     witness: Witness | None = None
 
+    @property
+    def at(self) -> At:
+        return At(self.file, self.line, self.column)
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.level} {self.code}"
+        return f"{self.at}: {self.level} {self.code}"
 
 
 class CatalogueFaulty(Exception):
@@ -64,7 +73,7 @@ class Findings:
 
     def all(self) -> tuple[Finding, ...]:
         """In the order of files and lines."""
-        return tuple(sorted(self._found, key=lambda f: (f.file, f.line, f.code)))
+        return tuple(sorted(self._found, key=lambda f: (*f.at, f.code)))
 
     def errors(self) -> set[str]:
         """The codes of the errors among them."""
@@ -80,8 +89,9 @@ def worded(code: str, at: At, /, **values: object) -> Finding:
     """A finding in words."""
     level, zh, en = TEXTS[code]
     return Finding(
-        code=code, level=level, file=at.file, line=at.line, text_zh=zh.format(**values), text_en=en.format(**values)
-    )
+        code=code, level=level, file=at.file, line=at.line, column=at.column,
+        text_zh=zh.format(**values), text_en=en.format(**values),
+    )  # fmt: skip
 
 
 TEXTS: dict[str, tuple[Level, str, str]] = {
@@ -100,6 +110,8 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "csv_header": ("error", "表头应含列:{wanted};不认识的列:{unknown}", "the header needs: {wanted}; unknown columns: {unknown}"),
     "csv_width": ("error", "应有 {wanted} 列,实有 {found} 列", "{wanted} columns expected, {found} found"),
     "bad_value": ("error", "{where} 的值不合要求:{problem}", "{where}: {problem}"),
+    "unknown_field": ("error", "{where} 中不认识“{field}”", "{where}: unknown field '{field}'"),
+    "missing_field": ("error", "{where} 中缺少“{field}”", "{where}: the field '{field}' is missing"),
     "bad_date": ("error", "“{value}”不是日期(应如 2026-01-31)", "'{value}' is not a date such as 2026-01-31"),
     "dates_reversed": ("error", "失效日期 {end} 早于生效日期 {start}", "it ends ({end}) before it begins ({start})"),
     "bad_budget": ("error", "“{value}”不是时限(应如 30m、24h、2wh、3d、5wd)", "'{value}' is not a limit such as 30m, 24h, 2wh, 3d, 5wd"),

@@ -7,7 +7,9 @@ and every plain scalar is text until its field says otherwise (so `370000` stays
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -32,16 +34,18 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
 
 
 class Document:
-    """A YAML file: its `value`, and the line on which each part of it stands."""
+    """A YAML file: its `value`, and the line (and column, where it has one) at which each part of it stands."""
 
-    def __init__(self, file: str, value: Any, lines: Mapping[Path, int]) -> None:
-        self.file, self.value, self._lines = file, value, lines
+    def __init__(
+        self, file: str, value: Any, lines: Mapping[Path, int], columns: Mapping[Path, int] | None = None
+    ) -> None:
+        self.file, self.value, self._lines, self._columns = file, value, lines, columns or {}
 
     def at(self, *path: str | int) -> At:
         """Where `path` stands, or the nearest thing around it."""
         while path and path not in self._lines:
             path = path[:-1]
-        return At(self.file, self._lines.get(path, 1))
+        return At(self.file, self._lines.get(path, 1), self._columns.get(path, 0))
 
 
 class Spot:
@@ -66,11 +70,16 @@ def read_yaml(file: str, data: bytes, findings: Findings) -> Document | None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "?"
-        findings.add("yaml_broken", At(file, mark.line + 1 if mark else 1), problem=problem)
+        findings.add("yaml_broken", _place(file, mark) if mark else At(file, 1), problem=problem)
         return None
-    lines: dict[Path, int] = {}
-    value = _plain(file, node, (), lines, findings) if node is not None else None
-    return Document(file, value, lines)
+    marks: dict[Path, Any] = {}
+    value = _plain(file, node, (), marks, findings) if node is not None else None
+    lines = {path: mark.line + 1 for path, mark in marks.items()}
+    return Document(file, value, lines, {path: mark.column + 1 for path, mark in marks.items()})
+
+
+def _place(file: str, mark: Any) -> At:
+    return At(file, mark.line + 1, mark.column + 1)
 
 
 def _text(file: str, data: bytes, limit: int, findings: Findings) -> str | None:
@@ -89,7 +98,7 @@ def _surprises(file: str, text: str, findings: Findings) -> bool:
     depth, found = 0, False
     events: Iterator[Any] = yaml.parse(text, _Loader)
     for event in events:
-        line = At(file, event.start_mark.line + 1)
+        line = _place(file, event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             findings.add("yaml_anchor", line)
             found = True
@@ -103,40 +112,110 @@ def _surprises(file: str, text: str, findings: Findings) -> bool:
     return found
 
 
-def _plain(file: str, node: yaml.Node, path: Path, lines: dict[Path, int], findings: Findings) -> Any:
-    lines[path] = node.start_mark.line + 1
+def _plain(file: str, node: yaml.Node, path: Path, marks: dict[Path, Any], findings: Findings) -> Any:
+    marks[path] = node.start_mark
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(file, item, (*path, index), lines, findings) for index, item in enumerate(node.value)]
+        return [_plain(file, item, (*path, index), marks, findings) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
-        return dict(_entries(file, node, path, lines, findings))
+        return dict(_entries(file, node, path, marks, findings))
     return node.value
 
 
 def _entries(
-    file: str, node: yaml.MappingNode, path: Path, lines: dict[Path, int], findings: Findings
+    file: str, node: yaml.MappingNode, path: Path, marks: dict[Path, Any], findings: Findings
 ) -> Iterator[tuple[str, Any]]:
     seen = set()
     for key, value in node.value:
         if key.value in seen:
-            findings.add("duplicate_key", At(file, key.start_mark.line + 1), key=key.value)
+            findings.add("duplicate_key", _place(file, key.start_mark), key=key.value)
         seen.add(key.value)
         if isinstance(value, yaml.ScalarNode) and value.value == "" and value.style is None:
             continue  # `key:` with nothing behind it says nothing: the field's default holds
         here = (*path, str(key.value))
-        entry = _plain(file, value, here, lines, findings)
-        lines[here] = key.start_mark.line + 1
+        entry = _plain(file, value, here, marks, findings)
+        marks[here] = key.start_mark
         yield str(key.value), entry
 
 
 def convert(document: Document, value: Any, kind: type[Row], path: Path, findings: Findings) -> Row | None:
-    """`value`, which stands at `path` of the document, as a `kind`; None with a finding on its line."""
+    """`value`, which stands at `path` of the document, as a `kind`; None with a finding for everything that is wrong with it."""
     try:
         return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `")
-        inner = _path_of(where.rstrip("`"))
-        findings.add("bad_value", document.at(*path, *inner), where=_shown((*path, *inner)), problem=problem)
+    except msgspec.ValidationError:
+        for problem, inner in _faults(deepcopy(value), kind):
+            field = _FIELD.search(problem)
+            missing = problem.startswith(_MISSING)
+            around = (*path, *inner[:-1]) if field and not missing else (*path, *inner)
+            code = "bad_value" if field is None else "missing_field" if missing else "unknown_field"
+            said = field.group(1) if field else ""
+            findings.add(code, document.at(*path, *inner), where=_shown(around), problem=problem, field=said)
         return None
+
+
+_MISSING = "Object missing"
+_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(.*)`$")
+FAULTS = 50
+"""Of one row; an author mends these first."""
+
+
+def _faults(rest: Any, kind: type[Row]) -> Iterator[tuple[str, Path]]:
+    """
+    What is wrong, and where: msgspec tells the first fault, so each that was told is taken out and it is asked again.
+
+    What it misses last of an object is the object's, unless it was taken out here.
+    """
+    taken: set[Path] = set()
+    here: dict[int, list[int]] = {}
+    if isinstance(rest, dict):  # of the row itself all at once: its unknown fields are told after what it misses
+        fields = {field.encode_name: field.required for field in msgspec.structs.fields(kind)}
+        for name in [name for name, required in fields.items() if required and name not in rest]:
+            taken.add((name,))
+            yield f"Object missing required field `{name}`", ()
+        for name in [name for name in rest if name not in fields]:
+            del rest[name]
+            yield f"Object contains unknown field `{name}`", (name,)
+    for _ in range(FAULTS):
+        try:
+            msgspec.convert(rest, kind, strict=False)
+            return
+        except msgspec.ValidationError as error:
+            problem, _, where = str(error).partition(" - at `")
+        path = _path_of(where.rstrip("`"))
+        field = _FIELD.search(problem)
+        if field and not problem.startswith(_MISSING) and "[...]" not in where:
+            path = (*path, field.group(1))
+        told = _as_written(rest, path, here)
+        if not (field and (*told, field.group(1)) in taken):
+            yield problem, told
+        taken.add(told)
+        if not _take_out(rest, path, here):
+            return
+
+
+def _as_written(value: Any, path: Path, here: dict[int, list[int]]) -> Path:
+    """The path in the file, where elements of lists had other numbers before some were taken out."""
+    written: list[str | int] = []
+    for part in path:
+        if isinstance(value, list) and isinstance(part, int):
+            written.append(here.setdefault(id(value), list(range(len(value))))[part])
+            value = value[part]
+        else:
+            written.append(part)
+            value = value.get(part) if isinstance(value, dict) else None
+    return tuple(written)
+
+
+def _take_out(value: Any, path: Path, here: dict[int, list[int]]) -> bool:
+    """Whether there was something to take out."""
+    for part in path[:-1]:
+        value = value[part]
+    if isinstance(value, dict) and path and path[-1] in value:
+        del value[path[-1]]
+        return True
+    if isinstance(value, list) and path and isinstance(path[-1], int):
+        del value[path[-1]], here[id(value)][path[-1]]
+        return True
+    return False
 
 
 def _path_of(text: str) -> Path:

@@ -27,6 +27,10 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: str = ""
     proposal_threshold: float = 0.7
     """how likely a proposed category must be to be routed by"""
+    max_rules: int = 200_000
+    """more are a mistake of the program that wrote them: nobody could read them, and a start would take minutes"""
+    max_keywords: int = 100_000
+    """in all rules together: what is looked for in every text"""
 
 
 class DivisionRow(Struct, frozen=True, kw_only=True):

@@ -13,10 +13,6 @@ from router.catalogue.tables import Tables
 from router.catalogue.words import WORDS
 from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Box, Range, Rule, Then, Window, fold
 
-RULES = 200_000
-"""More are a mistake of the program that wrote them: nobody could read them, and a start would take minutes."""
-KEYWORDS = 100_000
-"""In all rules together: what is looked for in every text."""
 KEYWORD = 64
 """Characters of a keyword."""
 ABSENCES = {
@@ -69,13 +65,15 @@ def _known(tables: Tables, places: Mapping[str, Place]) -> dict[str, tuple[str, 
 
 def _how_many(tables: Tables, findings: Findings) -> None:
     """What nobody can have written by hand is refused at the row that is too much."""
-    words = 0
+    if tables.header is None:
+        return
+    words, most_rules, most_words = 0, tables.header.max_rules, tables.header.max_keywords
     for i, (_, spot, rule) in enumerate(tables.rules):
-        if i == RULES:
-            findings.add("too_many_rules", spot.at(), limit=RULES)
+        if i == most_rules:
+            findings.add("too_many_rules", spot.at(), limit=most_rules)
         more = sum(len(box.words()) for box in rule.boxes())
-        if words <= KEYWORDS < words + more:
-            findings.add("too_many_words", spot.at(), limit=KEYWORDS)
+        if words <= most_words < words + more:
+            findings.add("too_many_words", spot.at(), limit=most_words)
         words += more
 
 

@@ -93,14 +93,14 @@ async def _in_force(settings: Settings) -> Catalogue | None:
 def print_findings(
     findings: Sequence[Finding], lang: str, as_json: bool, shown: Callable[[Finding], str] = lambda finding: ""
 ) -> None:
-    """One line per finding, `file:line` first, and below it how it is `shown`; with `as_json` one object."""
+    """One line per finding, `file:line:column` first, and below it how it is `shown`; with `as_json` one object."""
     levels = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning", "hint")}
     if as_json:
         typer.echo(json.dumps({"findings": msgspec.to_builtins(findings), **levels}, ensure_ascii=False))
         return
     for finding in findings:
         text = finding.text_en if lang == "en" else finding.text_zh
-        typer.echo(f"{finding.file}:{finding.line}: {_say(lang, finding.level)} {finding.code}: {text}")
+        typer.echo(f"{finding.at}: {_say(lang, finding.level)} {finding.code}: {text}")
         if below := shown(finding):
             typer.echo(f"  {below}")
     typer.echo(_say(lang, "summary", **levels))

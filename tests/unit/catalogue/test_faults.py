@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from router.catalogue import rules
 from router.catalogue.findings import TEXTS, CatalogueFaulty, Finding
 from router.catalogue.load import from_files, inspect, load
 from router.operate.settings import CHECKOUT
@@ -77,7 +76,7 @@ FAULTS = [
     (RULES, "[C1, C3]", "[C1, C9]", "dangling", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{channel: [fax]}", "dangling", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{applicant: [robot]}", "bad_word", RULES, 4),
-    (RULES, "{category_under: [C1, C3]}", "{category: [C1]}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{category: [C1]}", "unknown_field", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{tags: [\"(none)\", \"(null)\"]}", "bad_state", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{channel: [\"(missing)\"]}", "bad_state", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{words_any: [\"(missing)\"]}", "bad_state", RULES, 4),
@@ -96,12 +95,12 @@ FAULTS = [
     (RULES, "{category_under: [C1, C3]}", "{form: {x: {at_least: \"NaN\"}}}", "bad_range", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{form: {x: {}}}", "bad_range", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{form: {x: {at_least: many}}}", "bad_value", RULES, 4),
-    (RULES, "{category_under: [C1, C3]}", "{form: {x: {more_than: \"1\"}}}", "bad_value", RULES, 4),
+    (RULES, "{category_under: [C1, C3]}", "{form: {x: {more_than: \"1\"}}}", "unknown_field", RULES, 4),
     (RULES, "{category_under: [C1, C3]}", "{form: {x: []}}", "empty_box", RULES, 4),
     (RULES, "when: {category_under: [C1, C3]}", "any: [{}]", "empty_box", RULES, 4),
     (RULES, "when: {category_under: [C1, C3]}", "unless: [{channel: [phone]}, {matter_under: [M9]}]", "dangling", RULES, 4),
     (RULES, "when: {category_under: [C1, C3]}", "any: [{place_under: [370181]}]", "expired_code", RULES, 4),
-    (RULES, "when: {category_under: [C1, C3]}", "any: [{any: [{kind: [help]}]}]", "bad_value", RULES, 4),
+    (RULES, "when: {category_under: [C1, C3]}", "any: [{any: [{kind: [help]}]}]", "unknown_field", RULES, 4),
     (RULES, "then: {triage: true}", "unless: [{kind: [help]}]\n  then: {triage: true}", "no_fallback", "rules/", 0),
     (RULES, "then: {triage: true}", "then: {triage: true, urgency: normal}", "bad_value", RULES, 14),
     (RULES, "then: {triage: true}", "then: {triage: true, urgency: urgent}", "ok", "", 0),
@@ -143,11 +142,10 @@ def test_each_fault_is_found_where_it_stands(file: str, old: str, new: str, code
     assert (code, at, line) in [(finding.code, finding.file, finding.line) for finding in found]
 
 
-def test_what_nobody_writes_by_hand_is_refused_at_the_row_that_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_writes_by_hand_is_refused_at_the_row_that_is_too_much() -> None:
     """More rules or keywords than are compiled in seconds: one finding each, together with all the others."""
-    monkeypatch.setattr(rules, "RULES", 4)
-    monkeypatch.setattr(rules, "KEYWORDS", 3)
     files = edited(RULES, "{category_under: [C1, C3]}", "{channel: [fax], words_any: [一, 二], words_none: [三, 四]}")
+    files["catalogue.yaml"] += b"max_rules: 4\nmax_keywords: 3\n"
     found = {(finding.code, finding.file, finding.line) for finding in findings_of(files)}
     assert {("too_many_words", RULES, 1), ("too_many_rules", RULES, 6), ("dangling", RULES, 4)} <= found
 
@@ -181,6 +179,40 @@ def test_an_answer_is_for_questions_and_while_it_is_in_force(
         assert found == ()
     else:
         assert (code, at, line) in [(finding.code, finding.file, finding.line) for finding in found]
+
+
+def test_everything_that_is_wrong_with_a_rule_comes_at_once_with_its_line_and_column() -> None:
+    """Also after a fault within the same list, and what is missing after what is too much; a code that only seems missing is not told."""
+    files = small() | {
+        "rules/05.yaml": b"""
+- id: odd
+  number: five
+  when: {category: [C1], kind: [help], time: [{days: [mon, moonday, sun, sonday]}, noon]}
+  any: [{}, {chanel: [phone]}]
+  then: {route: [{function: roads, rle: handle}, {role: handle}, {function: parks, part: leader}]}
+  weight: "1"
+"""
+    }
+    found = [(f.code, f.line, f.column, f.text_en) for f in findings_of(files) if f.file == "rules/05.yaml"]
+    assert found == [
+        ("missing_field", 2, 3, "0: the field 'name' is missing"),
+        ("bad_value", 3, 3, "0.number: Expected `int`, got `str`"),
+        ("unknown_field", 4, 10, "0.when: unknown field 'category'"),
+        ("bad_value", 4, 60, "0.when.time.0.days.1: Invalid enum value 'moonday'"),
+        ("bad_value", 4, 74, "0.when.time.0.days.3: Invalid enum value 'sonday'"),
+        ("bad_value", 4, 84, "0.when.time.1: Invalid enum value 'noon'"),
+        ("unknown_field", 5, 14, "0.any.1: unknown field 'chanel'"),
+        ("unknown_field", 6, 36, "0.then.route.0: unknown field 'rle'"),
+        ("missing_field", 6, 50, "0.then.route.1: the field 'function' is missing"),
+        ("bad_value", 6, 84, "0.then.route.2.part: Invalid enum value 'leader'"),
+        ("unknown_field", 7, 3, "0: unknown field 'weight'"),
+    ]
+
+
+def test_very_much_is_refused_by_its_size_before_it_is_read() -> None:
+    """50 MB of YAML, whatever stands in it."""
+    found = findings_of(small() | {"rules/05.yaml": b"[" * (50 << 20)})
+    assert [(f.code, f.file) for f in found if f.level == "error"] == [("file_too_big", "rules/05.yaml")]
 
 
 def test_a_target_that_holds_no_duty_in_the_rules_place() -> None:
