@@ -136,4 +136,5 @@ def _said(box: Box, side: Side) -> str:
     said = (
         (column, str(written(column, getattr(box, column.field), side.names))) for column in COLUMNS if column.of_box
     )
-    return "；".join(f"{column.label(side.lang)}：{text}".replace("\n", "、") for column, text in said if text)
+    colon = ": " if side.lang == "en" else "："
+    return "；".join(f"{column.label(side.lang)}{colon}{text}".replace("\n", "、") for column, text in said if text)

@@ -42,14 +42,15 @@ class Taken:
     """
     What a sheet comes to. `catalogue` is None where there are errors; `findings` of the sheet carry a cell for a line.
 
-    lost: rules of which remarks in the rule files are lost. stale: the sheet is a copy of other rules than those it was
-    laid over, so that what was changed meanwhile would be taken back.
+    lost: rules of which remarks in the rule files are lost. base: what the sheet says it is a copy of, "" for CSV; stale:
+    it is a copy of other rules than those it was laid over, so that what was changed meanwhile would be taken back.
     """
 
     catalogue: Catalogue | None
     findings: tuple[Finding, ...]
     differences: tuple[Difference, ...] = ()
     lost: tuple[str, ...] = ()
+    base: str = ""
     stale: bool = False
 
 
@@ -120,8 +121,8 @@ def take(files: Files, name: str, data: bytes, lang: str) -> Taken:
     try:
         after = from_tables(changed, replace(read_tables(files, findings), rules=rules), findings)
     except CatalogueFaulty as faulty:
-        return Taken(None, _ours(faulty.findings, name), differences, (), stale)
-    return Taken(after, _ours(after.findings, name), differences, lost, stale)
+        return Taken(None, _ours(faulty.findings, name), differences, (), base, stale)
+    return Taken(after, _ours(after.findings, name), differences, lost, base, stale)
 
 
 def _ours(findings: Sequence[Finding], name: str) -> tuple[Finding, ...]:

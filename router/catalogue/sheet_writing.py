@@ -6,6 +6,7 @@ loses its zeros and no word becomes a formula; in CSV an apostrophe says the sam
 """
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ LONGEST = 32_767
 ROWS = 1_000_000
 ACTIVE = "=+-@＝＋－＠'\t"
 """What makes a spreadsheet program take a text of a CSV file for something else; `'` before it says that it is text."""
+WIDTHS = {PART: 8, **{column.field: column.width for column in COLUMNS}}
+LINE, HIGHEST = 16.0, 405.0
+"""Points of a line of text, and of the highest row that there can be."""
 GROUPS = {"when": "DDEBF7", "then": "E2EFDA"}
 STYLES: Mapping[str, Mapping[str, object]] = {
     "cell": {"locked": False}, "number": {"locked": False, "num_format": "0"}, "box": {"locked": False, "bg_color": "#FFF9E5"},
@@ -86,6 +90,19 @@ def write_workbook(path: Path, rows: Rows, lists: Mapping[str, Sequence[str]], l
         book.close()
 
 
+def _height(row: Mapping[str, str | int]) -> float | None:
+    """High enough for the cell that needs most lines; not every program sees to it. One line is left to the program."""
+    lines = max((_lines(str(value), WIDTHS[field]) for field, value in row.items()), default=1)
+    return min(LINE * lines, HIGHEST) if lines > 1 else None
+
+
+def _lines(text: str, width: int) -> int:
+    if len(text) * 2 < width and "\n" not in text:
+        return 1
+    wide = (sum(2 if ord(c) > 0x2E7F else 1 for c in line) for line in text.split("\n"))
+    return sum(max(1, math.ceil(cells / (width - 1))) for cells in wide)
+
+
 def _listed(hidden: Any, lists: Mapping[str, Sequence[str]], base: str) -> None:
     """What the drop-down lists offer, a column each."""
     for column, field in enumerate(lists):
@@ -99,9 +116,8 @@ def _listed(hidden: Any, lists: Mapping[str, Sequence[str]], base: str) -> None:
 
 def _head(book: Any, sheet: Any, styles: Mapping[str, Any], lang: str) -> None:
     groups = {PART: "", **{column.field: column.path[0] for column in COLUMNS}}
-    widths = {PART: 8, **{column.field: column.width for column in COLUMNS}}
     for i, (field, label) in enumerate(zip(FIELDS, labels(lang), strict=True)):
-        sheet.set_column(i, i, widths[field], styles["number" if KINDS[field] == "number" else "cell"])
+        sheet.set_column(i, i, WIDTHS[field], styles["number" if KINDS[field] == "number" else "cell"])
         look = {"bg_color": f"#{GROUPS.get(groups[field], 'EDEDED')}", "valign": "top", "text_wrap": True, "border": 1}
         sheet.write_string(0, i, label, book.add_format({"bold": True, **look}))
     for i, field in enumerate(FIELDS):
@@ -119,6 +135,7 @@ def _body(sheet: Any, rows: Rows, styles: Mapping[str, Any]) -> int:
     for last, row in enumerate(rows, 2):
         if last >= ROWS:
             raise TooLong(f"{last} rows")
+        sheet.set_row(last, _height(row))
         for i, field in enumerate(FIELDS):
             value = _fitting(row, field)
             if isinstance(value, int):

@@ -10,7 +10,7 @@ import typer
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
-from router.cli import rules_backtest, rules_explain, rules_life, rules_sheets
+from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_sheets
 from router.cli.catalog import AsJson, Folder, Lang, print_findings
 from router.cli.rules_check import check
 from router.cli.rules_words import LABELS, described, outcome
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 rules_explain.add_to(app)
 rules_life.add_to(app)
 rules_sheets.add_to(app)
+rules_diff.add_to(app)
 rules_backtest.add_to(app)
 app.command()(check)
 

@@ -289,3 +289,35 @@ def test_remarks_are_kept_where_nothing_changed(folder: Path) -> None:
     after = (folder / "out/rules/90.yaml").read_text("utf-8")
     assert after.endswith(remarked[remarked.index("# 乙") :]) and "# 甲" not in after
     assert from_files(read_folder(folder / "out")).rules["category"].name == "分类"
+
+
+def test_two_folders_differ_cell_by_cell(folder: Path) -> None:
+    """What came, went, moved and changed, in either language; 1 if there is a difference."""
+    after = small()
+    for old, new in (
+        ("number: 20\n", "number: 25\n"), ("category_under: [C1], place_under: [370100]", "category_under: [C11, C2], place_under: [370100]"),
+        ("level: city}", "level: county}"), ("  name: 一件事\n", "  name: 一件事\n  unless: [{words_any: [作废]}]\n"),
+    ):  # fmt: skip
+        after["rules/10.yaml"] = after["rules/10.yaml"].replace(old.encode(), new.encode())
+    after["rules/90.yaml"] = after["rules/90.yaml"].replace(b"id: matter", b"id: matters")
+    write(folder / "after", after)
+    said = call("diff", folder / "catalog", folder / "after")
+    assert said.exit_code == 1
+    assert said.stdout.splitlines() == [
+        "变更\tpackage 一件事 #10",
+        "\t除非 新增一组：含任一词：作废",
+        "移动\trefuse 不予受理 #20 → #25",
+        "变更\tjoint 甲市联合 #30",
+        "\t诉求分类：+ C11 道路；+ C2 险情；− C1 城建",
+        "\t派单：+ 主办 roads:supervise@county 道路；− 主办 roads:supervise@city 道路",
+        "删除\tmatter 按事项 #910",
+        "新增\tmatters 按事项 #910",
+        "\t事项：M 事项",
+        "\t派单：主办 @matter 事项所写的职能",
+    ]
+    english = call("diff", folder / "after", folder / "catalog", "--lang", "en").stdout
+    assert "\tunless a box less: any of the words: 作废" in english and "moved\trefuse 不予受理 #25 → #20" in english
+    found = last_object(call("diff", folder / "catalog", folder / "after", "--json"))["differences"]
+    assert [(one["id"], one["change"]) for one in found][1] == ("refuse", "moved")  # type: ignore[attr-defined]
+    same = call("diff", folder / "catalog", folder / "catalog")
+    assert (same.exit_code, same.stdout) == (0, "没有差异\n")
