@@ -29,6 +29,8 @@ from router.operate.refusals import sentence
 from router.operate.settings import Settings
 
 ROLES = ("intake", "engine", "delivery", "projector", "insights", "simulator")
+ASIDE = ("shadow",)
+"""Roles that nothing needs: somebody starts one for as long as he wants to look (`duokua rules shadow`)."""
 
 STOP_SECONDS = 24.0
 """How long a role may take to end when asked: less than supervisors wait before they kill (25 s and more)."""

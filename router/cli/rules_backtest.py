@@ -1,4 +1,4 @@
-"""`duokua rules backtest`: what other rules would have done with the requests of the last days."""
+"""`duokua rules backtest|shadow`: what other rules would have done with the requests of the last days, or do with those to come."""
 
 import asyncio
 import json
@@ -15,8 +15,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog
+from router.bootstrap import run_role
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import load
 from router.catalogue.named import ACTIVE, UnknownCatalogue, named
 from router.catalogue.pack import VersionUnusable
 from router.cli.catalog import AsJson, Lang, print_findings
@@ -27,6 +29,7 @@ from router.operate.settings import Settings
 from router.operate.topics import DAY, Topics
 from router.rules.backtest import Judge
 from router.rules.comparison import Comparison, Report, report
+from router.shadow.role import Shown, place
 
 Draft = Annotated[
     str,
@@ -42,6 +45,7 @@ Days = Annotated[int, typer.Option("--days", min=1, help="最近多少天登记�
 def add_to(app: typer.Typer) -> None:
     """The commands, in the group `rules`."""
     app.command()(backtest)
+    app.command()(shadow)
 
 
 def backtest(
@@ -70,9 +74,56 @@ def backtest(
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(made), ensure_ascii=False))
     else:
-        for line in told(made, before, after, lang):
+        for line in told(made, (after, before), lang):
             typer.echo(line)
     raise typer.Exit(0 if made.is_quiet else 1)
+
+
+def shadow(
+    draft: Annotated[
+        str,
+        typer.Argument(
+            metavar="[DRAFT]",
+            help="草稿名、版本号或文件夹，缺省取 DUOKUA_SHADOW / a draft, a version, or a folder; by default DUOKUA_SHADOW",
+        ),
+    ] = "",
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=0, help="从几天前登记的诉求算起 / begin with the requests of so many days ago"),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="看运行中的影子到目前的结果 / what a running one has found so far")
+    ] = False,
+    as_json: AsJson = False,
+    lang: Lang = "",
+) -> None:
+    """
+    草稿与在用规则并行：每件新诉求也按草稿算一遍，只计差异，不派任何单；直到 SIGTERM。
+    A draft beside the rules in force: differences are counted, nothing is delivered. Runs until SIGTERM.
+    """
+    settings = Settings()
+    texts = TEXTS.get(lang or settings.lang, TEXTS["zh"])
+    if show:
+        _show(settings, lang or settings.lang, as_json)
+    named_by = {"shadow": draft or settings.shadow, "shadow_days": settings.shadow_days if days is None else days}
+    if not named_by["shadow"]:
+        _fail(texts["which"], 2)
+    raise typer.Exit(run_role("shadow", settings.model_copy(update=named_by)))
+
+
+def _show(settings: Settings, lang: str, as_json: bool) -> NoReturn:
+    texts = TEXTS.get(lang, TEXTS["zh"])
+    try:
+        shown = msgspec.json.decode(place(settings.state_dir).read_bytes(), type=Shown)
+    except FileNotFoundError:
+        _fail(texts["no shadow"], 3)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(shown), ensure_ascii=False))
+    else:
+        typer.echo(texts["shadow"].format(draft=shown.draft, hash=shown.hash[:12]))
+        for line in told(shown.report, (load(settings.catalog),), lang):
+            typer.echo(line)
+    raise typer.Exit(0 if shown.report.is_quiet else 1)
 
 
 async def _backtest(

@@ -26,6 +26,7 @@ TEXTS = {
         "rule.added": "新增", "rule.changed": "变更", "rule.removed": "删除", "not in force": "（此期间不在有效期内）",
         "unlike": "注意：{unlike} 件重算的结果与当时记录的不同（共核对 {checked} 件）。请报告，这次试算不可信。",
         "unreadable": "注意：{count} 条记录读不出，没有算入。", "failed": "算不出", "emergency": "应急转办", "answered": "当场答复", "by": "规则",
+        "which": "请指明草稿，或设 DUOKUA_SHADOW", "no shadow": "还没有影子在这台机器上运行过（按 DUOKUA_STATE_DIR 查找）", "shadow": "草稿 {draft}（{hash}）与在用规则并行",
     },
     "en": {
         "reading": "deciding again", "unreachable": "Kafka is not reachable: {where}", "no events": "there is no topic {name}: nothing has run here yet",
@@ -41,18 +42,19 @@ TEXTS = {
         "rule.added": "added", "rule.changed": "changed", "rule.removed": "removed", "not in force": " (not in force in this time)",
         "unlike": "Mind: {unlike} of {checked} requests were decided otherwise back then by this very version. Please report it; do not trust this run.",
         "unreadable": "Mind: {count} records cannot be read and are left out.", "failed": "cannot be decided", "emergency": "emergency", "answered": "answered at once", "by": "rule",
+        "which": "name a draft, or set DUOKUA_SHADOW", "no shadow": "no shadow has run on this machine yet (looked for under DUOKUA_STATE_DIR)", "shadow": "draft {draft} ({hash}) beside the rules in force",
     },
 }  # fmt: skip
 
 
-def told(made: Report, before: Catalogue, after: Catalogue, lang: str) -> Iterator[str]:
-    """Line by line, what matters most first."""
-    return _Telling(before, after, lang).lines(made)
+def told(made: Report, catalogues: Sequence[Catalogue], lang: str) -> Iterator[str]:
+    """Line by line, what matters most first; names from the first of the catalogues that has one."""
+    return _Telling(catalogues, lang).lines(made)
 
 
 class _Telling:
-    def __init__(self, before: Catalogue, after: Catalogue, lang: str) -> None:
-        self._catalogues = (after, before)
+    def __init__(self, catalogues: Sequence[Catalogue], lang: str) -> None:
+        self._catalogues = catalogues
         self._texts = LABELS.get(lang, LABELS["zh"]) | TEXTS.get(lang, TEXTS["zh"])
 
     def lines(self, made: Report) -> Iterator[str]:

@@ -7,10 +7,10 @@ import sys
 
 import typer
 
-from router.bootstrap import ROLES, run_role
+from router.bootstrap import ASIDE, ROLES, run_role
 from router.operate.settings import Settings
 
-CHOICES = (*ROLES, "all")
+CHOICES = (*ROLES, *ASIDE, "all")
 
 
 def _known(role: str) -> str:

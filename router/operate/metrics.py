@@ -95,3 +95,13 @@ SURGES = Counter("duokua_insights_surges", "Surges announced.")
 INSIGHTS_UNREADABLE = Counter(
     "duokua_insights_unreadable", "Records that insights cannot read and passed over.", ["stage"]
 )
+
+SHADOWED = Counter(
+    "duokua_shadow_requests", "Requests that a draft decided beside the rules in force; `same`: yes | no.", ["same"]
+)
+SHADOW_DIFFERENCES = Counter(
+    "duokua_shadow_differences",
+    "In what the draft decided otherwise: outcome, function, unit, others, clocks, urgency, text. A request may count for several.",
+    ["what"],
+)
+SHADOW_UNREADABLE = Counter("duokua_shadow_unreadable", "Registrations that the shadow cannot read and passed over.")

@@ -17,6 +17,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "没有主题 case.commands：请先执行 duokua topics apply，并核对 DUOKUA_PREFIX",
         "there is no topic case.commands: run duokua topics apply first, and check DUOKUA_PREFIX",
     ),
+    "no_events_topic": (
+        "没有主题 case.events：请先执行 duokua topics apply，并核对 DUOKUA_PREFIX",
+        "there is no topic case.events: run duokua topics apply first, and check DUOKUA_PREFIX",
+    ),
+    "no_shadow": (
+        "没有指明草稿：请设 DUOKUA_SHADOW，或用 duokua rules shadow 草稿名",
+        "no draft is named: set DUOKUA_SHADOW, or use duokua rules shadow DRAFT",
+    ),
+    "no_such_catalogue": (
+        "没有叫这个名字的草稿、版本或文件夹：请看 duokua rules draft list",
+        "no draft, version or folder is called that: look at duokua rules draft list",
+    ),
     "state_gone": (
         "分片 {shard} 已提交过位移，而 case.state 中没有它的状态：主题被删或被重建。请恢复 case.state，或换一个 DUOKUA_PREFIX 重新开始",
         "offsets are committed for shard {shard}, but case.state holds no state of it: the topic was deleted or made "
@@ -67,6 +79,7 @@ BY_TYPE = {
     "NewerFormat": "state_newer",
     "VersionUnusable": "catalogue_unusable",
     "CatalogueFaulty": "catalogue_faulty",
+    "UnknownCatalogue": "no_such_catalogue",
     "TooManyDeadLetters": "too_many_dead_letters",
     "KafkaConnectionError": "not_reachable",
     "PackagesMixed": "packages_mixed",

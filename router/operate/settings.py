@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
     state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/engine/table.py).
     keys: where this user's private keys lie. http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
+    shadow, shadow_days: what `duokua rules shadow` decides by, and from how many days ago.
     """
 
     model_config = SettingsConfigDict(env_prefix="DUOKUA_", hide_input_in_errors=True)
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     secret: SecretStr = SecretStr("duokua-trial")
     replication: int = 1
     simulator_seed: str = "duokua"
+    shadow: str = ""
+    shadow_days: int = Field(default=0, ge=0)
     dead_letter_share: float = Field(default=0.01, ge=0, le=1)
     dead_letters_in_a_row: int = Field(default=10, ge=0)
 

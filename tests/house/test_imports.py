@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hatchling.build import build_wheel
 
-from router.bootstrap import ROLES
+from router.bootstrap import ASIDE, ROLES
 from router.operate.packages import PACKAGES, check_packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_the_contract_knows_every_folder_of_the_router() -> None:
     folders = {path.name for path in (ROOT / "router").iterdir() if (path / "__init__.py").exists()}
     independent = {name.removeprefix("router.") for name in contracts("independence")[0]["modules"]}
 
-    assert folders - SHARED == independent == set(ROLES)
+    assert folders - SHARED == independent == {*ROLES, *ASIDE}
 
 
 def test_the_pure_parts_read_no_clock_and_throw_no_die() -> None:

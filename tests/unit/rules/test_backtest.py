@@ -152,14 +152,14 @@ def test_an_empty_window_is_not_called_fine() -> None:
     made = compared(active(), active())
     assert not made.is_quiet
     for lang, text in (("zh", "此期间没有登记过诉求"), ("en", "No requests were registered")):
-        (line,) = told(made, active(), active(), lang)
+        (line,) = told(made, (active(),), lang)
         assert text in line
 
 
 def test_a_changed_rule_that_nothing_met_is_not_called_fine() -> None:
     """There were requests, none changed, but none of them says anything about the rule."""
     after = draft("joint\n  number: 30", "joint\n  number: 31", "rules/10.yaml")
-    lines = list(told(compared(active(), after, asked(**ROADS)), active(), after, "zh"))
+    lines = list(told(compared(active(), after, asked(**ROADS)), (active(),), "zh"))
     assert "每件诉求的去向、单位和时限都不变。" in lines and TEXTS["zh"]["not met"] in lines
 
 
@@ -167,13 +167,13 @@ def test_the_telling_names_what_a_clerk_knows() -> None:
     """Names of units and functions, examples by case number; nothing of the request."""
     after = draft('{function: "@category"}', "{function: parks}")
     made = compared(active(), after, asked("1", title="张三 13800001111", **ROADS))
-    lines = "\n".join(told(made, active(), after, "zh"))
+    lines = "\n".join(told(made, (after, active()), "zh"))
     assert "1\t道路 → 公园" in lines and "1\t甲一区道路局 → 甲市道路局" in lines
     assert (
         "n-1\t派单 甲一区道路局 规则 category plain → 派单 甲市道路局 规则 category plain\t主办职能，主办单位" in lines
     )
     assert "13800001111" not in lines
-    english = "\n".join(told(made, active(), after, "en"))
+    english = "\n".join(told(made, (after, active()), "en"))
     assert "leading function\t1" in english and "rules never used afterwards" in english
 
 
