@@ -65,6 +65,7 @@ async def run(process: Process) -> None:
         ends = await reader.end_offsets(partitions)
         for tp in partitions:
             reader.seek(tp, await start(reader, tp, ends[tp], since) if settings.shadow_days else ends[tp])
+        shadow.write()  # else what an earlier one found would be taken for its own
         log.info("shadow.started", name=settings.shadow, hash=draft.hash)
         try:
             await pump(process, reader, shadow.take)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.kafka
 LIMIT = 60.0
 LOOK_LIMIT = 20.0
 ADDRESS = "127.0.0.1:9092"
-PORTS = ("9101", "9102", "9103", "9104", "9112")
+PORTS = ("9101", "9102", "9103", "9104", "9105", "9112")
 is_role = re.compile(r"(?:[A-Z_]+=\S+ )*duokua run \w+").fullmatch
 is_embedded = re.compile(r"duokua kafka \w+").fullmatch
 is_look = re.compile(r"duokua case |curl ").match
