@@ -10,7 +10,7 @@ import typer
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
-from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_sheets
+from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_sheets, rules_train
 from router.cli.catalog import AsJson, Folder, Lang, print_findings
 from router.cli.rules_check import check
 from router.cli.rules_words import LABELS, described, outcome
@@ -23,6 +23,7 @@ rules_sheets.add_to(app)
 rules_diff.add_to(app)
 rules_backtest.add_to(app)
 app.command()(check)
+rules_train.add_to(app)
 
 
 @app.command("list")

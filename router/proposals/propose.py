@@ -49,10 +49,14 @@ class Proposer:
     def propose(self, title: str, text: str) -> Proposal:
         """Pure: the same message, the same proposal, to the last digit."""
         folded = told(title, text)
-        heard = self._rising(self._dictionary.evidence(folded))
+        heard = self.heard(folded)
         likely = dict(zip(self._classes, self._probabilities(folded, heard), strict=True))
         top = sorted(likely.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
         return self.judged("model" if self._logits else "dictionary", self.version, top, self._divided(likely, heard))
+
+    def heard(self, folded: str) -> Mapping[str, float]:
+        """What keywords say, for each category: its own and those below it together."""
+        return self._rising(self._dictionary.evidence(folded))
 
     def judged(self, by: str, version: str, top: Sequence[tuple[str, float]], likely: Mapping[str, float]) -> Proposal:
         """The deepest category that is sure enough, on the way down where the greatest weight lies."""

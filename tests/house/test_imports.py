@@ -107,3 +107,10 @@ def test_a_second_owner_of_our_name_is_found(tmp_path: Path) -> None:
     (info / "top_level.txt").write_text("workflows\n")
 
     assert "belongs to llama-index-workflows as well" in refusal(ROOT, tmp_path)
+
+
+def test_nobody_pays_for_the_libraries_of_training() -> None:
+    """Neither scikit-learn nor NumPy is imported by what reads a catalogue."""
+    code = "import sys, router.catalogue.load, router.intake.role; print({'numpy', 'sklearn'} & sys.modules.keys())"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "set()"

@@ -1,11 +1,9 @@
 """What is proposed for a message: the same for the same words, as deep as it is sure, whatever the message is."""
 
-import subprocess
-import sys
 from math import exp
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.catalogue.findings import CatalogueFaulty
@@ -62,6 +60,7 @@ def test_poison_is_survived(text: str) -> None:
     assert proposer().propose(text, text) == proposer().propose(text, text)
 
 
+@settings(max_examples=30)
 @given(st.text(), st.text(), st.floats(0.01, 1))
 def test_whatever_the_message(title: str, text: str, threshold: float) -> None:
     """Probabilities of the first level, best first, and a category only where it is likely enough."""
@@ -117,10 +116,3 @@ def test_a_catalogue_without_words_proposes_nothing_and_one_with_words_names_its
     spoken = from_files(small(**{KEYWORDS: f"keyword,category\n路灯,{category}\n"}), 7)
     assert spoken.proposer is not None
     assert spoken.proposer.propose("路灯", "").version == f"7/{spoken.hash[:12]}"
-
-
-def test_nobody_pays_for_the_libraries_of_training() -> None:
-    """Neither scikit-learn nor NumPy is imported by what reads a catalogue."""
-    code = "import sys, router.catalogue.load, router.intake.role; print({'numpy', 'sklearn'} & sys.modules.keys())"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "set()"
