@@ -5,7 +5,7 @@ On the engine's hot path: what repeats (chains, views, routes, resolutions) is k
 that are emptied when they grow too large. All answers are functions of the version and the arguments.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Raw
@@ -73,12 +73,17 @@ class CatalogueFacts:
 
     def route(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Route:
         """The first rule by number, and those that add to it; the loader makes sure that one always holds."""
+        key: tuple[Hashable, ...] = (channel, self._index.period(now), self._telling(request))
+        view = None
         if self._index.deep:
-            return self._routed(self.asked(channel, request, raw, received_at), now, channel, request)
-        key = (channel, self._index.period(now), self._telling(request))
+            view = self.asked(channel, request, raw, received_at)
+            beyond = self._index.beyond(view)
+            if beyond is None:
+                return self._routed(view, now, channel, request)
+            key = (*key, beyond)
         route = self._routes.get(key)
         if route is None:
-            view = self.asked(channel, request, raw, received_at)
+            view = view or self.asked(channel, request, raw, received_at)
             route = _keep(self._routes, key, self._routed(view, now, channel, request))
         return route
 

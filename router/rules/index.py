@@ -7,7 +7,7 @@ Every node knows its lowest rule number, so that the search for the first match 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from math import prod
 
@@ -18,7 +18,9 @@ from msgspec.structs import replace
 from router.rules.model import (
     COLUMNS,
     INDEXED,
+    PRESENT,
     STATES,
+    WEEK,
     Box,
     Hours,
     Match,
@@ -163,7 +165,7 @@ def _checks(box: Box) -> Iterator[Check]:
 
 def _timed(cells: Sequence[Hours | Window]) -> Check:
     hours = {cell == "working_hours" for cell in cells if not isinstance(cell, Window)}
-    covered = bytearray(7 * 24 * 60)
+    covered = bytearray(WEEK)
     for cell in cells:
         for start, length in cell.spans() if isinstance(cell, Window) else ():
             for minute in range(start, start + length):
@@ -258,6 +260,10 @@ class Index:
         self.fields = frozenset(field for box in further for field in box.form)
         states = any(not STATES.isdisjoint(values) for values in self.named)
         self.deep = bool(further) or states or any(self.named[PLAIN:])
+        self._telling = tuple(
+            (i, v) for i, v in enumerate(self.named) if v and (i >= PLAIN or not STATES.isdisjoint(v))
+        )
+        self._moments = sorted(_edges(further))
         self._decide = _tree([entry for entry in entries if not self._rules[entry.rank].adds])
         self._add = _tree([entry for entry in entries if self._rules[entry.rank].adds])
         edges = {edge for entry in entries for edge in (entry.start, entry.end)}
@@ -266,6 +272,21 @@ class Index:
     def period(self, now: int) -> int:
         """Which stretch between two changes of validity `now` lies in: within one, equal views match equally."""
         return bisect_right(self._edges, now)
+
+    def beyond(self, view: View) -> Hashable | None:
+        """
+        What of a view, beside its plain values, can make a difference: within a period, views that are equal in both match
+        equally and for the same reasons. None: a form is asked for, whose values are too many to be told apart.
+        """
+        if view.form:
+            return None
+        held = view.held
+        cells = [
+            held[i] if PRESENT in named else tuple([value for value in held[i] if value in named])
+            for i, named in self._telling
+        ]
+        when = (view.working, bisect_right(self._moments, minute_of_week(view.at))) if self.timed else ()
+        return (*cells, when, frozenset(self._found(view)))
 
     def first(self, view: View, now: int) -> Match | None:
         """The deciding rule: the one with the lowest number that holds (of equal numbers the lower id)."""
@@ -336,6 +357,14 @@ _NOTHING: tuple[frozenset[str], ...] = (frozenset(),) * len(COLUMNS)
 
 def _values(cells: Iterable[tuple[str, ...]]) -> frozenset[str]:
     return frozenset(chain.from_iterable(cells))
+
+
+def _edges(boxes: Iterable[Box]) -> set[int]:
+    """The minutes of the week at which some window begins or ends."""
+    windows = [cell for box in boxes for cell in box.time if isinstance(cell, Window)]
+    return {
+        minute % WEEK for window in windows for start, length in window.spans() for minute in (start, start + length)
+    }
 
 
 def _tree(entries: list[_Entry]) -> _Node | None:

@@ -42,7 +42,9 @@ STATES = frozenset((MISSING, NULL, EMPTY, PRESENT))
 """What a cell may ask of a field instead of a value: not there, there as null, there without content, there with a value."""
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MINUTE, _OFFSET, _DAY, _WEEK = 60_000, 8 * 60, 24 * 60, 7 * 24 * 60
+_MINUTE, _OFFSET, _DAY = 60_000, 8 * 60, 24 * 60
+WEEK = 7 * _DAY
+"""Minutes."""
 _THURSDAY = 3 * _DAY
 """1970-01-01 was a Thursday."""
 
@@ -63,7 +65,7 @@ class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def covers(self, at: int) -> bool:
         minute = minute_of_week(at)
-        return any((minute - start) % _WEEK < length for start, length in self.spans())
+        return any((minute - start) % WEEK < length for start, length in self.spans())
 
     def __str__(self) -> str:
         return f"{' '.join(self.days)} {self.since}–{self.until}".strip()
@@ -71,7 +73,7 @@ class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def minute_of_week(at: int) -> int:
     """Minutes since Monday 00:00, China time."""
-    return (at // _MINUTE + _OFFSET + _THURSDAY) % _WEEK
+    return (at // _MINUTE + _OFFSET + _THURSDAY) % WEEK
 
 
 def _minute(text: str) -> int:
