@@ -202,5 +202,13 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "never_reached": ("warning", "职能 {value} 有分类或事项指向它，却没有任何诉求能派到：单位 {unit} 等 {count} 个", "function {value} is named by a category or matter, yet no request gets there: {unit}, {count} units in all"),
     "not_named": ("hint", "没有规则、分类、事项或套餐派往职能 {value}：单位 {unit} 等 {count} 个", "no rule, category, matter or package sends to function {value}: {unit}, {count} units in all"),
     "undecided": ("warning", "分析超出限额，未能判定{what}", "the analysis came to its limit and could not tell {what_en}"),
+    # -- rulings
+    "ruling_count": ("error", "一个文件一份裁定，实有 {count} 份", "one ruling a file; there are {count}"),
+    "ruling_blank": ("error", "缺少 {field}", "{field} is missing"),
+    "ruling_of_what": ("error", "裁定应说明是哪类诉求：category、matter、keywords 至少一项", "a ruling says what it is about: category, matter or keywords"),
+    "ruling_lead": ("error", "裁定应写明主办：unit 或 function", "a ruling says who leads: unit or function"),
+    "ruling_function": ("error", "单位 {unit} 以哪项职能主办？用 function（和 role）写明：{held}", "as what does unit {unit} lead? say function (and role): {held}"),
+    "ruling_elsewhere": ("error", "在区划 {place}，{function} 由 {found} 承担，不是 {unit}：先改职能目录", "in {place} {function} is held by {found}, not by {unit}: change the directory first"),
+    "ruling_number": ("error", "规则 {rule} 之前没有空的规则号", "no number is free before rule {rule}"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

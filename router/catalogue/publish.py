@@ -198,15 +198,6 @@ async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> C
     return await asyncio.to_thread(unpacked, kept, Active(version, digest))
 
 
-async def fetch_recorded(broker: Any, topic: str, version: int) -> Catalogue:
-    """The version that a case names by its number alone: what its manifest says it is. Raises VersionUnusable."""
-    kept = await latest(broker, topic)
-    found = kept.get(f"manifest/{version}".encode())
-    if found is None:
-        raise VersionUnusable(f"catalogue {version} is not on the topic")
-    return await asyncio.to_thread(unpack, CatalogueManifest.model_validate_json(found), _chunks(kept))
-
-
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
     """Version and hash in force; None before the first publication."""
     active = _active((await latest(broker, topic)).get(ACTIVE))
@@ -241,11 +232,7 @@ def unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
     manifest = CatalogueManifest.model_validate_json(found)
     if manifest.hash != wanted.hash or manifest.version != wanted.version:
         raise VersionUnusable(f"catalogue {wanted.version}: its manifest is of something else")
-    return unpack(manifest, _chunks(kept))
-
-
-def _chunks(kept: Mapping[bytes, bytes]) -> Callable[[str], bytes | None]:
-    return lambda name: kept.get(name.encode())
+    return unpack(manifest, lambda name: kept.get(name.encode()))
 
 
 # -- following ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import typer
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
-from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_sheets, rules_train
+from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_ruling, rules_sheets, rules_train
 from router.cli.catalog import AsJson, Folder, Lang, print_findings
 from router.cli.rules_check import check
 from router.cli.rules_words import LABELS, described, outcome
@@ -19,6 +19,7 @@ from router.operate.settings import Settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="路由规则 / routing rules")
 rules_explain.add_to(app)
 rules_life.add_to(app)
+rules_ruling.add_to(app)
 rules_sheets.add_to(app)
 rules_diff.add_to(app)
 rules_backtest.add_to(app)

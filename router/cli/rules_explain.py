@@ -24,8 +24,8 @@ from router.catalogue.catalogue import Catalogue
 from router.catalogue.explained import Outcome, explained, outcome_of
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
+from router.catalogue.named import UnknownCatalogue, named
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import fetch_recorded
 from router.cli.case import file_of
 from router.cli.catalog import AsJson, Lang, print_findings
 from router.cli.contract import content_of, messages
@@ -123,7 +123,7 @@ def explain(
         record, catalogue = asyncio.run(_recorded(settings, file))
     except (KafkaError, OSError):
         _fail(lang, f"连不上 Kafka：{settings.bootstrap}", f"Kafka is not reachable: {settings.bootstrap}", 3)
-    except VersionUnusable as unusable:
+    except (VersionUnusable, UnknownCatalogue) as unusable:
         _fail(lang, f"当时的目录版本读不出来：{unusable}", f"the version of that time cannot be read: {unusable}", 1)
     except CatalogueFaulty as faulty:
         print_findings(faulty.findings, lang, as_json)
@@ -177,7 +177,8 @@ def _command(file: Path, catalogue: Catalogue, channel: str, moment: int, now: i
         event = msgspec.structs.replace(event, data=data, time=None)
     if not event.source:
         event = msgspec.structs.replace(event, source=channel_source(channel))
-    known_to_intake = Known(directory=catalogue, prefix="", shards=1, secret=b"")
+    guess = catalogue.proposer.propose if catalogue.proposer else None
+    known_to_intake = Known(directory=catalogue, prefix="", shards=1, secret=b"", propose=guess)
     made = translate(Tried(f"intake.{channel}", structured(event)), known_to_intake, now)
     if isinstance(made, Rejected):
         _refuse((made.fault,), lang, as_json)
@@ -222,7 +223,7 @@ async def _recorded(settings: Settings, file: CaseFile) -> tuple[EventRecord | N
     step = [step for step in file.timeline if step.type == "CaseRegistered.v1"][-1]
     broker = KafkaLog(settings.bootstrap)
     record = await _record_at(broker, TopicPartition(topics.events, step.partition), step.offset)
-    catalogue = await fetch_recorded(broker, topics.catalog, step.catalogue)
+    catalogue = await named(broker, topics, str(step.catalogue))
     return (record if record and record.case == file.case.case_id else None), catalogue
 
 

@@ -126,7 +126,7 @@ async def test_what_is_not_on_the_log_any_more_is_said(stage: Stage, monkeypatch
     record = registered(1, small(), 7)
     await stage.write(record)
     gone = await ask("phone:W-1")
-    assert gone.exit_code == 1 and "catalogue 7 is not on the topic" in gone.output
+    assert gone.exit_code == 1 and "当时的目录版本读不出来：7" in gone.output
     batch = Batch()
     add_events(batch, 1, 99, replace(record, catalogue=1, case=CASE % 4))
     await asyncio.to_thread(stage.model.write, batch)
