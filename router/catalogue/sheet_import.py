@@ -137,12 +137,13 @@ def _addressed(document: Document, changes: Sequence[RuleChange]) -> tuple[Diffe
     for change in changes:
         index = rows.get(change.id)
         if index is None or change.change == "added":
-            cell_of_rule = "" if index is None else address(document.at(index).line)
+            cell_of_rule = "" if index is None else address(document.at(index))
             found.append(Difference(cell=cell_of_rule, rule=change.id, change=change))
             continue
         for cell in change.cells:
             box = (cell.part, cell.box - 1) if cell.part and cell.box else (cell.part,) if cell.part else ()
             inner = box + ((cell.field,) if cell.part and cell.field else paths.get(cell.field, ()))
-            at = document.at(index, *inner)
-            found.append(Difference(cell=address(at.line), rule=change.id, change=change, detail=cell))
+            found.append(
+                Difference(cell=address(document.at(index, *inner)), rule=change.id, change=change, detail=cell)
+            )
     return tuple(found)

@@ -18,7 +18,7 @@ import python_calamine
 
 from router.catalogue.findings import At, Findings
 from router.catalogue.sheet_writing import ROWS, SHEETS
-from router.catalogue.sheets import FIELDS, KINDS, Sheet, at
+from router.catalogue.sheets import FIELDS, KINDS, Sheet
 from router.rules.cells import DIGITS
 
 FILE, UNPACKED, ENTRIES = 64 << 20, 512 << 20, 2_000
@@ -50,19 +50,19 @@ def read_sheet(file: str, data: bytes, findings: Findings) -> tuple[Sheet | None
 def _sheet(file: str, rows: list[tuple[int, list[Any]]], findings: Findings) -> Sheet | None:
     header = _header(rows)
     if header is None:
-        findings.add("sheet_header", at(file, 1, 1))
+        findings.add("sheet_header", At(file, 1, 1))
         return None
     columns: dict[str, int] = {}
     top, names = rows[header]
     faults = len(findings.all())
     for i, name in enumerate(map(_name, names), 1):
         if name and (name not in FIELDS or name in columns):
-            findings.add("sheet_column", at(file, top, i), name=name)
+            findings.add("sheet_column", At(file, top, i), name=name)
         elif name:
             columns[name] = i
     missing = [field for field in FIELDS if field not in columns]
     if missing:
-        findings.add("sheet_missing", at(file, top, 1), names=", ".join(missing))
+        findings.add("sheet_missing", At(file, top, 1), names=", ".join(missing))
     if len(findings.all()) > faults:
         return None
     fields = {i: field for field, i in columns.items()}
@@ -85,9 +85,9 @@ def _texts(file: str, row: int, cells: list[Any], fields: Mapping[int, str], fin
     said = {}
     for i, cell in enumerate(cells, 1):
         field = fields.get(i, "")
-        text = _text(cell, KINDS.get(field, ""), at(file, row, i), findings)
+        text = _text(cell, KINDS.get(field, ""), At(file, row, i), findings)
         if text.strip() and not field:
-            findings.add("cell_headless", at(file, row, i))
+            findings.add("cell_headless", At(file, row, i))
         elif text.strip():
             said[field] = text
     return said
@@ -216,11 +216,11 @@ def _sound(file: str, scanned: _Scanned, findings: Findings) -> bool:
         findings.add("sheet_size", At(file), rows=ROWS, columns=WIDE)
         return False
     for row, column in scanned.formulas:
-        findings.add("cell_formula", at(file, row, column))
+        findings.add("cell_formula", At(file, row, column))
     for reference in scanned.merged:
-        findings.add("cell_merged", at(file, *_place(reference.partition(":")[0])), cells=reference)
+        findings.add("cell_merged", At(file, *_place(reference.partition(":")[0])), cells=reference)
     for row in scanned.hidden:
-        findings.add("row_hidden", at(file, row, 1), row=row)
+        findings.add("row_hidden", At(file, row, 1), row=row)
     return not (scanned.formulas or scanned.merged)
 
 
@@ -254,7 +254,7 @@ def _csv(file: str, data: bytes, findings: Findings) -> Grid | None:
         for i, cells in enumerate(reader, 1):
             rows.append((i, [cell.removeprefix("'") for cell in cells]))
     except csv.Error as error:
-        findings.add("csv_broken", at(file, len(rows) + 1, 1), problem=error)
+        findings.add("csv_broken", At(file, len(rows) + 1, 1), problem=error)
         return None
     return Grid(rows)
 

@@ -187,23 +187,13 @@ def written(column: Column, value: Any, names: Vocabularies) -> str | int:
 # -- rows as rules ------------------------------------------------------------------------------------------
 
 
-WIDTH = 1 << 14
-"""A cell's place is one number, so that it can stand for a line: row times WIDTH and column."""
-
-
-def at(file: str, row: int, column: int) -> At:
-    """The place of a cell; both are counted from 1."""
-    return At(file, row * WIDTH + column)
-
-
-def address(line: int) -> str:
-    """`D17`"""
-    row, column = divmod(line, WIDTH)
-    letters = ""
+def address(at: At) -> str:
+    """`D17`: the line is the row of a cell, the column its column."""
+    letters, column = "", at.column
     while column:
         column, letter = divmod(column - 1, 26)
         letters = chr(65 + letter) + letters
-    return f"{letters}{row}"
+    return f"{letters}{at.line}"
 
 
 class Sheet(NamedTuple):
@@ -224,6 +214,7 @@ class _Reading:
         self.sheet, self.names, self.findings = sheet, names, findings
         self.rules: list[dict[str, Any]] = []
         self.lines: dict[Path, int] = {}
+        self.columns: dict[Path, int] = {}
         self.boxes: list[tuple[int, str, str, Mapping[str, str]]] = []
         self.by_id: dict[str, int] = {}
         self.gone: set[str] = set()
@@ -239,7 +230,7 @@ class _Reading:
                 self._below(row, part, said)
         for row, part, rule, said in self.boxes:
             self._box(row, part, rule, said)
-        return Document(self.sheet.file, self.rules, self.lines)
+        return Document(self.sheet.file, self.rules, self.lines, self.columns)
 
     def _part(self, row: int, said: Mapping[str, str]) -> str:
         text = said.get(PART, "").strip()
@@ -250,8 +241,8 @@ class _Reading:
     def _rule(self, row: int, said: Mapping[str, str]) -> None:
         index = len(self.rules)
         rule: dict[str, Any] = {}
-        self.lines |= {(index,): self._line(row, "id"), (index, "then"): self._line(row, "then.route")}
-        self.lines[index, "when"] = self._line(row, PART)
+        for path, field in (((index,), "id"), ((index, "then"), "then.route"), ((index, "when"), PART)):
+            self._stands(path, row, field)
         for column in COLUMNS:
             self._put(rule, column.path, column, (index, *column.path), row, said)
         rule.setdefault("then", {})
@@ -267,7 +258,8 @@ class _Reading:
         rule.setdefault("id", f"rule-{rule['number']}")
         rule["name"] = str(rule["name"])
         if rule["id"] in self.by_id:
-            first = address(self.lines[self.by_id[rule["id"]],])
+            there = (self.by_id[rule["id"]],)
+            first = address(At("", self.lines[there], self.columns[there]))
             self._fault("cell_twice", row, "id", id=rule["id"], first=first)
             rule["id"] = f"{rule['id']}#{row}"
         self.by_id[rule["id"]] = index
@@ -290,7 +282,7 @@ class _Reading:
             return
         boxes = self.rules[index].setdefault(part, [])
         path: Path = (index, part, len(boxes))
-        self.lines[path] = self._line(row, PART)
+        self._stands(path, row, PART)
         box: dict[str, Any] = {}
         for column in COLUMNS:
             if column.of_box:
@@ -301,22 +293,21 @@ class _Reading:
         self, into: dict[str, Any], keys: tuple[str, ...], column: Column, path: Path, row: int, said: Mapping[str, str]
     ) -> None:
         """What the cell says to where `keys` lead; `path` is that place in the document."""
-        line = self._line(row, column.field)
-        self.lines[path] = line
+        self._stands(path, row, column.field)
         value, faults = _read(column, said[column.field], self.names) if column.field in said else (None, [])
         for code, values in faults:
-            self.findings.add(code, At(self.sheet.file, line), **values)
+            self._fault(code, row, column.field, **values)
         if value is None or value in ([], {}):
             return
         for key in keys[:-1]:
             into = into.setdefault(key, {})
         into[keys[-1]] = value
 
-    def _fault(self, code: str, row: int, field: str, **values: object) -> None:
-        self.findings.add(code, At(self.sheet.file, self._line(row, field)), **values)
+    def _fault(self, code: str, row: int, field: str, /, **values: object) -> None:
+        self.findings.add(code, At(self.sheet.file, row, self.sheet.columns[field]), **values)
 
-    def _line(self, row: int, field: str) -> int:
-        return at(self.sheet.file, row, self.sheet.columns.get(field, 1)).line
+    def _stands(self, path: Path, row: int, field: str) -> None:
+        self.lines[path], self.columns[path] = row, self.sheet.columns[field]
 
 
 def _read(column: Column, text: str, names: Vocabularies) -> cells.Read:

@@ -160,8 +160,6 @@ def _object(taken: Taken, name: str, place: str) -> dict[str, object]:
         msgspec.to_builtins(finding) | {"cell": _where(finding, name) if finding.file == name else ""}
         for finding in taken.findings
     ]
-    for finding in findings:
-        finding["line"] = 0 if finding["cell"] else finding["line"]
     return {
         "findings": findings, "differences": msgspec.to_builtins(taken.differences), "remarks_lost": taken.lost, "stale": taken.stale,
         "written": place,
@@ -170,8 +168,8 @@ def _object(taken: Taken, name: str, place: str) -> dict[str, object]:
 
 def _where(finding: Finding, name: str) -> str:
     if finding.file != name:
-        return f"{finding.file}:{finding.line}"
-    return address(finding.line) if finding.line else name
+        return str(finding.at)
+    return address(finding.at) if finding.line else name
 
 
 def _line(difference: Difference, lang: str) -> str:

@@ -204,7 +204,7 @@ PLACES = {
     "formula": (lambda book, sheet: sheet.write_formula(4, column("name"), "=1+1", None, "甲市联合"), "cell_formula"),
     "merged": (lambda book, sheet: sheet.merge_range(4, 5, 5, 5, "C1"), "cell_merged"),
     "hidden": (lambda book, sheet: sheet.set_row(4, None, None, {"hidden": True}), "row_hidden"),
-    "far": (lambda book, sheet: sheet.write_string(1_048_575, 16_383, "x"), "sheet_size"),
+    "far": (lambda book, sheet: sheet.write_string(40, 16_383, "x"), "sheet_size"),
 }  # fmt: skip
 
 
