@@ -1,7 +1,7 @@
 """
 `duokua run intake`: every channel and every endpoint of the catalogue in force, at least once.
 
-A batch is translated without an await in between, written whole, acknowledged, and only then are its
+A batch is translated without an await in between (a second opinion may be heard then, router/intake/platform.py), written whole, acknowledged, and only then are its
 offsets committed. Done twice, it writes the same ids again. When a new catalogue names other
 channels or endpoints, reading begins anew with those.
 """
@@ -15,7 +15,9 @@ from typing import Any, Protocol
 import structlog
 
 from adapters.kafka.forgiving import Withheld
+from adapters.platforms.simulated import SimulatedPlatform
 from router.catalogue.publish import follow
+from router.intake.platform import Judge, Platform, SecondOpinion
 from router.intake.refuse import STAGE, refusal
 from router.intake.translate import Accepted, Directory, Known, Record, Rejected, rejected, translate
 from router.operate import metrics
@@ -30,13 +32,15 @@ from workflows.proposals import Proposal
 log = structlog.get_logger()
 
 UNREADABLE = "unreadable"
+PLATFORMS = {"simulated": SimulatedPlatform}
+"""What DUOKUA_PLATFORM may name"""
 
 
 class ShardsDiffer(Refused):
     """DUOKUA_SHARDS is not the partition count of `case.commands`: a case would be sent to another's shard."""
 
 
-class Proposes(Protocol):
+class Proposes(Judge, Protocol):
     """Who says what a request is about that does not say so itself."""
 
     def propose(self, title: str, text: str) -> Proposal: ...
@@ -60,15 +64,17 @@ async def run(process: Process) -> None:
     """Until asked to stop. Raises ShardsDiffer, and whatever the log could not take."""
     following = await follow(process)
     if not process.stop.is_set():
-        await serve(process, following)
+        named = process.settings.platform
+        await serve(process, following, PLATFORMS[named]() if named else None)
 
 
-async def serve(process: Process, following: InForce) -> None:
+async def serve(process: Process, following: InForce, platform: Platform | None = None) -> None:
     """Take what comes through the doors that `following` names, until asked to stop."""
+    second = SecondOpinion(platform) if platform else None
     await _require_shards(process)
     async with process.log.writer() as writer:
         while not process.stop.is_set():
-            await _read_while_unchanged(process, following, writer)
+            await _read_while_unchanged(process, following, writer, second)
 
 
 async def _require_shards(process: Process) -> None:
@@ -79,12 +85,14 @@ async def _require_shards(process: Process) -> None:
         raise ShardsDiffer("shards_differ", wanted=process.settings.shards, there=partitions)
 
 
-async def _read_while_unchanged(process: Process, following: InForce, writer: Any) -> None:
+async def _read_while_unchanged(
+    process: Process, following: InForce, writer: Any, second: SecondOpinion | None
+) -> None:
     """One subscription: until the process stops, or until the catalogue names other doors."""
     names = doors(following.current, process.topics)
     turn = replace(process, stop=asyncio.Event())
     _initialise(following.current)
-    intake = Intake(process, following, writer)
+    intake = Intake(process, following, writer, second)
     async with process.log.reader(names, group=process.topics.group("intake"), lost="none") as reader:
         watching = asyncio.create_task(_stop_when_changed(process, following, names, turn.stop))
         try:
@@ -119,8 +127,8 @@ def _initialise(directory: Directory) -> None:
 class Intake:
     """Takes batches: what each record became is written before `take` returns."""
 
-    def __init__(self, process: Process, following: InForce, writer: Any) -> None:
-        self._process, self._following, self._writer = process, following, writer
+    def __init__(self, process: Process, following: InForce, writer: Any, second: SecondOpinion | None = None) -> None:
+        self._process, self._following, self._writer, self._second = process, following, writer, second
         self._topics = process.topics
 
     async def take(self, batch: Batch) -> None:
@@ -130,9 +138,13 @@ class Intake:
         known, now = self._known(), self._process.clock.now()
         refused: Counter[str] = Counter()
         received: Counter[tuple[str, str]] = Counter()
-        for tp, records in batch.items():
-            for record in records:
-                received[tp.topic, self._write(record, known, now, refused)] += 1
+        taken = [(tp.topic, record) for tp, records in batch.items() for record in records]
+        became = [self._translated(record, known, now) for _, record in taken]
+        proposer = self._following.current.proposer
+        if self._second is not None and proposer is not None:
+            became = await self._second.on(became, proposer)
+        for (topic, record), one in zip(taken, became, strict=True):
+            received[topic, self._write(record, one, now, refused)] += 1
         await self._writer.flush()
         self._count(received, refused)
 
@@ -146,9 +158,8 @@ class Intake:
             propose=catalogue.proposer.propose if catalogue.proposer else None,
         )
 
-    def _write(self, record: Record, known: Known, now: int, refused: Counter[str]) -> str:
+    def _write(self, record: Record, became: Accepted | Rejected, now: int, refused: Counter[str]) -> str:
         """Add what the record became to the batches that leave; returns its type, as far as it could be read."""
-        became = self._translated(record, known, now)
         if isinstance(became, Accepted):
             self._writer.add(
                 self._topics.commands, became.partition, became.case.encode(), became.command, became.headers

@@ -96,6 +96,8 @@ class Accepted(msgspec.Struct, frozen=True):
     command: bytes
     type: str
     headers: list[Header]
+    free: commands.Submit | None = None
+    """The command itself, where what it is about is only guessed at"""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -177,7 +179,8 @@ def _submit(record: Record, event: Event, channel: Channel, known: Known, now: i
         query_code=query_code(known.secret, case),
         proposal=known.propose(request.title, request.text) if known.propose and _says_nothing(request) else None,
     )
-    return _accepted(case, commands.encode(command), event, known)
+    accepted = _accepted(case, commands.encode(command), event, known)
+    return msgspec.structs.replace(accepted, free=command) if command.proposal else accepted
 
 
 def _says_nothing(request: ServiceRequest) -> bool:

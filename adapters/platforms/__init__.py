@@ -1,0 +1,1 @@
+"""Platforms of others that are asked for an opinion."""
