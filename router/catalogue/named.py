@@ -1,6 +1,7 @@
-"""A catalogue by what a person calls it: `active`, the number of a version, the name of a draft, or a folder."""
+"""A catalogue by what a person calls it: `active`, the number of a version, a folder, or the name of a draft."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,19 @@ class UnknownCatalogue(Exception):
 
 async def named(broker: Any, topics: Topics, name: str) -> Catalogue:
     """
-    `active`: the version in force. Digits: that version. With a slash: a folder. Anything else: the draft of that name,
-    or where there is none a folder. A draft has version 0. Raises UnknownCatalogue, CatalogueFaulty,
-    pack.VersionUnusable, audit.ChainBroken.
+    `active`: the version in force. Digits: that version. A folder that there is, else the draft of that name; a draft
+    has version 0. Raises UnknownCatalogue, CatalogueFaulty, pack.VersionUnusable, audit.ChainBroken.
     """
-    folder, present = Path(name), await broker.topics() if "/" not in name else {}
+    if name != ACTIVE and not name.isdecimal() and await asyncio.to_thread(os.path.isdir, name):
+        return await asyncio.to_thread(load, Path(name))
+    present = await broker.topics()
     found: Catalogue | None = None
     if name == ACTIVE:
         found = await fetch_active(broker, topics.catalog) if topics.catalog in present else None
     elif name.isdecimal():
         found = await _version(broker, topics.catalog, int(name)) if topics.catalog in present else None
-    else:
-        found = await _draft(broker, topics, name) if {topics.drafts, topics.audit} <= present.keys() else None
-        found = found or await asyncio.to_thread(_of_folder, folder)
+    elif {topics.drafts, topics.audit} <= present.keys():
+        found = await _draft(broker, topics, name)
     if found is None:
         raise UnknownCatalogue(name)
     return found
@@ -54,7 +55,3 @@ async def _draft(broker: Any, topics: Topics, name: str) -> Catalogue | None:
         return from_files((await drafts.fetch(broker, topics, name)).files)
     except NotAllowed:
         return None
-
-
-def _of_folder(folder: Path) -> Catalogue | None:
-    return load(folder) if folder.is_dir() else None

@@ -5,6 +5,7 @@ Of a record only what is needed is decoded, and records before the time asked fo
 back within a partition, so the first record of a time is found by halving.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ PAGE = 2000
 NEAR = 2000
 """Offsets that are rather read than halved again."""
 POLL_MS = 500
+SILENT_SECONDS = 60.0
+"""How long the log may bring nothing although there is more: then the broker is taken for gone."""
 _SIGN = b'{"type":"CaseRegistered.v1"'
 """Stands in every record of a registration, as the engine writes them; inside a text quotes are escaped."""
 
@@ -80,7 +83,7 @@ class History:
         self.unreadable = 0
 
     async def batches(self, progress: Progressing = lambda done, total: None) -> AsyncIterator[list[Registered]]:
-        """Once each, as it was committed, up to the end of the topic as it is now. Raises NoEvents."""
+        """Once each, as it was committed, up to the end of the topic as it is now. Raises NoEvents, TimeoutError."""
         count = (await self._broker.topics()).get(self._topic, 0)
         if not count:
             raise NoEvents(self._topic)
@@ -93,7 +96,7 @@ class History:
             total = sum(ends[tp] - starts[tp] for tp in partitions)
             while (left := await _left(reader, ends)) > 0:
                 progress(total - left, total)
-                yield self._taken(await reader.getmany(timeout_ms=POLL_MS, max_records=PAGE), ends)
+                yield self._taken(await _more(reader, ends, left), ends)
             progress(total, total)
 
     def _taken(self, batch: Mapping[TopicPartition, list[Any]], ends: Mapping[TopicPartition, int]) -> list[Registered]:
@@ -110,12 +113,13 @@ class History:
 
 
 async def start(reader: Any, partition: TopicPartition, end: int, since: int) -> int:
-    """An offset near before the first record of `since` or later, and never after it."""
-    low: int = (await reader.beginning_offsets([partition]))[partition]
-    while end - low > NEAR:
-        middle = (low + end) // 2
-        at = await _time(reader, partition, middle, end)
-        low, end = (middle, end) if at is not None and at < since else (low, middle)
+    """An offset near before the first record of `since` or later, and never after it. Raises TimeoutError."""
+    async with asyncio.timeout(SILENT_SECONDS):
+        low: int = (await reader.beginning_offsets([partition]))[partition]
+        while end - low > NEAR:
+            middle = (low + end) // 2
+            at = await _time(reader, partition, middle, end)
+            low, end = (middle, end) if at is not None and at < since else (low, middle)
     return low
 
 
@@ -129,6 +133,15 @@ async def _time(reader: Any, partition: TopicPartition, offset: int, end: int) -
             except msgspec.MsgspecError:
                 pass
     return None
+
+
+async def _more(reader: Any, ends: Mapping[TopicPartition, int], left: int) -> Mapping[TopicPartition, list[Any]]:
+    """What comes next; nothing where only marks of transactions, or what was aborted, were passed."""
+    async with asyncio.timeout(SILENT_SECONDS):
+        while True:
+            batch: Mapping[TopicPartition, list[Any]] = await reader.getmany(timeout_ms=POLL_MS, max_records=PAGE)
+            if batch or await _left(reader, ends) < left:
+                return batch
 
 
 async def _left(reader: Any, ends: Mapping[TopicPartition, int]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import TopicPartition
 
-from adapters.kafka.memory import MemoryLog
+from adapters.kafka.memory import MemoryLog, MemoryReader
 from router.catalogue.load import from_files
 from router.operate import history
 from router.operate.history import History, NoEvents, registered
@@ -100,3 +100,11 @@ async def test_a_request_that_quotes_an_event_is_no_event() -> None:
 async def test_without_the_topic_nothing_ever_ran() -> None:
     with pytest.raises(NoEvents):
         await read(MemoryLog(), 0, 1)
+
+
+async def test_a_broker_that_brings_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes away in the middle: the client itself would ask on, without a word."""
+    monkeypatch.setattr(history, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(MemoryReader, "_take", lambda *_: {})
+    with pytest.raises(TimeoutError):
+        await read(log_of([record("a", NINE)]), 0, NINE + DAY)
