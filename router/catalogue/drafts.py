@@ -55,7 +55,7 @@ async def save(
     Raises CatalogueFaulty with every fault, NotAllowed (`edited`: by whom and when), PublishedMeanwhile, TopicsMissing, audit.ChainBroken;
     then nothing is saved. `basis`: the document behind it (文号).
     """
-    if not is_name(name):
+    if not is_name(name) or name.isdecimal() or name == "active":  # that is what versions are called
         raise NotAllowed("bad_name", name=name)
     mine = without_carried(files)
     from_files(mine)

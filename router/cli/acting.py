@@ -25,7 +25,7 @@ from schemas.times import to_text
 T = TypeVar("T")
 
 REFUSALS = {
-    "bad_name": ("名称“{name}”不合要求：字母、汉字、数字开头，至多 64 个，可含 . - _ @", "the name '{name}' will not do: at most 64 letters, digits, . - _ @, the first a letter or digit"),
+    "bad_name": ("名称“{name}”不合要求：字母、汉字、数字开头，至多 64 个，可含 . - _ @，不能只是数字或 active", "the name '{name}' will not do: at most 64 letters, digits, . - _ @, the first a letter or digit; no number, and not active"),
     "no_key": ("{who} 没有登记有效的密钥，或本机的密钥不是登记的那个：duokua keys list", "no key is known for {who}, or it is not the one of this machine: duokua keys list"),
     "key_taken": ("{who} 已有有效的密钥：先 duokua keys revoke", "{who} has a key that holds: revoke it first (duokua keys revoke)"),
     "first_key": ("第一个密钥由本人登记（{who} 为自己）", "the first key is registered by its own holder ({who})"),

@@ -87,7 +87,7 @@ async def test_a_faulty_draft_is_not_saved(broker: MemoryLog) -> None:
     assert await drafts.listed(broker, TOPICS) == []
 
 
-@pytest.mark.parametrize("name", ["", "a/b", ".x", "a b", "x" * 65])
+@pytest.mark.parametrize("name", ["", "a/b", ".x", "a b", "x" * 65, "7", "active"])
 async def test_a_name_is_a_name(broker: MemoryLog, name: str) -> None:
     with pytest.raises(NotAllowed):
         await save(broker, name=name)
