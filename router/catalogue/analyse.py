@@ -25,6 +25,8 @@ from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, R
 from schemas.times import to_text
 from workflows.facts import RequestView, Target
 
+RETIRED = "expired_code"
+"""Found by the checks of the rows too, cell by cell; here with the rule and a request."""
 NEVER_DECIDE = {"conflict", "duplicate_rule", "never_holds", "rule_over", "shadowed", "shadowed_by_union"}
 TABLES = {
     "category_under": ("categories", "categories.csv", "诉求分类", "category"),
@@ -40,10 +42,10 @@ def inspect_rules(files: Files, now: int) -> tuple[Catalogue | None, tuple[Findi
     catalogue, findings = readable(files)
     if catalogue is None:
         return None, findings
-    analysis = _Analysis(catalogue, now)
-    retired = tuple(analysis.retired())
+    found = analyse(catalogue, now)
+    retired = [finding for finding in found if finding.code == RETIRED]
     plain = (_with_witness(finding, retired) for finding in findings)
-    return catalogue, _sorted((*plain, *map(analysis.finding, analysis.faults())))
+    return catalogue, _sorted((*plain, *(finding for finding in found if finding.code != RETIRED)))
 
 
 def analyse(catalogue: Catalogue, now: int) -> tuple[Finding, ...]:
@@ -56,7 +58,7 @@ def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda found: (found.file, found.line, found.code, found.rules)))
 
 
-def _with_witness(finding: Finding, retired: tuple[Finding, ...]) -> Finding:
+def _with_witness(finding: Finding, retired: Iterable[Finding]) -> Finding:
     """A cell that names an abolished place has been found with its line; here is the rule, and the request."""
     fit = [
         found for found in retired
@@ -78,15 +80,16 @@ class _Analysis:
             yield fault
         yield from gaps(self.cover)
         yield from targets(self.cover, directory(self.catalogue), frozenset(lost))
+        yield from self._retired()
 
-    def retired(self) -> Iterator[Finding]:
+    def _retired(self) -> Iterator[Fault]:
         """Cells that name an abolished place hold for no request: one that names it is of its successor."""
         places = self.catalogue.divisions
         for rule in self.catalogue.rules.values():
             for code in dict.fromkeys(code for box in rule.boxes() for code in box.place_under):
                 if code in places and places[code].abolished:
                     about = {"code": code, "successor": successor(places, code) or "-"}
-                    yield self.finding(Fault(code="expired_code", rules=(rule.id,), asked=self._in(code), about=about))
+                    yield Fault(code=RETIRED, rules=(rule.id,), asked=self._in(code), about=about)
 
     def _in(self, code: str) -> Asked | None:
         asked = self.cover.sample([self.cover.space.everything])
@@ -127,7 +130,7 @@ class _Analysis:
                 return holding[0] and any(holding[1:]) and decides != rules[0]
             case "never_holds":
                 return not holding[0]
-            case "expired_code":
+            case "expired_code":  # RETIRED
                 return fault.about["code"] not in view.held[COLUMNS.index("place_under")]
             case "gap" | "gap_by_expiry":
                 return not any(holding) and (decides is None or decides.unconditional)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from msgspec.structs import replace
+
 from router.rules.analysis.cover import Cover, Fault
 from router.rules.analysis.space import Piece, Undecided
-from router.rules.model import Rule
+from router.rules.model import Box, Rule
 from router.rules.validity import window
 
 NAMED = 8
@@ -44,11 +46,17 @@ def _fate(cover: Cover, rule: Rule, twins: dict[object, Rule]) -> Iterator[Fault
 
 
 def _never(cover: Cover, rule: Rule) -> Fault:
-    """Shown, where there is one, by a request for which the condition holds but for what `any` and `unless` say."""
-    over = window(rule)[1] <= cover.space.now
-    when = cover.space.piece(rule.when)
-    asked = cover.space.sample(when) if when and not over else None
-    return Fault(code="rule_over" if over else "never_holds", rules=(rule.id,), asked=asked)
+    """Shown by a request that has all it asks for, column by column, but what contradicts that."""
+    if window(rule)[1] <= cover.space.now:
+        return Fault(code="rule_over", rules=(rule.id,))
+    box, asked = Box(), cover.sample([cover.space.everything])
+    for column in Box.__struct_fields__:
+        more = replace(box, **{column: getattr(rule.when, column)})
+        piece = cover.space.piece(more)
+        found = cover.space.sample(piece) if piece else None
+        if found:
+            box, asked = more, found
+    return Fault(code="never_holds", rules=(rule.id,), asked=asked)
 
 
 def _alike(rule: Rule, twin: Rule, cover: Cover, pieces: list[Piece]) -> Fault:
