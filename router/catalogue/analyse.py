@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from router.catalogue.catalogue import Catalogue, successor
 from router.catalogue.facts import CENTRE, SUPERVISION
-from router.catalogue.findings import At, Finding, Witness, worded
+from router.catalogue.findings import At, CatalogueFaulty, Finding, Witness, worded
 from router.catalogue.load import readable
 from router.catalogue.tables import Files
 from router.catalogue.words import WORDS
@@ -52,6 +52,18 @@ def analyse(catalogue: Catalogue, now: int) -> tuple[Finding, ...]:
     """What is wrong with the rules as a whole, from the day of `now` on, by file and line."""
     analysis = _Analysis(catalogue, now)
     return _sorted(map(analysis.finding, analysis.faults()))
+
+
+def refuse_contradictions(catalogue: Catalogue, now: int) -> None:
+    """
+    Raise CatalogueFaulty, with what the loader found too, where rules contradict themselves or each other.
+
+    Only that: what is a warning is no reason to refuse, and what is dear need not be looked at.
+    """
+    analysis = _Analysis(catalogue, now)
+    found = [analysis.finding(fault) for fault in dead(analysis.cover)]
+    if any(finding.level == "error" for finding in found):
+        raise CatalogueFaulty(_sorted((*catalogue.findings, *found)))
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -201,7 +213,12 @@ def known(catalogue: Catalogue) -> Known:
         media=frozenset(code for code, row in catalogue.channels.items() if row.medium),
         words=WORDS,
         calendars={place: catalogue.calendars[name] for place, name in catalogue.calendar_of_place.items()},
+        alarming=frozenset(code for code in catalogue.categories if facts.emergency("", _of_category(code))),
     )
+
+
+def _of_category(code: str) -> RequestView:
+    return RequestView(appeal_kind="help", appeal_category=code)
 
 
 def directory(catalogue: Catalogue) -> Directory:

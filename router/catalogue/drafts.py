@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.desk import STREAM, NotAllowed, require
 from router.catalogue.hand import Hand, by_hand
 from router.catalogue.keys import Signer, is_name
@@ -58,7 +59,7 @@ async def save(
     if not is_name(name) or name.isdecimal() or name == "active":  # that is what versions are called
         raise NotAllowed("bad_name", name=name)
     mine = without_carried(files)
-    from_files(mine)
+    refuse_contradictions(from_files(mine), now)
     content, (_, chunks) = hash_of(mine), chunks_of(mine)
 
     async def do(hand: Hand) -> Head:

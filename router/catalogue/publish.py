@@ -18,6 +18,7 @@ import structlog
 from aiokafka import TopicPartition
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.calendars import retained
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import ACTIVE, WAITING, Active, Desk, NotAllowed, TopicsMissing, Waiting, opened, require
@@ -82,6 +83,8 @@ def add_version(
     catalogue = from_files(_with_carried(files, before))
     if before is not None and before.hash == catalogue.hash:
         return Published(before.version, before.hash, changed=False)
+    if not said.get("rollback_of"):  # what was in force before is taken back as it was
+        refuse_contradictions(catalogue, now)
     require(*(s.name for s in desk.topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
     version = 1 + max((manifest_version(key) for key in desk.kept), default=0)
     manifest, chunks = pack(

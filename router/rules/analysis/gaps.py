@@ -24,7 +24,7 @@ def gaps(cover: Cover) -> Iterator[Fault]:
 def _of(cover: Cover, axis: int, parents: Mapping[str, str]) -> Iterator[Fault]:
     found: dict[str, Fault] = {}
     for code in parents:
-        fault = _gap(cover, axis, code)
+        fault = None if axis == CATEGORY and code in cover.space.known.alarming else _gap(cover, axis, code)
         if fault:
             found[code] = fault
     children: dict[str, list[str]] = {}

@@ -42,6 +42,7 @@ class Known(Struct, frozen=True, kw_only=True):
     What requests can hold: trees as parents by code, places in force with all above them, closed lists.
 
     media: the channels whose requests always have a medium. calendars: by place, that of the catalogue under `""`.
+    alarming: the categories whose requests are emergencies and come before no rule.
     """
 
     one_things: tuple[str, ...]
@@ -53,6 +54,7 @@ class Known(Struct, frozen=True, kw_only=True):
     media: frozenset[str]
     words: Mapping[str, tuple[str, ...]]
     calendars: Mapping[str, Calendar]
+    alarming: frozenset[str] = frozenset()
 
 
 class Piece(NamedTuple):
