@@ -146,6 +146,8 @@ class Planted:
         free = [
             code for code in self.catalogue.categories if len(code) == 7 and code not in taken and code[:3] != "C15"
         ]
+        calls = {code for row in self.catalogue.emergencies.values() for code in row.categories}
+        free = [code for code in free if code not in calls and not self.catalogue.categories[code].emergency]
         left_out = [code for code in free if code[:5] not in taken][: 2 * EACH]
         for i, one in enumerate(self.rules):
             if one.id.startswith("field-"):
@@ -156,7 +158,6 @@ class Planted:
         self.expected |= {("gap", code) for code in left_out[:EACH]}
         for code in left_out[EACH:]:
             self.add("gap_by_expiry", f"until-{code}", Box(category_under=(code,)), valid_to="2026-12-31")
-        self.expected = {(code, what) for code, what in self.expected if code != "gap" or what}
 
     def _new(self, function: str, place: str) -> None:
         unit = DirectoryUnit(

@@ -14,7 +14,8 @@ from router.catalogue.findings import CatalogueFaulty, Finding
 from router.catalogue.load import from_files
 from router.cli.rules import app
 from router.rules import naive
-from router.rules.model import View
+from router.rules.analysis.space import AXES, TIME
+from router.rules.model import Box, View
 from tests.unit.catalogue.shandong import shandong
 from tests.unit.catalogue.small import edited, small
 
@@ -135,7 +136,7 @@ def test_the_command_shows_each_finding(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_bytes(data)
     said = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert said.exit_code == 0
-    assert "rules/90.yaml:6: 警告 shadowed: 被规则 category 完全遮盖" in said.stdout
+    assert "rules/90.yaml:6:3: 警告 shadowed: 被规则 category 完全遮盖" in said.stdout
     assert "  例如 渠道 phone 热线，诉求类型 consult，诉求分类 C11 道路，来电方式 phone，内容“井盖”" in said.stdout
     english = CliRunner().invoke(app, ["check", str(tmp_path), "--lang", "en"])
     assert "such as channel phone 热线, kind consult, category C11 道路" in english.stdout
@@ -145,3 +146,10 @@ def test_the_command_shows_each_finding(tmp_path: Path, monkeypatch: pytest.Monk
     assert said.exit_code == 1
     conflict = next(finding for finding in findings if finding["code"] == "conflict")
     assert conflict["rules"] == ["a", "category"] and conflict["witness"]["request"]["appeal_category"] == "C1"
+
+
+def test_no_column_of_the_language_is_passed_over() -> None:
+    """The analysis knows each column: one that is new needs a place in the space of requests first."""
+    merged = {"disclosure", "place_level"}
+    several = {"tags", "words_any", "words_all", "words_none", "time", "form"}
+    assert set(Box.__struct_fields__) == {*AXES[:TIME], *merged, *several}
