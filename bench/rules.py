@@ -296,10 +296,10 @@ def main(env: dict[str, str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.rules", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="default: %(default)s")
     parser.add_argument(
-        "--variants", nargs="+", choices=rules_set.VARIANTS, default=rules_set.VARIANTS, help="default: all"
+        "--variants", nargs="+", choices=rules_set.VARIANTS, default=rules_set.VARIANTS[:2], help="default: %(default)s"
     )
-    parser.add_argument("--requests", type=int, default=5000, help="a turn (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--requests", type=int, default=3000, help="a turn (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
     try:
         result = run(parser.parse_args(), env)
     except (Disagree, Died, java.DoesNotCompile) as error:

@@ -22,7 +22,7 @@ EVERYWHERE = 500
 AREA = "floor_area"
 """The number of the form that the ranges are about, 0.00 to 999.99."""
 PACKAGE = "enterprise-start"
-VARIANTS = ("codes", "dense", "ranges")
+VARIANTS = ("codes", "ranges", "dense")
 """codes: trees and words only. dense: so many more rules name no place that ever more of them hold at once.
 ranges: four rules of ten ask for a number of the one-thing form as well."""
 BROAD = {"dense": 0.06}
