@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.named import UnknownCatalogue
 from router.catalogue.pack import VersionUnusable
 from router.engine.ledger import ForeignLog
 from router.engine.limits import TooManyDeadLetters
 from router.engine.store import NewerFormat
 from router.intake.role import ShardsDiffer
 from router.operate.packages import PackagesMixed
-from router.operate.refusals import BY_TYPE, SENTENCES, sentence
+from router.operate.refusals import BY_TYPE, SENTENCES, Refused, sentence
 
 REFUSALS = [
     (ForeignLog("shards_differ", wanted=3, there=4), "shards_differ"),
@@ -32,6 +33,9 @@ REFUSALS = [
     (CatalogueFaulty([]), "catalogue_faulty"),
     (TooManyDeadLetters(1, 20, 100, 5), "too_many_dead_letters"),
     (PackagesMixed("x"), "packages_mixed"),
+    (UnknownCatalogue("lamps"), "no_such_catalogue"),
+    (Refused("no_events_topic"), "no_events_topic"),
+    (Refused("no_shadow"), "no_shadow"),
     (OSError(errno.EADDRINUSE, "in use"), "port_taken"),
 ]
 
