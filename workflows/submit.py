@@ -124,7 +124,7 @@ def _ruled(d: Decision, command: Submit, view: RequestView) -> tuple[Route, str]
     The rule that decides, and why a dispatcher is asked where it leaves the case to one.
 
     A proposed category counts as if the channel had said it, with two exceptions: a guess calls out no emergency and
-    answers nobody. There a person looks.
+    answers nobody. There a person looks, whatever the rules would do.
     """
     proposal = d.case.proposal
     if proposal is None:
@@ -133,11 +133,18 @@ def _ruled(d: Decision, command: Submit, view: RequestView) -> tuple[Route, str]
         return _by_rules(d, command, view, command.request), "low_score"
     guessed = replace(view, appeal_category=proposal.category)
     if d.facts.emergency(command.channel, guessed) is not None:
-        return _by_rules(d, command, view, command.request), "proposed_emergency"
+        return _left_to_a_person(_by_rules(d, command, view, command.request)), "proposed_emergency"
     route = _by_rules(d, command, guessed, _with_category(command.request, proposal.category))
     if route.outcome == "answer":
-        return replace(route, outcome="triage", answer="", text=""), f"proposed_answer: {route.answer}"
+        return _left_to_a_person(route), f"proposed_answer: {route.answer}"
     return route, "rule"
+
+
+def _left_to_a_person(route: Route) -> Route:
+    """Its limits and urgency stand; what it would have done does not."""
+    return replace(
+        route, outcome="triage", targets=(), stages=(), ground="", basis="", where_to_turn="", answer="", text=""
+    )
 
 
 def _by_rules(d: Decision, command: Submit, view: RequestView, request: Raw) -> Route:

@@ -69,6 +69,20 @@ def test_a_guess_calls_out_no_emergency() -> None:
     assert told().submit("", urgency="emergency", proposal=proposed("street")).held.state == "redirected"
 
 
+@pytest.mark.parametrize("unguessed", ["street", "birth", "refuse", "known", "unclear", "nobody"])
+def test_a_proposed_emergency_asks_a_dispatcher_whatever_the_rules_would_do(
+    unguessed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a rule without a category dispatches, starts, refuses or answers, the warning is not lost: a person is asked."""
+    monkeypatch.setitem(ROUTES, "", ROUTES[unguessed])
+    assert told().submit("").held.state != "in_triage" or unguessed in {"unclear", "nobody"}
+    t = told().submit("", proposal=proposed("emergency"))
+    assert (t.held.state, t.held.legs, t.held.refusal) == ("in_triage", {}, None)
+    assert t.data("task.assigned")["reason"] == "proposed_emergency"
+    assert (routed(t).rule, routed(t).outcome, routed(t).stages) == (ROUTES[unguessed].rule, "triage", ())
+    assert t.held.urgency == (ROUTES[unguessed].urgency or "normal")
+
+
 def test_a_guess_answers_nobody() -> None:
     """Where the channel names the category the rule answers; where it is guessed a person is shown the answer's name."""
     category = next(name for name, route in ROUTES.items() if route.outcome == "answer")
