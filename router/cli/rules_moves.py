@@ -25,7 +25,8 @@ TEXTS = {
         "changed": "改动过的规则：改前、改后各用到几次", "silent": "改后从未用到的规则", "examples": "例", "more": "……另有 {count} 行（--json 全部列出）",
         "rule.added": "新增", "rule.changed": "变更", "rule.removed": "删除", "not in force": "（此期间不在有效期内）",
         "unlike": "注意：{unlike} 件重算的结果与当时记录的不同（共核对 {checked} 件）。请报告，这次试算不可信。",
-        "unreadable": "注意：{count} 条记录读不出，没有算入。", "failed": "算不出", "emergency": "应急转办", "answered": "当场答复", "by": "规则",
+        "unreadable": "注意：{count} 条记录读不出，没有算入。", "undecided": "注意：{count} 件按其中一套目录或两套都算不出，会怎样不知道。",
+        "failed": "算不出", "emergency": "应急转办", "answered": "当场答复", "by": "规则",
         "which": "请指明草稿，或设 DUOKUA_SHADOW", "no shadow": "还没有影子在这台机器上运行过（按 DUOKUA_STATE_DIR 查找）", "shadow": "草稿 {draft}（{hash}）与在用规则并行",
     },
     "en": {
@@ -41,7 +42,8 @@ TEXTS = {
         "changed": "rules that changed: used how often before and after", "silent": "rules never used afterwards", "examples": "examples", "more": "… and {count} more lines (--json has all)",
         "rule.added": "added", "rule.changed": "changed", "rule.removed": "removed", "not in force": " (not in force in this time)",
         "unlike": "Mind: {unlike} of {checked} requests were decided otherwise back then by this very version. Please report it; do not trust this run.",
-        "unreadable": "Mind: {count} records cannot be read and are left out.", "failed": "cannot be decided", "emergency": "emergency", "answered": "answered at once", "by": "rule",
+        "unreadable": "Mind: {count} records cannot be read and are left out.", "undecided": "Mind: {count} requests cannot be decided by one of the two, or by both: what becomes of them is not known.",
+        "failed": "cannot be decided", "emergency": "emergency", "answered": "answered at once", "by": "rule",
         "which": "name a draft, or set DUOKUA_SHADOW", "no shadow": "no shadow has run on this machine yet (looked for under DUOKUA_STATE_DIR)", "shadow": "draft {draft} ({hash}) beside the rules in force",
     },
 }  # fmt: skip
@@ -63,6 +65,8 @@ class _Telling:
             yield self._say("unlike", unlike=made.unlike, checked=made.checked)
         if made.unreadable:
             yield self._say("unreadable", count=made.unreadable)
+        if made.failed:
+            yield self._say("undecided", count=made.failed)
         if not made.requests:
             yield self._say("empty", since=since, until=until)
             return
@@ -70,7 +74,7 @@ class _Telling:
         yield self._say(
             "window", since=since, until=until, requests=made.requests, differing=made.differing, share=share
         )
-        if not made.differing:
+        if not made.differing and not made.failed:
             yield self._say("same")
         if made.changed and not made.met:
             yield self._say("not met")

@@ -122,7 +122,8 @@ class Report(Struct, frozen=True, kw_only=True):
     differing: requests that differ in anything; differences: by what. other_rule: the same for everybody, by another
     rule. outcomes, fallback: before and after. functions, units, limits: who loses to whom, most first. met: requests in
     which a rule took part that is not the same in both. changed, silent: those rules, and the rules of the latter set
-    that took part in nothing. unreadable: records that could not be read.
+    that took part in nothing. unreadable: records that could not be read. failed: requests that one of the sets, or both,
+    could not decide.
     """
 
     since: int
@@ -143,11 +144,17 @@ class Report(Struct, frozen=True, kw_only=True):
     checked: int
     unlike: int
     unreadable: int = 0
+    failed: int = 0
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there were requests, all of them read and decided as back then, and nothing changes for anybody."""
-        return self.requests > 0 and not (self.differing or self.unlike or self.unreadable)
+        """
+        Whether there were requests, all of them read, decided, and as back then; nothing changes for anybody; and if
+        rules changed, some request met one of them.
+        """
+        if self.differing or self.unlike or self.unreadable or self.failed:
+            return False
+        return self.requests > 0 and (self.met > 0 or not self.changed)
 
 
 Rules = Mapping[str, Rule]
@@ -177,6 +184,7 @@ def report(made: Comparison, before: Rules, after: Rules, since: int, until: int
         checked=made.checked,
         unlike=made.unlike,
         unreadable=unreadable,
+        failed=sum(n for pair, n in made.pairs.items() if any(outcome.kind == "failed" for outcome in pair)),
     )
 
 

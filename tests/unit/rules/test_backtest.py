@@ -3,6 +3,8 @@
 from functools import cache
 
 import pytest
+from msgspec import Raw
+from msgspec.structs import replace
 
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import from_files
@@ -161,6 +163,18 @@ def test_a_changed_rule_that_nothing_met_is_not_called_fine() -> None:
     after = draft("joint\n  number: 30", "joint\n  number: 31", "rules/10.yaml")
     lines = list(told(compared(active(), after, asked(**ROADS)), (active(),), "zh"))
     assert "每件诉求的去向、单位和时限都不变。" in lines and TEXTS["zh"]["not met"] in lines
+    assert not compared(active(), after, asked(**ROADS)).is_quiet
+    assert compared(active(), active(), asked(**ROADS)).is_quiet  # no rule changed, so none had to be met
+
+
+def test_requests_that_neither_can_decide_are_not_called_fine() -> None:
+    """What both fail on is the same in both, and says nothing: it is counted, told first, and no reason for exit code 0."""
+    broken = replace(asked("2", **ROADS), request=Raw(b'{"title":5}'))
+    made = compared(active(), active(), asked("1", **ROADS), broken)
+    assert (made.requests, made.failed, made.differing, made.is_quiet) == (2, 1, 0, False)
+    for lang, first in (("zh", "注意：1 件"), ("en", "Mind: 1 requests")):
+        lines = list(told(made, (active(),), lang))
+        assert lines[0].startswith(first) and TEXTS[lang]["same"] not in lines
 
 
 def test_the_telling_names_what_a_clerk_knows() -> None:
