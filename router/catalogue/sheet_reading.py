@@ -2,12 +2,15 @@
 Rows out of a workbook or a CSV file that came back from its editor.
 
 The file is hostile until shown otherwise: sizes are looked at before anything is unpacked, formulas are refused and
-never evaluated, and what a spreadsheet program has made of a text (a date, a number of 16 digits) is a fault.
+never evaluated, and what a spreadsheet program has made of a text (a date, a number, an error) is a fault. Of a
+workbook a bare copy is made, of the sheets that are wanted and nothing else: what was looked at is what is read.
 """
 
 import csv
 import io
+import shutil
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,6 +28,9 @@ FILE, UNPACKED, ENTRIES = 64 << 20, 512 << 20, 2_000
 """Bytes of a file, of all that is packed into it, and how many entries."""
 WIDE = 64
 """Columns that a sheet may have, ours and some of its editor's."""
+CELLS = 1 << 24
+"""Cells that a sheet may span: who reads it makes room for the blank ones too."""
+LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
 class Grid(NamedTuple):
@@ -117,14 +123,16 @@ def _text(cell: Any, kind: str, where: At, findings: Findings) -> str:
 
 
 class _Scanned:
-    """What calamine does not tell of a sheet: formulas, hidden rows, merged cells, and how far the cells go."""
+    """What calamine does not tell of a sheet: formulas, errors, hidden rows, merged cells, and how far the cells go."""
 
     def __init__(self) -> None:
         self.formulas: list[tuple[int, int]] = []
+        self.errors: list[tuple[int, int]] = []
         self.hidden: list[int] = []
         self.merged: list[str] = []
         self.rows = self.columns = 0
         self._row = self._column = 0
+        self._at = (0, 0)
 
     def start(self, tag: str, said: Mapping[str, str]) -> None:
         match tag.rpartition(":")[2]:
@@ -133,12 +141,15 @@ class _Scanned:
                 if said.get("hidden") in ("1", "true"):
                     self.hidden.append(self._row)
             case "c":
-                row, self._column = _place(said["r"]) if "r" in said else (self._row, self._column + 1)
-                self._row = row
+                # a cell may name another row than it stands in: the next without a name is in the row again
+                self._at = _place(said["r"]) if "r" in said else (self._row, self._column + 1)
+                self._column = self._at[1]
+                if said.get("t") == "e":
+                    self.errors.append(self._at)
             case "v" | "is" | "f" as inner:
-                self.rows, self.columns = max(self.rows, self._row), max(self.columns, self._column)
+                self.rows, self.columns = max(self.rows, self._at[0]), max(self.columns, self._at[1])
                 if inner == "f":
-                    self.formulas.append((self._row, self._column))
+                    self.formulas.append(self._at)
             case "mergeCell":
                 self.merged.append(said.get("ref", ""))
 
@@ -153,12 +164,15 @@ def _place(reference: str) -> tuple[int, int]:
 
 
 def _parse(xml: Any, start: Any) -> None:
-    """Read XML piece by piece. A document type (entities that grow, files that are read) is refused: ValueError."""
+    """Read XML piece by piece. A document type (entities that grow, files that are read) is refused: ValueError.
+
+    As UTF-8, whatever it says: calamine reads it so.
+    """
 
     def refuse(*_: object) -> None:
         raise ValueError("a document type")
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("UTF-8")
     parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, start
     parser.ParseFile(xml)
 
@@ -171,34 +185,47 @@ def _workbook(file: str, data: bytes, findings: Findings) -> Grid | None:
             if len(entries) > ENTRIES or sum(entry.file_size for entry in entries) > UNPACKED:
                 findings.add("sheet_bomb", whole, limit=UNPACKED)
                 return None
-            if packed.testzip() is not None:  # every entry is as large as it says: what reads it next can rely on that
-                raise zipfile.BadZipFile(file)
-            where = _sheets(packed)
-            name = next((name for name in where if name in (SHEETS["zh"][0], SHEETS["en"][0])), "")
-            if not name:
-                findings.add("sheet_wrong", whole, names="、".join(where) or "-")
+            book = _book(packed)
+            names = [name for name, _ in book.sheets]
+            if len({name.casefold() for name in names}) < len(names):
+                findings.add("sheet_twice", whole, names="、".join(names))
                 return None
-            scanned = _Scanned()
-            with packed.open(where[name]) as xml:
-                _parse(xml, scanned.start)
-        if not _sound(file, scanned, findings):
-            return None
-        return _cells(data, name, where)
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError):
+            called = zip(*SHEETS.values(), strict=True)
+            wanted = [[sheet for sheet in book.sheets if sheet[0] in (zh, en)][:1] for zh, en in called]
+            if not wanted[0]:
+                findings.add("sheet_wrong", whole, names="、".join(names) or "-")
+                return None
+            bare = _bare(book, [entry for found in wanted for _, entry in found], packed)
+        return _cells(bare, len(wanted[1]) > 0, file, findings)
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError):
         findings.add("sheet_format", whole)
     except (expat.ExpatError, python_calamine.CalamineError):
         findings.add("sheet_broken", whole)
     return None
 
 
-def _sheets(packed: zipfile.ZipFile) -> dict[str, str]:
-    """Name of each sheet → its entry."""
-    names: dict[str, str] = {}
+class _Book(NamedTuple):
+    """The sheets of a workbook, each with its entry; `entries`: the entries as they are spelt, by their small letters."""
+
+    sheets: list[tuple[str, str]]
+    entries: Mapping[str, str]
+    since_1904: bool
+
+
+def _book(packed: zipfile.ZipFile) -> _Book:
+    names: list[tuple[str, str]] = []
     targets: dict[str, str] = {}
+    dates: list[str] = []
+    entries = {_spelt(name): name for name in packed.namelist()}
+    if len(entries) < len(packed.namelist()):
+        raise zipfile.BadZipFile("an entry twice")
 
     def sheet(tag: str, said: Mapping[str, str]) -> None:
-        if tag.rpartition(":")[2] == "sheet":
-            names[said["name"]] = next(value for key, value in said.items() if key.endswith(":id"))
+        match tag.rpartition(":")[2]:
+            case "sheet":
+                names.append((said["name"], next(value for key, value in said.items() if key.endswith(":id"))))
+            case "workbookPr":
+                dates.append(said.get("date1904", ""))
 
     def target(tag: str, said: Mapping[str, str]) -> None:
         if tag.rpartition(":")[2] == "Relationship":
@@ -207,28 +234,76 @@ def _sheets(packed: zipfile.ZipFile) -> dict[str, str]:
     for entry, start in (("xl/workbook.xml", sheet), ("xl/_rels/workbook.xml.rels", target)):
         with packed.open(entry) as xml:
             _parse(xml, start)
-    found = {name: targets[key] for name, key in names.items()}
-    return {name: path.lstrip("/") if path.startswith("/") else f"xl/{path}" for name, path in found.items()}
+    paths = [(name, targets[key]) for name, key in names]
+    where = [(name, path.lstrip("/") if path.startswith("/") else f"xl/{path}") for name, path in paths]
+    return _Book(where, entries, any(said in ("1", "true") for said in dates))
+
+
+def _spelt(entry: str) -> str:
+    """Entries that differ in no more than this are one entry to some programs."""
+    return entry.replace("\\", "/").lower()
+
+
+def _bare(book: _Book, sheets: list[str], packed: zipfile.ZipFile) -> io.BytesIO:
+    """A workbook of these sheets, called 0, 1, …, and what their cells refer to. Raises where an entry is not as it says."""
+    bare = io.BytesIO()
+    numbers = range(len(sheets))
+    with zipfile.ZipFile(bare, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as into:
+        into.writestr("_rels/.rels", _links([("officeDocument", "xl/workbook.xml")]))
+        into.writestr("xl/_rels/workbook.xml.rels", _links([("worksheet", f"worksheets/{i}.xml") for i in numbers]))
+        listed = "".join(f'<sheet name="{i}" sheetId="{i + 1}" r:id="{i}"/>' for i in numbers)
+        dates = f'<workbookPr date1904="{int(book.since_1904)}"/>'
+        into.writestr("xl/workbook.xml", f'<workbook xmlns:r="{LINKS}">{dates}<sheets>{listed}</sheets></workbook>')
+        copied = {f"xl/worksheets/{i}.xml": book.entries[_spelt(sheet)] for i, sheet in enumerate(sheets)}
+        for name in ("xl/styles.xml", "xl/sharedStrings.xml"):
+            if _spelt(name) in book.entries:
+                copied[name] = book.entries[_spelt(name)]
+        for name, entry in copied.items():
+            with packed.open(entry) as old, into.open(name, "w") as new:
+                shutil.copyfileobj(old, new)
+    return bare
+
+
+def _links(targets: list[tuple[str, str]]) -> str:
+    found = (
+        f'<Relationship Id="{i}" Type="{LINKS}/{kind}" Target="{path}"/>' for i, (kind, path) in enumerate(targets)
+    )
+    return f"<Relationships>{''.join(found)}</Relationships>"
+
+
+def _fits(scanned: _Scanned) -> bool:
+    return scanned.rows <= ROWS and scanned.columns <= WIDE and scanned.rows * scanned.columns <= CELLS
 
 
 def _sound(file: str, scanned: _Scanned, findings: Findings) -> bool:
-    if scanned.rows > ROWS or scanned.columns > WIDE:
-        findings.add("sheet_size", At(file), rows=ROWS, columns=WIDE)
-        return False
     for row, column in scanned.formulas:
         findings.add("cell_formula", At(file, row, column))
+    for row, column in scanned.errors:
+        findings.add("cell_error", At(file, row, column))
     for reference in scanned.merged:
         findings.add("cell_merged", At(file, *_place(reference.partition(":")[0])), cells=reference)
     for row in scanned.hidden:
         findings.add("row_hidden", At(file, row, 1), row=row)
-    return not (scanned.formulas or scanned.merged)
+    return not (scanned.formulas or scanned.errors or scanned.merged)
 
 
-def _cells(data: bytes, name: str, where: Mapping[str, str]) -> Grid:
-    book = python_calamine.load_workbook(io.BytesIO(data))
-    lists = next((other for other in where if other in (SHEETS["zh"][1], SHEETS["en"][1])), "")
-    base = book.get_sheet_by_name(lists).to_python(skip_empty_area=False, nrows=1) if lists else []
-    cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+def _cells(bare: io.BytesIO, listed: bool, file: str, findings: Findings) -> Grid | None:
+    """The cells of the first sheet, once it and the lists, if there are any, were looked at."""
+    scans = []
+    with zipfile.ZipFile(bare) as packed:
+        for i in range(1 + listed):
+            scans.append(_Scanned())
+            with packed.open(f"xl/worksheets/{i}.xml") as xml:
+                _parse(xml, scans[i].start)
+    if not all(map(_fits, scans)):
+        findings.add("sheet_size", At(file), rows=min(ROWS, CELLS // WIDE), columns=WIDE)
+        return None
+    if not _sound(file, scans[0], findings):
+        return None
+    bare.seek(0)
+    book = python_calamine.load_workbook(bare)
+    base = book.get_sheet_by_name("1").to_python(skip_empty_area=False, nrows=1) if listed else []
+    cells = book.get_sheet_by_name("0").to_python(skip_empty_area=False)
     return Grid(list(enumerate(cells, 1)), _name(base[0][0]) if base and base[0] else "")
 
 
