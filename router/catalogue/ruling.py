@@ -8,8 +8,7 @@ A ruling comes out of a file so far. Once it is an event in the life of a return
 makes the same `Ruling` of it, with `rule` from the case, and saves what `propose` gives; nothing else changes.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -24,11 +23,14 @@ from router.catalogue.load import from_files
 from router.catalogue.reading import Spot, items, read_yaml
 from router.catalogue.rule_files import dumped
 from router.rules.model import Bearer, Box, Rule, Then
-from schemas.times import CHINA
+from router.rules.validity import NEVER, window
 from workflows.facts import Target
 
 FILE = "rules/rulings.yaml"
 """Where proposed rules are added."""
+_HALF_HOUR = 1_800_000
+_WEEK = 7 * 48
+"""Half hours."""
 
 
 class Ruling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,13 +57,15 @@ class Ruling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Proposed(Struct, frozen=True, kw_only=True):
     """
     The rule; the one that it goes before; those that it passes too, because no number was free in between; and those
-    that still decide before it, with the channels in which they do.
+    that still decide before it, with the channels in which they do; later: those that do not do so now, but at
+    another hour of the week, or once some rule begins or ends.
     """
 
     rule: Rule
     before: Rule
     passed: tuple[str, ...]
     earlier: Mapping[str, tuple[str, ...]]
+    later: Mapping[str, tuple[str, ...]]
     catalogue: Catalogue
     """the same with the rule in it"""
 
@@ -78,8 +82,11 @@ def read_ruling(name: str, data: bytes) -> tuple[Ruling, Spot]:
     return ruling, spot
 
 
-def propose(ruling: Ruling, spot: Spot, catalogue: Catalogue) -> Proposed:
-    """The rule that follows from a ruling. Raises CatalogueFaulty with every fault, of the ruling or of the rule."""
+def propose(ruling: Ruling, spot: Spot, catalogue: Catalogue, now: int) -> Proposed:
+    """
+    The rule that follows from a ruling, among the rules as they are in force now. Raises CatalogueFaulty with every
+    fault, of the ruling or of the rule.
+    """
     findings = Findings()
     _check(ruling, spot, catalogue, findings)
     findings.refuse_errors()
@@ -88,7 +95,7 @@ def propose(ruling: Ruling, spot: Spot, catalogue: Catalogue) -> Proposed:
         ruling = replace(ruling, place=(unit.place,))
     lead = _lead(ruling, spot, catalogue, findings)
     findings.refuse_errors()
-    deciders = _deciders(ruling, catalogue)
+    deciders = _deciders(ruling, catalogue, [(now, now)])
     before = catalogue.rules[
         ruling.rule or max(deciders, key=lambda rule: (len(deciders[rule]), catalogue.rules[rule].number))
     ]
@@ -97,9 +104,15 @@ def propose(ruling: Ruling, spot: Spot, catalogue: Catalogue) -> Proposed:
         findings.add("ruling_number", spot.at(), rule=before.id)
     findings.refuse_errors()
     rule = _rule(ruling, lead, before, number, catalogue)
-    earlier = {other: where for other, where in deciders.items() if catalogue.rules[other].number < number}
+    sooner = {other: rule for other, rule in catalogue.rules.items() if rule.number < number and not rule.adds}
+    others = _deciders(ruling, catalogue, _moments(sooner.values(), catalogue, now))
     return Proposed(
-        rule=rule, before=before, passed=passed, earlier=earlier, catalogue=with_rule(catalogue.files, rule)
+        rule=rule,
+        before=before,
+        passed=passed,
+        earlier={other: where for other, where in deciders.items() if other in sooner},
+        later={other: where for other, where in others.items() if other in sooner and other not in deciders},
+        catalogue=with_rule(catalogue.files, rule),
     )
 
 
@@ -185,9 +198,19 @@ def _elsewhere(bearer: Bearer, ruling: Ruling, catalogue: Catalogue) -> Iterator
             yield place, found.id if found else "-"
 
 
-def _deciders(ruling: Ruling, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
-    """Which rule decides such a request now, with the channels in which it does."""
-    facts, at = catalogue.facts(), _noon(ruling.date)
+def _moments(rules: Iterable[Rule], catalogue: Catalogue, now: int) -> list[tuple[int, int]]:
+    """
+    When a request may be received and decided, so that each of these rules can be met: whenever one begins or ends, and
+    if some ask for times, every half hour of the coming week.
+    """
+    edges = sorted({edge for rule in rules for edge in window(rule) if now < edge < NEVER})
+    halves = range(_WEEK) if catalogue.index.timed else ()
+    return [(edge, edge) for edge in edges] + [(now + half * _HALF_HOUR, now) for half in halves]
+
+
+def _deciders(ruling: Ruling, catalogue: Catalogue, moments: Collection[tuple[int, int]]) -> dict[str, tuple[str, ...]]:
+    """Which rules decide such a request received and decided at these moments, with the channels in which they do."""
+    facts = catalogue.facts()
     found: dict[str, list[str]] = {}
     codes = product(
         ruling.category or (None,), ruling.matter or (None,), ruling.place or (None,), ruling.keywords or ("",)
@@ -197,19 +220,16 @@ def _deciders(ruling: Ruling, catalogue: Catalogue) -> dict[str, tuple[str, ...]
         for told in requests:
             kind = {"appeal_kind": row.default_kind or "help", "origin": row.origin or "citizen", "medium": row.medium}
             raw = msgspec.json.encode({name: word for name, word in (kind | told).items() if word})
-            match = catalogue.index.first(facts.view(channel, raw, at), at)
-            if match and channel not in found.setdefault(match.rule.id, []):
-                found[match.rule.id].append(channel)
+            for received_at, at in moments:
+                match = catalogue.index.first(facts.view(channel, raw, received_at), at)
+                if match and channel not in found.setdefault(match.rule.id, []):
+                    found[match.rule.id].append(channel)
     return {rule: tuple(channels) for rule, channels in found.items()}
 
 
 def _request(category: str | None, matter: str | None, place: str | None, word: str) -> dict[str, Any]:
     where = {"place": {"region": place}} if place else {}
     return {"title": word, "appeal_category": category, "matter_code": matter, "applicant": {"kind": "person"}} | where
-
-
-def _noon(day: str) -> int:
-    return int(datetime.fromisoformat(day).replace(hour=12, tzinfo=CHINA).timestamp() * 1000)
 
 
 def _number(before: Rule, catalogue: Catalogue) -> tuple[int, tuple[str, ...]]:

@@ -34,6 +34,7 @@ TEXTS = {
     "rule": ("拟定规则 {number} {id}，排在 {before} 之前", "proposed rule {number} {id}, before {before}"),
     "passed": ("因中间没有空号，也排在这些规则之前：{rules}", "no number is free in between, so it also goes before: {rules}"),
     "earlier": ("规则 {rule} 仍先于它决定，渠道：{channels}", "rule {rule} still decides before it, by the channels {channels}"),
+    "later": ("规则 {rule} 在别的时间（时段或有效期）仍先于它决定，渠道：{channels}", "at other times (hours, or days of validity) rule {rule} still decides before it, by the channels {channels}"),
     "caught": ("近 {days} 天登记 {seen} 件，其中 {caught} 件会由它决定", "of {seen} requests of the last {days} days it would have decided {caught}"),
     "from": ("  {count} 件原派 {unit}", "  {count} that went to {unit}"),
     "cases": ("  工单 {cases}", "  cases {cases}"),
@@ -95,7 +96,7 @@ def from_ruling(
     try:
         catalogue = from_files(begun.files) if begun else load(folder or at.settings.catalog)
         ruling, spot = read_ruling(file.name, content_of(file))
-        made = propose(ruling, spot, catalogue)
+        made = propose(ruling, spot, catalogue, at.now)
     except CatalogueFaulty as faulty:
         print_findings(faulty.findings, at.lang, as_json)
         raise typer.Exit(1) from None
@@ -136,8 +137,9 @@ def _tell(at: Stage, made: Proposed, caught: Caught | None, days: int, catalogue
     )
     if made.passed:
         at.say(at.choose(TEXTS["passed"], rules=", ".join(made.passed)))
-    for other, channels in made.earlier.items():
-        at.say(at.choose(TEXTS["earlier"], rule=other, channels=", ".join(channels)))
+    for when, others in (("earlier", made.earlier), ("later", made.later)):
+        for other, channels in others.items():
+            at.say(at.choose(TEXTS[when], rule=other, channels=", ".join(channels)))
     if caught is None:
         return
     at.say(at.choose(TEXTS["caught" if caught.seen else "empty"], days=days, seen=caught.seen, caught=caught.caught))
@@ -153,5 +155,5 @@ def _tell(at: Stage, made: Proposed, caught: Caught | None, days: int, catalogue
 def _object(made: Proposed, caught: Caught | None) -> dict[str, Any]:
     return {
         "rule": msgspec.to_builtins(made.rule), "before": made.before.id, "passed": made.passed, "earlier": made.earlier,
-        "caught": vars(caught) if caught else None,
+        "later": made.later, "caught": vars(caught) if caught else None,
     }  # fmt: skip

@@ -23,7 +23,7 @@ SAID: dict[str, Any] = {"document": "裁〔2026〕3号", "ruled_by": "裁定组"
 
 
 def ruled(catalogue: Catalogue, **said: Any) -> Proposed:
-    return propose(*read_ruling("ruling.yaml", json.encode(SAID | said)), catalogue)
+    return propose(*read_ruling("ruling.yaml", json.encode(SAID | said)), catalogue, NOW)
 
 
 def codes(catalogue: Catalogue, **said: Any) -> list[str]:
@@ -89,6 +89,35 @@ def test_rules_that_decide_before_it_in_some_channels_are_told() -> None:
     mine = "- id: mine\n  number: 800\n  name: 信箱\n  when: {channel: [box]}\n  then: {triage: true}\n- id: category\n"
     made = ruled(from_files(edited("rules/90.yaml", "- id: category\n", mine)), function="parks", category=["C11"])
     assert made.earlier == {"mine": ("box",)} and made.before.id == "category"
+
+
+@pytest.mark.parametrize(
+    ("valid", "number", "later"),
+    [
+        ("valid_from: '2026-09-18'", 799, {}),  # decides since after the ruling
+        ("valid_to: '2026-09-17'", 899, {}),  # decided when it was given, and is over
+        ("valid_from: '2026-10-01'", 899, {"mine": ("phone", "box")}),
+        ("valid_to: '2026-09-30'", 799, {}),
+    ],
+)
+def test_the_rule_goes_before_the_one_that_decides_now(valid: str, number: int, later: dict[str, Any]) -> None:
+    """Whatever decided on the day of the ruling; a rule that will decide before it from a later day on is told."""
+    mine = f"- id: mine\n  number: 800\n  name: 新\n  {valid}\n  then: {{triage: true}}\n- id: category\n"
+    catalogue = from_files(edited("rules/90.yaml", "- id: category\n", mine))
+    made = ruled(catalogue, function="parks", category=["C11"])
+    assert (made.rule.number, made.earlier, made.later) == (number, {}, later)
+    if not later:
+        assert led(made.catalogue, "370102", "C11") == (made.rule.id, ["370100.roads"])
+
+
+@pytest.mark.parametrize("time", ["outside_working_hours", "{from: '22:30', to: '23:30'}", "{days: [sun]}"])
+def test_a_rule_of_other_hours_that_decides_before_it_is_told(time: str) -> None:
+    mine = (
+        f"- id: mine\n  number: 800\n  name: 夜\n  when: {{time: [{time}]}}\n  then: {{triage: true}}\n- id: category\n"
+    )
+    catalogue = from_files(edited("rules/90.yaml", "- id: category\n", mine))
+    made = ruled(catalogue, function="parks", category=["C11"], place=["370102"])
+    assert (made.before.id, made.earlier, made.later) == ("category", {}, {"mine": ("phone", "box")})
 
 
 def test_a_second_ruling_of_a_day_has_an_id_of_its_own() -> None:
