@@ -200,8 +200,8 @@ def _elsewhere(bearer: Bearer, ruling: Ruling, catalogue: Catalogue) -> Iterator
 
 def _moments(rules: Iterable[Rule], catalogue: Catalogue, now: int) -> list[tuple[int, int]]:
     """
-    When a request may be received and decided, so that each of these rules can be met: whenever one begins or ends, and
-    if some ask for times, every half hour of the coming week.
+    When a request may be received and decided, to find which of these rules it meets: whenever one begins or ends, and
+    if some ask for times, every half hour of the coming week. A rule that begins later is not asked for all its hours.
     """
     edges = sorted({edge for rule in rules for edge in window(rule) if now < edge < NEVER})
     halves = range(_WEEK) if catalogue.index.timed else ()
