@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -124,6 +125,15 @@ def _initialise(directory: Directory) -> None:
         metrics.DEAD_LETTERS.labels(STAGE, code)
 
 
+def _guess(proposer: Proposes, title: str, text: str) -> Proposal | None:
+    """What a request is about; None where the guess has a defect, which must not cost the request."""
+    try:
+        return proposer.propose(title, text)
+    except Exception as error:
+        log.error("request.not_proposed", error=error)
+        return None
+
+
 class Intake:
     """Takes batches: what each record became is written before `take` returns."""
 
@@ -155,7 +165,7 @@ class Intake:
             prefix=self._topics.prefix,
             shards=self._topics.shards,
             secret=self._process.settings.secret.get_secret_value().encode(),
-            propose=catalogue.proposer.propose if catalogue.proposer else None,
+            propose=partial(_guess, catalogue.proposer) if catalogue.proposer else None,
         )
 
     def _write(self, record: Record, became: Accepted | Rejected, now: int, refused: Counter[str]) -> str:

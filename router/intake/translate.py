@@ -67,7 +67,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     shards: int
     secret: bytes
-    propose: Callable[[str, str], Proposal] | None = None
+    propose: Callable[[str, str], Proposal | None] | None = None
     """What a request is about by its title and text, where it does not say so; None where nobody knows."""
 
 

@@ -8,7 +8,6 @@ A linear model (multinomial logistic regression over tf-idf) needs no more than 
 
 from array import array
 from collections.abc import Mapping
-from math import isfinite
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +17,8 @@ GRAMS = 50_000
 CLASSES = 500
 LIMIT = 64 << 20
 """Bytes of a model file"""
+GREATEST = 1e6
+"""No number of a model is greater: whatever the text, what is reckoned from them stays finite."""
 
 
 class ModelUnusable(Exception):
@@ -63,7 +64,9 @@ def read(data: bytes) -> ModelFile:
         raise ModelUnusable("number of classes or n-grams")
     if (len(file.idf), len(file.coefficients), len(file.intercepts)) != (4 * count, 2 * count * classes, classes):
         raise ModelUnusable("tables of different sizes")
-    numbers = (file.step, file.sharpness, file.keyword_weight, *file.intercepts, *array("f", file.idf))
-    if not all(map(isfinite, numbers)):
-        raise ModelUnusable("a value that is no number")
+    weights = (file.step, file.sharpness, file.keyword_weight, *array("f", file.idf))
+    if not all(0 <= weight <= GREATEST for weight in weights):
+        raise ModelUnusable(f"a weight that is not from 0 to {GREATEST:.0f}")
+    if not all(-GREATEST <= value <= GREATEST for value in file.intercepts):
+        raise ModelUnusable(f"an intercept beyond {GREATEST:.0f}")
     return file

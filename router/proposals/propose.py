@@ -72,7 +72,7 @@ class Proposer:
             if best[0] < self.threshold:
                 break
             score, category = best
-        guesses = tuple(Guess(code, round(share, 4)) for code, share in top)
+        guesses = tuple(Guess(code, round(min(share, 1.0), 4)) for code, share in top)
         return Proposal(
             by=by, version=version, threshold=self.threshold, top=guesses, category=category, score=round(min(score, 1.0), 4),
         )  # fmt: skip

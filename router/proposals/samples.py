@@ -4,7 +4,6 @@ Labelled messages: from files of others, and from what our own dispatchers have 
 Samples hold what citizens wrote. They stay in memory: nothing here writes, names or logs them.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -55,8 +54,8 @@ def of_file(lines: Iterable[str], words: Mapping[str, str]) -> Iterator[Sample]:
 
 def _row(line: str, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        row = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise LineUnreadable(number) from error
     if not isinstance(row, dict):
         raise LineUnreadable(number)

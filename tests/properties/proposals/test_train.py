@@ -101,6 +101,7 @@ def test_what_nobody_has_labelled_can_still_be_proposed() -> None:
     [
         {"format": 2}, {"classes": ["A1"]}, {"classes": ["A1", "A1", "B", "C"]}, {"idf": "AAAA"}, {"coefficients": ""},
         {"grams": []}, {"intercepts": [1]}, {"unheard": 1}, {"step": "1"}, {"sharpness": None},
+        {"sharpness": 1e308}, {"step": 1e300}, {"keyword_weight": -0.5}, {"intercepts": [1e308] * 4},
     ],
     ids=str,
 )  # fmt: skip

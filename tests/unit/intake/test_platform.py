@@ -1,15 +1,19 @@
 """A second opinion from outside: heard where it makes sense in time, and otherwise as if nobody had been asked."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw, json
 
 from adapters.platforms.simulated import SimulatedPlatform
 from router.intake import platform
 from router.intake.platform import SecondOpinion
+from router.intake.role import _guess
 from router.intake.translate import Accepted, Rejected
 from router.proposals.propose import Proposer
 from schemas.faults import fault
@@ -69,7 +73,7 @@ async def test_what_makes_sense_takes_the_place_of_our_own() -> None:
 
 GARBAGE = [
     None, [], [{}, {}], "x", [None], [{"C01": 2}], [{"C01": -1}], [{"C01": float("nan")}], [{"C99": 0.9}], [{1: 0.9}],
-    [{"C01": "0.9"}], [{"C01": 0.9, "C02": 0.9}], [["C01"]], [{f"C{i}": 0.0 for i in range(99)}],
+    [{"C01": "0.9"}], [{"C02": 10**400}], [{"C02": 1.0009}], [{"C02": -(10**400)}], [{"C01": 0.9, "C02": 0.9}], [["C01"]], [{f"C{i}": 0.0 for i in range(99)}],
     OSError("down"), RuntimeError("broken"),
 ]  # fmt: skip
 
@@ -94,11 +98,80 @@ async def test_who_is_slow_is_not_waited_for_and_then_not_asked(monkeypatch: pyt
 
     slow = Said(deaf)
     second, became = SecondOpinion(slow), [accepted("路灯不亮")]
+    try:
+        for _ in range(platform.FAILURES + 5):
+            assert await second.on(became, JUDGE) == became
+        assert slow.asked == 1  # what was said to it is held by one question at a time
+    finally:
+        ends.set()
+        await asyncio.sleep(0)
+
+
+async def test_what_it_raises_too_late_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to stop it fails with a citizen's words: asyncio would print them."""
+    monkeypatch.setattr(platform, "LIMIT", 0.01)
+    printed: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context))
+
+    async def fails_when_told_to_stop() -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError("路灯不亮") from None
+
+    slow, became = Said(fails_when_told_to_stop), [accepted("路灯不亮")]
+    second = SecondOpinion(slow)
     for _ in range(platform.FAILURES + 5):
         assert await second.on(became, JUDGE) == became
+        await asyncio.sleep(0)
     assert slow.asked == platform.FAILURES
-    ends.set()
-    await asyncio.sleep(0)
+    del second
+    gc.collect()
+    assert not printed
+
+
+class Misshapen:
+    """Raises before there is anything to wait for."""
+
+    name, version = "other", "7"
+
+    def propose(self, messages: Any) -> Any:
+        raise ZeroDivisionError
+
+
+class Unnamed(Said):
+    version: Any = 7
+
+
+@pytest.mark.parametrize("odd", [Misshapen(), Unnamed(saying([{"C01": 0.9}])._say), Said(lambda: 1)], ids=str)  # type: ignore[arg-type, return-value]
+async def test_a_platform_that_is_none_stops_nobody(odd: Any) -> None:
+    became = [accepted("路灯不亮")]
+    assert await SecondOpinion(odd).on(became, JUDGE) == became
+
+
+NUMBERS = st.integers() | st.floats() | st.booleans() | st.sampled_from([10**400, 1.0009, "1", None])
+OPINIONS = st.none() | st.text() | st.dictionaries(st.sampled_from(["C01", "C0107", "C02", "C99", 1, ""]), NUMBERS)
+
+
+@settings(max_examples=60)
+@given(st.lists(OPINIONS, min_size=1, max_size=3), st.text(), st.floats(0.01, 1))
+def test_whatever_it_says_what_leaves_keeps_the_contract(said: list[Any], title: str, threshold: float) -> None:
+    """A command that the engine reads back, every score from 0 to 1; nothing is raised."""
+    became = [accepted(title) for _ in said]
+    judge = Proposer({"C01": "", "C0107": "C01", "C02": ""}, [], None, threshold, "1/a")
+    judged = asyncio.run(SecondOpinion(saying(said)).on(became, judge))
+    for one in judged:
+        made = proposal(one)
+        assert made is not None
+        assert all(0 <= score <= 1 for score in (made.score, *(guess.score for guess in made.top)))
+
+
+def test_a_guess_with_a_defect_costs_no_request() -> None:
+    class Broken:
+        def propose(self, title: str, text: str) -> Any:
+            raise ZeroDivisionError
+
+    assert _guess(cast(Any, Broken()), "路灯", "不亮") is None
 
 
 async def test_after_a_rest_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

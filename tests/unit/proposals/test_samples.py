@@ -51,6 +51,6 @@ def test_a_file_of_others() -> None:
     assert list(of_file(lines, {"城建": "C01"})) == [
         Sample("甲", "乙", "C01", "A1"), Sample("丙", "丁", "C02", "line 3"),
     ]  # fmt: skip
-    for bad in ("[1]", "{", "[" * 100_000):
+    for bad in ("[1]", "{", "[" * 100_000, r'{"text": "\ud800", "category": "C01"}'):
         with pytest.raises(LineUnreadable, match="2"):
             list(of_file(["", bad], {}))
