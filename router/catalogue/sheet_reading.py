@@ -106,7 +106,7 @@ def _text(cell: Any, kind: str, where: At, findings: Findings) -> str:
             return cell.replace("\r\n", "\n")
         case bool() if kind == "yes":
             return str(cell).lower()
-        case int() | float() if not isinstance(cell, bool) and abs(cell) < DIGITS:
+        case int() | float() if not isinstance(cell, bool) and abs(cell) < DIGITS and kind not in ("text", "words"):
             return str(int(cell)) if cell == int(cell) else format(Decimal(repr(cell)), "f")
         case datetime() if kind == "day" and cell.time() == time():
             return cell.date().isoformat()

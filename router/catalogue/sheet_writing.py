@@ -7,6 +7,8 @@ loses its zeros and no word becomes a formula; in CSV an apostrophe says the sam
 
 import csv
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ SHEETS = {"zh": ("规则", "词表"), "en": ("Rules", "Lists")}
 LONGEST = 32_767
 """Characters that a cell of a workbook can hold; CSV is held to the same, so that either can become the other."""
 ROWS = 1_000_000
-ACTIVE = "=+-@＝＋－＠'\t"
+ACTIVE = "=+-@＝＋－＠'\t\r\n"
 """What makes a spreadsheet program take a text of a CSV file for something else; `'` before it says that it is text."""
+_SAID = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+|[ap]m?|[年月日时分秒上下午]"
+_NUMBERLIKE = re.compile(rf"(?=.*\d)(?:[\d\s.,:/+\-–—_%()$¥£€et]|z\b|{_SAID})++|true|false", re.IGNORECASE)
+"""A text that would come back as a number, a date, a time or a truth (`0731`, `1e5`, `3/4`); rather too many than too few."""
 WIDTHS = {PART: 8, **{column.field: column.width for column in COLUMNS}}
 LINE, HIGHEST = 16.0, 405.0
 """Points of a line of text, and of the highest row that there can be."""
@@ -58,11 +63,15 @@ def write_csv(path: Path, rows: Rows, lang: str) -> None:
         writer = csv.writer(file)
         writer.writerows([labels(lang), FIELDS])
         for row in rows:
-            writer.writerow([_inert(_fitting(row, field)) for field in FIELDS])
+            writer.writerow([_inert(_fitting(row, field), KINDS[field]) for field in FIELDS])
 
 
-def _inert(value: str | int) -> str | int:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ACTIVE and value else value
+def _inert(value: str | int, kind: str) -> str | int:
+    """A text as it has to stand in CSV. A day may become a date: it comes back as the same day."""
+    if not value or isinstance(value, int):
+        return value
+    taken = kind != "day" and _NUMBERLIKE.fullmatch(unicodedata.normalize("NFKC", value))
+    return f"'{value}" if taken or value[0] in ACTIVE else value
 
 
 def _fitting(row: Mapping[str, str | int], field: str) -> str | int:

@@ -189,10 +189,41 @@ def test_nothing_in_csv_is_taken_for_a_formula(folder: Path) -> None:
     assert "没有差异" in brought(folder, sheet).stdout
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0731",
+        "1e5",
+        "1-2",
+        "3/4",
+        "TRUE",
+        "１２",
+        "12%",
+        "¥5",
+        "(3)",
+        "8:30 PM",
+        "3月5日",
+        "Mar-5",
+        "2026-01-05T10:00",
+        ".5",
+    ],
+)
+def test_nothing_in_csv_is_taken_for_a_number(folder: Path, text: str) -> None:
+    """Or a date or a truth, which a spreadsheet program would put in its place: a `'` says that it is text."""
+    write(folder / "catalog", edited("rules/10.yaml", "name: 一件事", f"name: '{text}'"))
+    sheet = exported(folder)
+    assert sheet[2][FIELDS.index("name")] == f"'{text}"
+    assert "没有差异" in brought(folder, sheet).stdout
+
+
 PLACES = {
     "number": (lambda book, sheet: sheet.write_number(2, column("number"), 10.0), None),
     "fraction": (lambda book, sheet: sheet.write_number(2, column("number"), 10.5), "cell_number"),
     "code": (lambda book, sheet: sheet.write_number(4, column("place_under"), 370100), None),
+    "word": (lambda book, sheet: sheet.write_number(4, column("words_none"), 731), "cell_digits"),
+    "tag": (lambda book, sheet: sheet.write_number(4, column("tags"), 731), "cell_digits"),
+    "id": (lambda book, sheet: sheet.write_number(4, column("id"), 7), "cell_digits"),
+    "name": (lambda book, sheet: sheet.write_number(4, column("name"), 110), "cell_digits"),
     "digits": (lambda book, sheet: sheet.write_number(4, column("tags"), 10**16), "cell_digits"),
     "truth": (lambda book, sheet: sheet.write_boolean(7, column("then.triage"), True), None),
     "date": (
