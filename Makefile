@@ -52,7 +52,7 @@ demo: setup ## 演示 / a day on a real Kafka, and its ledger
 run: setup ## 启动 Kafka 与全部角色 / Kafka and all roles, until Ctrl-C
 	test -n "$$DUOKUA_BOOTSTRAP" || $(BIN)/duokua kafka status >/dev/null 2>&1 || $(BIN)/duokua kafka start
 	$(BIN)/duokua topics apply
-	$(BIN)/duokua catalog publish --reason "make run"
+	$(BIN)/duokua catalog publish --to-begin --reason "make run"
 	$(BIN)/duokua run all
 
 simulate: setup ## 模拟 / the engine in virtual time, run after run: N= FROM=

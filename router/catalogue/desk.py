@@ -23,6 +23,8 @@ from workflows.commands import ActivateCatalogue
 ACTIVE, WAITING = b"active", b"waiting"
 SHARD = "_shard"
 STREAM = "catalog"
+LONGEST = 500
+"""Characters of a reason or of a document's number: what a manifest holds (schemas/catalogue.py)."""
 
 
 class Active(msgspec.Struct, frozen=True):
@@ -98,7 +100,8 @@ class Desk:
     def note(
         self, act: str, who: str, why: str, now: int, sign: Callable[[str], str] | None = None, **facts: Any
     ) -> None:
-        """Add to the act: its entry in the audit."""
+        """Add to the act: its entry in the audit. Raises NotAllowed("too_long")."""
+        refuse_long(why, *(fact for fact in facts.values() if isinstance(fact, str)))
         made = audit.entry(
             self.entries[-1] if self.entries else None, STREAM, at=to_text(now) if now else "", who=who, act=act,
             why=why, facts=facts, sign=sign,
@@ -120,6 +123,12 @@ def require(*needed: str, among: Mapping[str, int]) -> None:
     missing = [name for name in needed if name not in among]
     if missing:
         raise TopicsMissing(", ".join(missing))
+
+
+def refuse_long(*texts: str) -> None:
+    """Raises NotAllowed."""
+    if any(len(text) > LONGEST for text in texts):
+        raise NotAllowed("too_long", most=LONGEST)
 
 
 @asynccontextmanager

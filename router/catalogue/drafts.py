@@ -2,7 +2,7 @@
 Drafts: what a rule administrator changes, before it is anybody's rule.
 
 A draft is a whole catalogue under a name, with the version that it was made from (`base`) and a number that grows with
-each save (`revision`). Whoever saves says which revision he started from; where somebody else saved since, he is told
+each save (`revision`) and never begins anew, even where the draft was dropped or published and another has its name. Whoever saves says which revision he started from; where somebody else saved since, he is told
 who and when, and nothing is overwritten. What its author did stands in the audit chain, signed; the files stand on the
 topic `catalog.drafts`, under the hash that the chain names.
 """
@@ -16,12 +16,12 @@ import msgspec
 from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.desk import STREAM, NotAllowed, require
 from router.catalogue.hand import Hand, by_hand
-from router.catalogue.keys import Signer, is_name
+from router.catalogue.keys import Signer, is_draft_name
 from router.catalogue.latest import latest
 from router.catalogue.life import Head, lived
 from router.catalogue.load import from_files, hash_of
 from router.catalogue.pack import VersionUnusable, chunks_of, files_of
-from router.catalogue.publish import fetch_active, without_carried
+from router.catalogue.publish import fetch_active, refuse_outside, without_carried
 from router.operate import audit
 from router.operate.topics import Topics
 
@@ -56,8 +56,9 @@ async def save(
     Raises CatalogueFaulty with every fault, NotAllowed (`edited`: by whom and when), PublishedMeanwhile, TopicsMissing, audit.ChainBroken;
     then nothing is saved. `basis`: the document behind it (文号).
     """
-    if not is_name(name) or name.isdecimal() or name == "active":  # that is what versions are called
+    if not is_draft_name(name):
         raise NotAllowed("bad_name", name=name)
+    refuse_outside(files)
     mine = without_carried(files)
     refuse_contradictions(from_files(mine), now)
     content, (_, chunks) = hash_of(mine), chunks_of(mine)
@@ -70,13 +71,14 @@ async def save(
             raise NotAllowed("no_draft", name=name)
         if base not in hand.life.versions and not (base == 0 and not hand.life.versions):
             raise NotAllowed("no_such_version", version=base)
-        hand.sign("save", reason, draft=name, revision=revision + 1, base=base, content=content, basis=basis)
+        next_one = hand.life.revisions.get(name, 0) + 1
+        hand.sign("save", reason, draft=name, revision=next_one, base=base, content=content, basis=basis)
         kept = await latest(broker, topics.drafts)
         for chunk, piece in chunks.items():
             if chunk.encode() not in kept:
                 hand.desk.put(topics.drafts, chunk, piece)
         _put(hand, kept, name, tuple(chunks))
-        return lived(hand.desk.entries).drafts[name]
+        return hand.life.drafts[name]
 
     return await by_hand(broker, topics, by, now, do)
 

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from router.catalogue.desk import Desk, NotAllowed, PublishedMeanwhile, opened
+from router.catalogue.desk import WAITING, Desk, NotAllowed, PublishedMeanwhile, opened
 from router.catalogue.keys import Signer
-from router.catalogue.life import Life, lived
+from router.catalogue.life import Life, add, lived
 from router.operate.topics import Topics
 
 TRIES = 6
@@ -24,12 +24,15 @@ class Hand:
     @property
     def holds_key(self) -> bool:
         """Whether the key is the one that is known for this person."""
-        key = self.life.key_of(self.who)
-        return key is not None and key.public == self.signer.public
+        return self.life.holds(self.who, self.signer.public)
 
     def sign(self, act: str, why: str, **facts: Any) -> None:
-        """Add to the act: its entry, signed."""
+        """
+        Add to the act: its entry, signed; `life` is from then on with it. Raises audit.ChainBroken: what a reader would
+        refuse would be a chain that nobody can mend.
+        """
         self.desk.note(act, self.who, why, self.now, self.signer.sign, **facts)
+        add(self.life, self.desk.entries[-1])
 
 
 async def by_hand(
@@ -53,7 +56,6 @@ async def by_hand(
                 if known and not hand.holds_key:
                     raise NotAllowed("no_key", who=signer.who)
                 done = await do(hand)
-                lived(desk.entries)  # what a reader would refuse would be a chain that nobody can mend
                 await desk.commit()
                 return done
     raise AssertionError("the tries end with a result or an error")
@@ -68,6 +70,8 @@ async def register(broker: Any, topics: Topics, who: str, public: str, *, by: Si
     async def do(hand: Hand) -> None:
         if hand.life.key_of(who):
             raise NotAllowed("key_taken", who=who)
+        if hand.life.was_known(public):
+            raise NotAllowed("key_used")
         first = not hand.life.keys
         if first and (who, public) != (by.who, by.public):
             raise NotAllowed("first_key", who=by.who)
@@ -78,14 +82,23 @@ async def register(broker: Any, topics: Topics, who: str, public: str, *, by: Si
     await by_hand(broker, topics, by, now, do, known=False)
 
 
-async def revoke(broker: Any, topics: Topics, who: str, *, by: Signer, reason: str, now: int) -> None:
-    """Have a key hold no longer; what was signed with it stays. Raises NotAllowed and the others of `by_hand`."""
+async def revoke(broker: Any, topics: Topics, who: str, *, by: Signer, reason: str, now: int) -> int:
+    """
+    Have a key hold no longer; what was signed with it stays. What it approved is approved no more: a version that waits
+    for its day by that approval is withdrawn in the same act; which one, else 0. Raises NotAllowed and the others of
+    `by_hand`.
+    """
 
-    async def do(hand: Hand) -> None:
+    async def do(hand: Hand) -> int:
         if hand.life.key_of(who) is None:
             raise NotAllowed("no_key", who=who)
         if sum(not key.revoked for key in hand.life.keys) == 1:
             raise NotAllowed("last_key", who=who)
+        before = hand.desk.waiting
         hand.sign("revoke", reason, of=who)
+        if before is None or hand.life.waiting:
+            return 0
+        hand.desk.put(topics.catalog, WAITING, None)
+        return before.version
 
-    await by_hand(broker, topics, by, now, do)
+    return await by_hand(broker, topics, by, now, do)

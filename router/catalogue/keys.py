@@ -17,6 +17,11 @@ is_name = re.compile(r"\w[\w.@-]{0,63}").fullmatch
 """What a person, or a draft, may be called: it becomes the name of a file and the key of a record."""
 
 
+def is_draft_name(name: str) -> bool:
+    """A name, but none of those that versions are called by."""
+    return bool(is_name(name)) and not name.isdecimal() and name != "active"
+
+
 class KeyFileUnusable(Exception):
     """There is no such key file (`missing`), others may read it (`open`), or it holds no ed25519 key (`unreadable`)."""
 
@@ -51,6 +56,11 @@ class Signer:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(raw)
         return file
+
+    def set_aside(self, folder: Path) -> None:
+        """Keep the file of a key that holds no longer under a name that no key is looked for, so that a new one can be stored."""
+        file = file_of(folder, self.who)
+        file.rename(file.with_name(f"{file.name}.revoked-{self.public[:16]}"))
 
 
 def file_of(folder: Path, who: str) -> Path:

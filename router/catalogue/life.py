@@ -4,12 +4,15 @@ What the audit chain says of the catalogue's life: whose keys hold, which drafts
 Nothing of this is kept anywhere else, so nobody can approve, or be an author, without an entry in the chain. An act on
 a draft, a key or an old version is signed: over the hash of its entry, which covers who, what, when, why and the entry
 before. So a signature stands for one act in one place, and cannot be used a second time.
+
+What the tools refuse is refused here too: a chain in which somebody approved what he wrote, whatever wrote it there, is
+no chain that anybody acts on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from router.catalogue.keys import is_signed
+from router.catalogue.keys import is_draft_name, is_name, is_public, is_signed
 from router.operate import audit
 
 UNSIGNED = frozenset(["activate", "lapse"])
@@ -84,14 +87,27 @@ class Version:
 
 @dataclass
 class Life:
-    """The fold. keys: every one that ever was; `key_of` gives the one that holds."""
+    """
+    The fold. keys: every one that ever was; `key_of` gives the one that holds. revisions: the last number that a draft
+    of each name had, those that are gone too: no number is given twice, so that an old folder fits no new draft.
+    """
 
     keys: list[Key] = field(default_factory=list)
     drafts: dict[str, Head] = field(default_factory=dict)
     versions: dict[int, Version] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
 
     def key_of(self, who: str) -> Key | None:
         return next((key for key in self.keys if key.who == who and not key.revoked), None)
+
+    def holds(self, who: str, public: str) -> bool:
+        """Whether this is the key that is known for this person."""
+        key = self.key_of(who)
+        return key is not None and key.public == public
+
+    def was_known(self, public: str) -> bool:
+        """Whether it is, or ever was, anybody's key: it cannot become a second person's, or hold again."""
+        return any(key.public == public for key in self.keys)
 
     @property
     def in_force(self) -> Version | None:
@@ -103,22 +119,37 @@ class Life:
 
 
 def lived(entries: Sequence[audit.Entry]) -> Life:
-    """The life so far. Raises audit.ChainBroken where an entry lacks the signature that it needs."""
+    """The life so far. Raises audit.ChainBroken at an entry that the rules forbid, or that lacks its signature."""
     life = Life()
     for entry in entries:
-        if not _may(life, entry):
-            raise audit.ChainBroken(f"{entry.stream} {entry.seq}")
-        _DO[entry.act](life, entry)
+        add(life, entry)
     return life
 
 
-def _may(life: Life, entry: audit.Entry) -> bool:
-    """Whether the entry is an act that we know, signed by whom it names where that is needed."""
+def add(life: Life, entry: audit.Entry) -> None:
+    """Let the next entry count. Raises audit.ChainBroken as `lived` does."""
+    try:
+        _need(all(type(value) is _KINDS.get(name, type(value)) for name, value in entry.facts.items()))
+        _need(_is_signed(life, entry))
+        _DO[entry.act](life, entry)
+    except (_Forbidden, LookupError, TypeError):  # lacks a fact, or names what is not there
+        raise audit.ChainBroken(f"{entry.stream} {entry.seq}") from None
+
+
+class _Forbidden(Exception):
+    """By the rules of the life cycle."""
+
+
+def _need(condition: bool) -> None:
+    if not condition:
+        raise _Forbidden
+
+
+def _is_signed(life: Life, entry: audit.Entry) -> bool:
+    """Whether it is signed by whom it names, where that is needed: once there is a key, by every person."""
     text, signature = audit.signed(entry)
-    if entry.act not in _DO:
-        return False
     if not signature:
-        return entry.act in UNSIGNED or (entry.act == "publish" and not {"draft", "rollback_of"} & entry.facts.keys())
+        return entry.act in UNSIGNED or (entry.act == "publish" and not life.keys)
     if entry.act == "key" and not life.keys:
         return entry.who == entry.facts["of"] and is_signed(entry.facts["key"], text, signature)
     key = life.key_of(entry.who)
@@ -126,65 +157,118 @@ def _may(life: Life, entry: audit.Entry) -> bool:
 
 
 def _key(life: Life, entry: audit.Entry) -> None:
-    by = entry.who if life.keys else ""
-    life.keys.append(Key(entry.facts["of"], entry.facts["key"], entry.at, by))
+    who, public = entry.facts["of"], entry.facts["key"]
+    _need(bool(is_name(who)) and is_public(public) and life.key_of(who) is None and not life.was_known(public))
+    life.keys.append(Key(who, public, entry.at, entry.who if life.keys else ""))
 
 
 def _revoke(life: Life, entry: audit.Entry) -> None:
-    gone = life.key_of(entry.facts["of"])
-    life.keys = [replace(key, revoked=entry.at) if key is gone else key for key in life.keys]
-    # who knows who approved with a key that had to be taken away
+    of = entry.facts["of"]
+    gone = life.key_of(of)
+    _need(gone is not None and sum(not key.revoked for key in life.keys) > 1)
+    life.keys = [replace(key, revoked=entry.at or "-") if key is gone else key for key in life.keys]
+    # who knows who approved with a key that had to be taken away: neither a draft, nor what waits for its day
     for head in life.drafts.values():
-        if head.approved_by == entry.facts["of"]:
-            life.drafts[head.name] = replace(head, approved_by="", approved_at="")
+        if head.approved_by == of:
+            life.drafts[head.name] = _unapproved(head)
+    waiting = life.waiting
+    if waiting and waiting.draft and waiting.approved_by == of:
+        life.versions[waiting.number] = replace(waiting, draft=_unapproved(waiting.draft), state="withdrawn")
+
+
+def _unapproved(head: Head) -> Head:
+    return replace(head, approved_by="", approved_at="")
 
 
 def _save(life: Life, entry: audit.Entry) -> None:
     facts = entry.facts
-    before = life.drafts.get(facts["draft"])
+    name, revision, base = facts["draft"], facts["revision"], facts["base"]
+    _need(is_draft_name(name) and revision == life.revisions.get(name, 0) + 1)
+    _need(base in life.versions or (base == 0 and not life.versions))
+    before = life.drafts.get(name)
     authors = dict.fromkeys((*(before.authors if before else ()), entry.who))
-    life.drafts[facts["draft"]] = Head(
-        name=facts["draft"], revision=facts["revision"], base=facts["base"], content=facts["content"], by=entry.who,
-        at=entry.at, why=entry.why, basis=facts["basis"], authors=tuple(authors),
+    life.revisions[name] = revision
+    life.drafts[name] = Head(
+        name=name, revision=revision, base=base, content=facts["content"], by=entry.who, at=entry.at, why=entry.why,
+        basis=facts["basis"], authors=tuple(authors),
     )  # fmt: skip
 
 
 def _approve(life: Life, entry: audit.Entry) -> None:
-    head = life.drafts[entry.facts["draft"]]
+    head = _looked_at(life, entry)
+    _need(entry.who not in head.authors and head.base == _newest(life))
     life.drafts[head.name] = replace(head, approved_by=entry.who, approved_at=entry.at)
 
 
 def _drop(life: Life, entry: audit.Entry) -> None:
-    del life.drafts[entry.facts["draft"]]
+    _need(life.drafts.pop(entry.facts["draft"]).revision == entry.facts["revision"])
 
 
 def _publish(life: Life, entry: audit.Entry) -> None:
     facts = entry.facts
-    draft = life.drafts.pop(facts["draft"]) if "draft" in facts else None
     made = Version(
-        number=facts["version"], hash=facts["hash"], by=entry.who, at=entry.at, why=entry.why, draft=draft,
-        start=facts.get("start", 0), rollback_of=facts.get("rollback_of", 0),
+        number=facts["version"], hash=facts["hash"], by=entry.who, at=entry.at, why=entry.why,
+        draft=_looked_at(life, entry) if "draft" in facts else None, start=facts.get("start", 0),
+        rollback_of=facts.get("rollback_of", 0),
     )  # fmt: skip
+    _need(made.number > max(life.versions, default=0))
+    if made.draft:
+        _need(made.draft.base == _newest(life) and not made.rollback_of)
+        del life.drafts[made.draft.name]
+    elif made.rollback_of:
+        _need(life.versions[made.rollback_of].state in ("earlier", "in_force"))
+    else:
+        _need(may_be_folder(life) and life.waiting is None)
     if made.start:
+        _need(made.start > 0 and bool(made.approved_by) and life.waiting is None)
         life.versions[made.number] = replace(made, state="waiting")
     else:
+        _need(bool(made.approved_by or made.why) or not (made.draft or made.rollback_of))
         _end(life, "waiting", "withdrawn")
         _end(life, "in_force", "earlier")
         life.versions[made.number] = made
 
 
+def may_be_folder(life: Life) -> bool:
+    """Whether a folder can be published: not once there is a version and somebody who can sign for drafts."""
+    return not (life.keys and life.versions)
+
+
 def _activate(life: Life, entry: audit.Entry) -> None:
+    waiting = _waits(life, entry)
+    _need(waiting.hash == entry.facts["hash"] and waiting.draft is not None and waiting.draft.base == _newest(life))
     _end(life, "in_force", "earlier")
     _end(life, "waiting", "in_force")
 
 
 def _withdraw(life: Life, entry: audit.Entry) -> None:
+    _waits(life, entry)
     _end(life, "waiting", "withdrawn")
 
 
 def _review(life: Life, entry: audit.Entry) -> None:
-    number = entry.facts["version"]
-    life.versions[number] = replace(life.versions[number], reviewed_by=entry.who, reviewed_at=entry.at)
+    found = life.versions[entry.facts["version"]]
+    _need(found.wants_review and found.hash == entry.facts["hash"] and entry.who not in found.hands)
+    life.versions[found.number] = replace(found, reviewed_by=entry.who, reviewed_at=entry.at)
+
+
+def _looked_at(life: Life, entry: audit.Entry) -> Head:
+    """The draft that an entry names, which is still what it says."""
+    facts = entry.facts
+    head = life.drafts[facts["draft"]]
+    _need((head.revision, head.content) == (facts["revision"], facts["content"]))
+    return head
+
+
+def _waits(life: Life, entry: audit.Entry) -> Version:
+    """The version that an entry names, which waits for its day."""
+    found = life.versions[entry.facts["version"]]
+    _need(found.state == "waiting")
+    return found
+
+
+def _newest(life: Life) -> int:
+    return life.in_force.number if life.in_force else 0
 
 
 def _end(life: Life, state: str, after: str) -> None:
@@ -193,6 +277,10 @@ def _end(life: Life, state: str, after: str) -> None:
             life.versions[version.number] = replace(version, state=after)
 
 
+_KINDS: Mapping[str, type] = {
+    "of": str, "key": str, "draft": str, "revision": int, "base": int, "content": str, "basis": str, "version": int,
+    "hash": str, "start": int, "rollback_of": int,
+}  # fmt: skip
 _DO: Mapping[str, Callable[[Life, audit.Entry], None]] = {
     "key": _key, "revoke": _revoke, "save": _save, "approve": _approve, "drop": _drop, "publish": _publish,
     "activate": _activate, "lapse": _withdraw, "withdraw": _withdraw, "review": _review,

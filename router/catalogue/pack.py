@@ -28,6 +28,11 @@ def chunks_of(files: Mapping[str, bytes]) -> tuple[int, dict[str, bytes]]:
     return len(whole), {_sha(piece): piece for piece in pieces}
 
 
+def is_inside(name: str) -> bool:
+    """Whether a file of this name stays below the folder that it is written to, on any system."""
+    return not {"", ".", ".."} & set(name.split("/")) and all(sign >= " " and sign not in "\\:" for sign in name)
+
+
 def files_of(names: Iterable[str], chunk: Callable[[str], bytes | None], whole: str) -> dict[str, bytes]:
     """The files of these chunks. Raises VersionUnusable unless every chunk and the whole are what they are called."""
     pieces = []
@@ -40,6 +45,8 @@ def files_of(names: Iterable[str], chunk: Callable[[str], bytes | None], whole: 
         files = _decode(gzip.decompress(b"".join(pieces)))
     except (OSError, EOFError, msgspec.MsgspecError) as error:
         raise VersionUnusable("it cannot be unpacked") from error
+    if not all(map(is_inside, files)):
+        raise VersionUnusable("a file would be written elsewhere")
     if hash_of(files) != whole:
         raise VersionUnusable("the hash does not fit")
     return files

@@ -16,18 +16,32 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.calendars import retained
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.desk import ACTIVE, WAITING, Active, Desk, NotAllowed, TopicsMissing, Waiting, opened, require
+from router.catalogue.desk import (
+    ACTIVE,
+    STREAM,
+    WAITING,
+    Active,
+    Desk,
+    NotAllowed,
+    TopicsMissing,
+    Waiting,
+    opened,
+    refuse_long,
+    require,
+)
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.keys import Signer
 from router.catalogue.latest import POLL_MS, keep, latest, read_to
+from router.catalogue.life import add, lived, may_be_folder
 from router.catalogue.load import from_files
-from router.catalogue.pack import VersionUnusable, pack, unpack
+from router.catalogue.pack import VersionUnusable, is_inside, pack, unpack
 from router.catalogue.tables import RETAINED
-from router.operate import metrics
+from router.operate import audit, metrics
 from router.operate.process import Process, settle
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
@@ -36,6 +50,9 @@ from schemas.times import from_milliseconds
 log = structlog.get_logger()
 RETAINED_POLICIES = "policies/retained.yaml"
 """Made by the publisher, never edited; JSON, which YAML reads."""
+STAYS = (VersionUnusable, CatalogueFaulty, TopicsMissing, audit.ChainBroken)
+"""What does not pass by itself: somebody has to do something before a version can take effect."""
+SOON, LATER = wait_exponential(max=10), wait_exponential(max=180) + wait_random(max=60)
 
 
 @dataclass(frozen=True)
@@ -49,22 +66,27 @@ class Published:
 
 async def publish(
     broker: Any, topics: Topics, files: Mapping[str, bytes], *, by: str = "", reason: str = "", now: int = 0,
-    only_first: bool = False,
+    only_first: bool = False, signer: Signer | None = None,
 ) -> Published:  # fmt: skip
     """
     Put a new version in force that nobody approved. Raises CatalogueFaulty with every fault, TopicsMissing,
     PublishedMeanwhile, audit.ChainBroken, NotAllowed; then nothing was written.
 
-    `now` is the business time of the act. only_first: refuse it once there is a version, from where on drafts are the
-    way. Calendars and policies of earlier versions are carried on, because running clocks and cases name them.
+    `now` is the business time of the act. Once a key is known it needs the signature of `by`. Once there is a version
+    too, or with only_first even without keys, it is refused: drafts are the way. Calendars and policies of earlier
+    versions are carried on, because running clocks and cases name them.
     """
     async with opened(broker, topics) as desk:
-        if only_first and desk.active:
+        life = lived(desk.entries)
+        if not may_be_folder(life) or (only_first and desk.active):
             raise NotAllowed("drafts_only")
-        refuse_while_one_waits(desk)
+        if life.keys and (signer is None or signer.who != by or not life.holds(by, signer.public)):
+            raise NotAllowed("no_key", who=by)
         published = add_version(desk, files, by=by, reason=reason, now=now)
         if published.changed:
-            desk.note("publish", by, reason, now, version=published.version, hash=published.hash)
+            sign = signer.sign if life.keys and signer else None
+            desk.note("publish", by, reason, now, sign, version=published.version, hash=published.hash)
+            add(life, desk.entries[-1])  # what a reader would refuse would be a chain that nobody can mend
             await desk.commit()
         return published
 
@@ -79,6 +101,8 @@ def add_version(
     desk: Desk, files: Mapping[str, bytes], *, by: str, reason: str, now: int, start: int = 0, **said: Any
 ) -> Published:
     """Add to the act: a version with what is `said` of it in its manifest, in force at once or from `start` on."""
+    refuse_long(reason)
+    refuse_outside(files)
     before = _active_catalogue(desk.kept)
     catalogue = from_files(_with_carried(files, before))
     if before is not None and before.hash == catalogue.hash:
@@ -103,6 +127,13 @@ def add_version(
             desk.put(desk.topics.catalog, WAITING, None)
         desk.order(version, catalogue.hash)
     return Published(version, catalogue.hash, changed=True)
+
+
+def refuse_outside(files: Mapping[str, bytes]) -> None:
+    """Whoever takes them out would write them elsewhere. Raises NotAllowed."""
+    for name in files:
+        if not is_inside(name):
+            raise NotAllowed("bad_file", file=ascii(name))
 
 
 def without_carried(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -137,21 +168,44 @@ async def activate(broker: Any, topics: Topics, now: int) -> bool:
 
     One whose base is not in force any more lapses: it would undo what came in between.
     """
+    looked_at = await _due(broker, topics, now)
+    if looked_at is None:
+        return False
     async with opened(broker, topics) as desk:
         waiting = desk.waiting
-        if waiting is None or now < waiting.start:
+        if waiting is None or waiting != looked_at:
             return False
         desk.put(topics.catalog, WAITING, None)
         if waiting.base != (desk.active.version if desk.active else 0):
             desk.note("lapse", "engine", "", now, version=waiting.version)
         else:
-            wanted = Active(waiting.version, waiting.hash)
-            catalogue = await asyncio.to_thread(unpacked, desk.kept, wanted)
-            require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
             desk.order(waiting.version, waiting.hash)
             desk.note("activate", "engine", "", now, version=waiting.version, hash=waiting.hash)
         await desk.commit()
         return True
+
+
+async def _due(broker: Any, topics: Topics, now: int) -> Waiting | None:
+    """
+    What waits and can take effect now. Raises as `activate` does: before the publisher's id is taken, because whoever
+    takes it in vain, again and again, keeps people from withdrawing what cannot take effect.
+    """
+    partitions = await broker.topics()
+    require(topics.catalog, topics.audit, among=partitions)
+    kept = await latest(broker, topics.catalog)
+    found, active = kept.get(WAITING), _active(kept.get(ACTIVE))
+    waiting = msgspec.json.decode(found, type=Waiting) if found else None
+    if waiting is None or now < waiting.start:
+        return None
+    known = (await asyncio.to_thread(lived, await audit.read(broker, topics.audit, STREAM))).waiting
+    if known is None or (known.number, known.hash) != (waiting.version, waiting.hash):
+        if (await latest(broker, topics.catalog)).get(WAITING) != found:
+            return None  # withdrawn between the two looks
+        raise audit.ChainBroken(f"{STREAM}: version {waiting.version} does not wait")
+    if waiting.base == (active.version if active else 0):
+        catalogue = await asyncio.to_thread(unpacked, kept, Active(waiting.version, waiting.hash))
+        require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=partitions)
+    return waiting
 
 
 async def keep_dates(process: Process, now: Callable[[], int | None]) -> None:
@@ -159,15 +213,21 @@ async def keep_dates(process: Process, now: Callable[[], int | None]) -> None:
     Put each version that waits in force when its day has come, until the process stops.
 
     `now`: business time; None while it cannot be trusted. Any number of processes may do so at once: whoever is second
-    finds nothing that waits. Nothing here ends the process: what fails is tried again.
+    finds nothing that waits. Nothing here ends the process: what fails is tried again, what somebody has to mend every few
+    minutes, and not by all at once.
     """
-    async for attempt in AsyncRetrying(wait=wait_exponential(max=10), retry=retry_if_exception_type(Exception)):
+    async for attempt in AsyncRetrying(wait=_pause, retry=retry_if_exception_type(Exception)):
         with attempt:
             try:
                 await _keep_dates(process, now)
             except Exception as error:
                 log.warning("catalogue.not_activated", error=error)
                 raise
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return (LATER if isinstance(error, STAYS) else SOON)(state)
 
 
 async def _keep_dates(process: Process, now: Callable[[], int | None]) -> None:

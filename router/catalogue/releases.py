@@ -17,8 +17,8 @@ from router.catalogue.publish import Published, add_version, refuse_while_one_wa
 from router.operate import audit
 from router.operate.topics import Topics
 
-SHOWN = 8
-"""Of a hash, at least so many digits say which content was looked at."""
+SHOWN = 16
+"""Of a hash, so many digits are shown and needed to say which content was looked at: nobody finds a second content for them."""
 
 
 async def approve(
@@ -38,7 +38,7 @@ async def approve(
             raise NotAllowed("own_work", who=by.who)
         _require_base(hand, head)
         hand.sign("approve", reason, draft=name, revision=head.revision, content=head.content)
-        return lived(hand.desk.entries).drafts[name]
+        return hand.life.drafts[name]
 
     return await by_hand(broker, topics, by, now, do)
 

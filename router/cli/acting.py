@@ -28,6 +28,7 @@ REFUSALS = {
     "bad_name": ("名称“{name}”不合要求：字母、汉字、数字开头，至多 64 个，可含 . - _ @，不能只是数字或 active", "the name '{name}' will not do: at most 64 letters, digits, . - _ @, the first a letter or digit; no number, and not active"),
     "no_key": ("{who} 没有登记有效的密钥，或本机的密钥不是登记的那个：duokua keys list", "no key is known for {who}, or it is not the one of this machine: duokua keys list"),
     "key_taken": ("{who} 已有有效的密钥：先 duokua keys revoke", "{who} has a key that holds: revoke it first (duokua keys revoke)"),
+    "key_used": ("这个公钥登记过（别人的，或已吊销）：本人重新 duokua keys new", "this public key was registered before (somebody else's, or revoked): its owner makes a new one with duokua keys new"),
     "first_key": ("第一个密钥由本人登记（{who} 为自己）", "the first key is registered by its own holder ({who})"),
     "no_voucher": ("须由已登记密钥的人担保：--actor", "somebody whose key is known has to vouch: --actor"),
     "last_key": ("这是最后一个有效的密钥，不能吊销", "this is the last key that holds; it cannot be revoked"),
@@ -44,8 +45,10 @@ REFUSALS = {
     "not_ahead": ("启用日期须在今天以后，紧急发布不能定日期", "the day must lie ahead, and an emergency takes none"),
     "no_reason": ("须写明理由：--reason", "a reason is needed: --reason"),
     "same": ("与在用的第 {version} 版相同，未发布", "the same as version {version} in force, nothing published"),
+    "too_long": ("理由和文号至多 {most} 字", "a reason or a document's number has at most {most} characters"),
+    "bad_file": ("文件名 {file} 不合要求：须在文件夹内，不含 .. \\ : 和控制字符", "the file name {file} will not do: below the folder, without .. \\ : and control characters"),
     "no_review": ("第 {version} 版没有待复核", "version {version} wants no review"),
-    "drafts_only": ("生产环境只经草稿发布：duokua rules draft save、approve、publish；紧急时 rules publish --emergency", "in production versions come from drafts: duokua rules draft save, approve, publish; in an emergency rules publish --emergency"),
+    "drafts_only": ("登记了密钥，或在生产环境，有版本后只经草稿发布：duokua rules draft save、approve、publish；紧急时 rules publish --emergency", "once keys are known, and in production, new versions come from drafts: duokua rules draft save, approve, publish; in an emergency rules publish --emergency"),
 }  # fmt: skip
 OTHERS = {
     "missing": ("没有密钥文件 {file}：先 duokua keys new", "there is no key file {file}: duokua keys new first"),

@@ -24,6 +24,7 @@ TEXTS = {
     "ask": ("请已登记密钥的人执行：duokua keys add {who} {public} --actor <本人>", "have somebody whose key is known run: duokua keys add {who} {public} --actor <name>"),
     "bad_public": ("不是公钥（64 位十六进制）", "no public key (64 hexadecimal digits)"),
     "revoked": ("已吊销 {who} 的密钥；此前的签名仍有效", "the key of {who} holds no longer; what was signed stays"),
+    "withdrawn": ("第 {version} 版是凭它批准的，已撤回，不再启用", "version {version} was approved with it: withdrawn, it will not take effect"),
     "none": ("尚无密钥：duokua keys new <本人>", "no keys yet: duokua keys new <name>"),
     "line": ("{who}\t{public}\t{at} 起\t担保 {by}\t{revoked}", "{who}\t{public}\tsince {at}\tvouched for by {by}\t{revoked}"),
     "self": ("本人（第一个）", "himself (the first)"),
@@ -39,15 +40,17 @@ def new(who: Who, as_json: AsJson = False, lang: Lang = "") -> None:
     at = stage(lang, as_json)
     if not is_name(who):
         at.fail(at.choose(REFUSALS["bad_name"], name=who), 2)
-    first = not at.run(history).keys
+    life = at.run(history)
     file = file_of(at.settings.keys, who)
-    if file.exists():
-        signer = at.signer(who)
-    else:
+    signer = at.signer(who) if file.exists() else None
+    if signer and life.was_known(signer.public) and not life.holds(who, signer.public):
+        signer.set_aside(at.settings.keys)
+        signer = None
+    if signer is None:
         signer = Signer.fresh(who)
         signer.store(at.settings.keys)
         at.say(at.choose(TEXTS["made"], file=file))
-    if first:
+    if not life.keys:
         _register(at, who, signer.public, signer)
     else:
         at.say(at.choose(TEXTS["ask"], who=who, public=signer.public))
@@ -88,9 +91,11 @@ def revoke(
     """吊销（遗失、离岗）/ have a key hold no longer: lost, or its owner left."""
     at = stage(lang, as_json)
     by = at.signer(actor)
-    at.run(lambda broker, topics: taken_away(broker, topics, who, by=by, reason=reason, now=at.now))
+    withdrawn = at.run(lambda broker, topics: taken_away(broker, topics, who, by=by, reason=reason, now=at.now))
     at.say(at.choose(TEXTS["revoked"], who=who))
-    at.result({"who": who, "known": False})
+    if withdrawn:
+        at.say(at.choose(TEXTS["withdrawn"], version=withdrawn))
+    at.result({"who": who, "known": False, "withdrawn": withdrawn or None})
 
 
 @app.command("list")

@@ -123,7 +123,7 @@ def save(
         )
     )  # fmt: skip
     _mark(folder, head)
-    at.say(at.choose(TEXTS["saved"], name=name, revision=head.revision, hash=head.content[:12]))
+    at.say(at.choose(TEXTS["saved"], name=name, revision=head.revision, hash=head.content[: releases.SHOWN]))
     at.result(asdict(head))
 
 
@@ -186,7 +186,7 @@ def drop(
 
 def approve(
     name: Name,
-    seen: Annotated[str, typer.Option("--hash", help="所看内容的哈希，至少 8 位（rules draft show）/ the content that was looked at")] = ...,  # type: ignore[assignment]
+    seen: Annotated[str, typer.Option("--hash", help="所看内容的哈希，至少 16 位（rules draft show）/ the content that was looked at, 16 digits or more")] = ...,  # type: ignore[assignment]
     actor: Actor = ...,  # type: ignore[assignment]
     reason: Reason = "",
     as_json: AsJson = False,
@@ -196,7 +196,7 @@ def approve(
     at = stage(lang, as_json)
     by = at.signer(actor)
     head = at.run(lambda broker, topics: releases.approve(broker, topics, name, seen, by=by, reason=reason, now=at.now))
-    at.say(at.choose(TEXTS["agreed"], name=name, hash=head.content[:12]))
+    at.say(at.choose(TEXTS["agreed"], name=name, hash=head.content[: releases.SHOWN]))
     at.result(asdict(head))
 
 
@@ -292,7 +292,7 @@ def review(
 
 
 def _tell(at: Stage, published: Published, start: int, *, alone: bool) -> None:
-    facts = {"version": published.version, "hash": published.hash[:12]}
+    facts = {"version": published.version, "hash": published.hash[: releases.SHOWN]}
     at.say(at.choose(TEXTS["waits" if start else "published"], **facts, start=to_text(start)))
     if alone:
         at.say(at.choose(TEXTS["alone"]))

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog
 from router.catalogue import drafts
+from router.catalogue.keys import load
 from router.catalogue.load import from_files
 from router.catalogue.publish import publish
 from router.cli.keys import app as keys
@@ -61,7 +62,8 @@ async def test_a_ruling_becomes_a_rule_of_a_draft_with_its_document_number(
     await log.create_topics(topics.specs(active.channels, active.endpoints))
     assert (await asyncio.to_thread(CliRunner().invoke, keys, ["new", "zhang.wei"])).exit_code == 0
     assert (await call(*mine)).exit_code == 1  # nothing in force
-    await publish(log, topics, small())
+    signer = load(tmp_path / "keys", "zhang.wei")
+    await publish(log, topics, small(), by=signer.who, signer=signer)
     now = Clock().now()
     at = {"appeal_category": "C111", "place": {"region": "370102001"}}
     elsewhere = {"appeal_category": "C111", "place": {"region": "370103"}}

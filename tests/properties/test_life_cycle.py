@@ -66,6 +66,8 @@ class World:
         self.agreed: dict[str, set[str]] = {}
         self.starts: dict[int, int] = {}
         self.by_one: set[int] = {1}
+        self.word_of: dict[int, set[str]] = {}
+        self.void: set[int] = set()
 
     async def begin(self) -> None:
         catalogue = from_files(small())
@@ -81,9 +83,8 @@ class World:
             await activate(broker, TOPICS, self.now)
             return
         if kind == "folder":
-            made = await publish(broker, TOPICS, CONTENTS[how[0]], by="setup", now=self.now)
-            self.by_one |= {made.version} if made.changed else set()
-            return
+            await publish(broker, TOPICS, CONTENTS[how[0]], by="setup", now=self.now)
+            raise AssertionError("there are keys: a folder is refused")
         by = PEOPLE[how[0]]
         said: dict[str, Any] = {"by": by, "reason": "r", "now": self.now}
         if kind == "save":
@@ -99,7 +100,7 @@ class World:
             content = (await drafts.fetch(broker, TOPICS, how[1])).head.content
             await releases.approve(broker, TOPICS, how[1], content if how[2] else "0" * 64, **said)
             assert how[2] and by.who not in {author for author, _ in self.saved[how[1]]}
-            self.agreed[how[1]].add(by.who)
+            self.agreed[how[1]] = {by.who}
         elif kind == "publish":
             start = self.now + how[2] * STEP if how[2] else 0
             base = (await drafts.begin(broker, TOPICS, how[1])).head.base
@@ -108,6 +109,7 @@ class World:
             assert how[3] or self.agreed[how[1]]
             assert base == before
             self.starts[made.version] = start
+            self.word_of[made.version] = set(self.agreed[how[1]])
             self.by_one |= set() if self.agreed[how[1]] else {made.version}
             files = without_carried(unpacked(self._kept(), Active(made.version, made.hash)).files)
             assert hash_of(files) == self.saved.pop(how[1])[-1][1]
@@ -122,6 +124,10 @@ class World:
             await revoke(broker, TOPICS, PEOPLE[how[1]].who, **said)
             for people in self.agreed.values():
                 people.discard(PEOPLE[how[1]].who)
+            ordered = {order.version for order in self.orders(0)}
+            for version in self.word_of.keys() - ordered:
+                if PEOPLE[how[1]].who in self.word_of[version]:
+                    self.void.add(version)
         elif kind == "drop":
             await drafts.drop(broker, TOPICS, how[1], **said)
             self.saved.pop(how[1])
@@ -130,14 +136,16 @@ class World:
         records = self.log.records[TopicPartition(TOPICS.catalog, 0)]
         return {key: value for key, value in {r.key: r.value for r in records}.items() if key and value}
 
+    def orders(self, partition: int) -> list[ActivateCatalogue]:
+        records = self.log.records[TopicPartition(TOPICS.commands, partition)]
+        return [msgspec.json.decode(r.value or b"", type=ActivateCatalogue) for r in records]
+
     async def check(self) -> None:
         life = await releases.history(self.log, TOPICS)
         active = msgspec.json.decode(self._kept()[ACTIVE], type=Active)
         assert life.in_force is not None and (life.in_force.number, life.in_force.hash) == (active.version, active.hash)
-        ordered = [
-            [msgspec.json.decode(r.value or b"", type=ActivateCatalogue).version for r in self.log.records[tp]]
-            for tp in (TopicPartition(TOPICS.commands, p) for p in range(2))
-        ]
+        ordered = [[order.version for order in self.orders(partition)] for partition in range(2)]
+        assert not self.void & set(ordered[0])
         assert ordered[0] == ordered[1] and ordered[0][-1] == active.version
         assert ordered[0] == sorted(set(ordered[0]))
         assert all(self.starts.get(version, 0) <= self.now for version in ordered[0])

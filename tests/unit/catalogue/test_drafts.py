@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,13 +10,14 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.memory import MemoryLog
 from router.catalogue import drafts
-from router.catalogue.desk import STREAM, NotAllowed
+from router.catalogue.desk import STREAM, NotAllowed, opened
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
-from router.catalogue.load import from_files
-from router.catalogue.pack import VersionUnusable
+from router.catalogue.load import from_files, hash_of
+from router.catalogue.pack import VersionUnusable, chunks_of, files_of
 from router.catalogue.publish import publish
+from router.catalogue.releases import publish_draft
 from router.operate import audit
 from router.operate.topics import Topics
 from tests.unit.catalogue.small import edited, small
@@ -124,7 +126,57 @@ async def test_what_is_dropped_is_gone_from_the_topic_and_stays_in_the_audit(bro
     assert [(act.act, act.who) for act in acts][-4:] == [
         ("save", "zhang.wei"), ("save", "zhang.wei"), ("save", "zhang.wei"), ("drop", "li.na"),
     ]  # fmt: skip
-    assert (await save(broker)).revision == 1
+
+
+async def test_an_old_folder_fits_no_new_draft_of_the_same_name(broker: MemoryLog) -> None:
+    """A number is never given twice: neither after a draft was dropped nor after it was published."""
+    await save(broker)
+    await drafts.drop(broker, TOPICS, "lamps", by=LI, reason="不要了", now=NOON)
+    assert (await save(broker, OTHER, by=LI)).revision == 2
+    with pytest.raises(NotAllowed) as refused:
+        await save(broker, revision=1)
+    assert (refused.value.code, refused.value.facts["who"]) == ("edited", "li.na")
+    assert (await drafts.fetch(broker, TOPICS, "lamps")).files == OTHER
+    await publish_draft(broker, TOPICS, "lamps", by=LI, reason="险情", now=NOON, emergency=True)
+    assert (await save(broker, base=2)).revision == 3
+
+
+OUTSIDE = [
+    "../evil.yaml",
+    "/etc/evil.yaml",
+    "rules/../../evil.yaml",
+    "rules//evil.yaml",
+    "c:evil.yaml",
+    "..\\evil.yaml",
+    "a\nb.yaml",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+async def test_no_draft_writes_a_file_elsewhere(broker: MemoryLog, name: str) -> None:
+    """It is not saved, and one that was made by other means is not unpacked."""
+    with pytest.raises(NotAllowed) as refused:
+        await save(broker, {**ONE, name: b"x: 1"})
+    assert refused.value.code == "bad_file"
+    files = {**ONE, name: b"x: 1"}
+    _, chunks = chunks_of(files)
+    with pytest.raises(VersionUnusable):
+        files_of(chunks, chunks.get, hash_of(files))
+
+
+async def test_what_is_too_long_to_be_published_is_not_saved(broker: MemoryLog) -> None:
+    for said in ({"reason": "长" * 501}, {"reason": "r", "basis": "长" * 501}):
+        with pytest.raises(NotAllowed) as refused:
+            await drafts.save(broker, TOPICS, "lamps", ONE, by=ZHANG, base=1, revision=0, now=NOON, **said)
+        assert refused.value.code == "too_long"
+    longest = "长" * 500
+    await drafts.save(
+        broker, TOPICS, "lamps", ONE, by=ZHANG, base=1, revision=0, now=NOON, reason=longest, basis=longest
+    )  # fmt: skip
+    with pytest.raises(NotAllowed) as refused:
+        await publish_draft(broker, TOPICS, "lamps", by=ZHANG, reason=longest + "长", now=NOON, emergency=True)
+    assert refused.value.code == "too_long"
+    await publish_draft(broker, TOPICS, "lamps", by=ZHANG, reason=longest, now=NOON, emergency=True)
 
 
 async def test_files_that_the_chain_does_not_name_are_not_handed_out(broker: MemoryLog) -> None:
@@ -158,6 +210,53 @@ async def test_a_person_has_one_key_and_somebody_has_one(broker: MemoryLog) -> N
     with pytest.raises(NotAllowed) as refused:
         await revoke(broker, TOPICS, "li.na", by=LI, reason="", now=NOON)
     assert refused.value.code == "last_key"
+
+
+async def test_no_key_is_known_twice(broker: MemoryLog) -> None:
+    """Neither as that of a second person, nor once more after it was revoked."""
+    with pytest.raises(NotAllowed) as refused:
+        await register(broker, TOPICS, "ghost", ZHANG.public, by=ZHANG, now=NOON)
+    assert refused.value.code == "key_used"
+    await revoke(broker, TOPICS, "li.na", by=ZHANG, reason="被盗", now=NOON)
+    with pytest.raises(NotAllowed) as refused:
+        await register(broker, TOPICS, "li.na", LI.public, by=ZHANG, now=NOON)
+    assert refused.value.code == "key_used"
+    anew = Signer.fresh("li.na")
+    await register(broker, TOPICS, "li.na", anew.public, by=ZHANG, now=NOON)
+    assert (await save(broker, by=anew)).by == "li.na"
+
+
+@pytest.mark.parametrize(
+    ("act", "by", "facts"),
+    [
+        ("approve", ZHANG, {}), ("approve", LI, {"revision": 2}), ("approve", LI, {"content": "0" * 64}),
+        ("approve", LI, {"draft": "none"}), ("approve", LI, {"draft": ["lamps"]}), ("drop", LI, {"revision": 9}),
+        ("save", ZHANG, {"revision": 1, "base": 1, "basis": ""}), ("save", ZHANG, {"revision": 2, "base": 7, "basis": ""}),
+        ("save", ZHANG, {"revision": 2, "base": 1, "basis": 5}), ("save", ZHANG, {"revision": 2, "base": 1}),
+        ("save", ZHANG, {"revision": 1, "base": 1, "basis": "", "draft": "a/b"}),
+        ("key", ZHANG, {"of": "ghost", "key": ZHANG.public}), ("key", ZHANG, {"of": "li.na", "key": WANG.public}),
+        ("key", ZHANG, {"of": "ghost", "key": 5}), ("revoke", ZHANG, {"of": "ghost"}),
+        ("publish", ZHANG, {"version": 2, "hash": "0" * 64, "draft": "none"}),
+        ("publish", ZHANG, {"version": 2, "hash": "0" * 64, "start": NOON + 1}),
+        ("publish", ZHANG, {"version": 1, "hash": "0" * 64}), ("publish", LI, {"version": 2, "hash": "0" * 64, "rollback_of": 9}),
+        ("review", LI, {"version": 9, "hash": ""}), ("review", LI, {"version": 1, "hash": "0" * 64}),
+        ("withdraw", LI, {"version": 1}), ("withdraw", LI, {}), ("activate", LI, {"version": 1, "hash": ""}), ("lend", LI, {}),
+    ],
+)  # fmt: skip
+async def test_what_the_tools_refuse_breaks_the_chain(
+    broker: MemoryLog, act: str, by: Signer, facts: dict[str, Any]
+) -> None:
+    """Rightly signed, but made past the tools: a reader says which entry it is, and nobody acts on it."""
+    head = await save(broker)
+    said = {"draft": "lamps", "revision": 1, "content": head.content} | facts
+    if {"of", "version"} & facts.keys():
+        said = facts
+    async with opened(broker, TOPICS) as desk:
+        desk.note(act, by.who, "r", NOON, by.sign, **said)
+        await desk.commit()
+    entries = await audit.read(broker, TOPICS.audit, STREAM)
+    with pytest.raises(audit.ChainBroken, match=f"{STREAM} {len(entries)}"):
+        await drafts.listed(broker, TOPICS)
 
 
 async def test_an_entry_that_nobody_signed_counts_for_nothing(broker: MemoryLog) -> None:

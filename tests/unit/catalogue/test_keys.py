@@ -20,6 +20,18 @@ def test_a_stored_key_signs_as_before(tmp_path: Path) -> None:
         Signer.fresh("王运维").store(tmp_path / "keys")
 
 
+def test_a_key_that_holds_no_longer_makes_room_for_a_new_one(tmp_path: Path) -> None:
+    """Its file stays, under a name that nobody signs by."""
+    old = Signer.fresh("li")
+    kept = old.store(tmp_path).read_bytes()
+    old.set_aside(tmp_path)
+    new = Signer.fresh("li")
+    new.store(tmp_path)
+    assert load(tmp_path, "li").public == new.public
+    (aside,) = [file for file in tmp_path.iterdir() if file.suffix != ".pem"]
+    assert aside.read_bytes() == kept and aside.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_key_that_cannot_be_trusted_is_not_used(tmp_path: Path) -> None:
     """That others can read, that is none, or none of ours."""
     file = Signer.fresh("li").store(tmp_path)

@@ -7,9 +7,10 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.memory import MemoryLog
 from router.catalogue import drafts, releases
-from router.catalogue.desk import STREAM, Active, NotAllowed
-from router.catalogue.hand import revoke
-from router.catalogue.load import hash_of
+from router.catalogue.desk import STREAM, WAITING, Active, NotAllowed, TopicsMissing
+from router.catalogue.hand import register, revoke
+from router.catalogue.keys import Signer
+from router.catalogue.load import from_files, hash_of
 from router.catalogue.publish import activate, active_version, fetch_active, publish, unpacked, without_carried
 from router.operate import audit
 from schemas.catalogue import CatalogueManifest
@@ -21,7 +22,7 @@ DAY = 24 * 3600 * 1000
 
 
 async def approve(log: MemoryLog, by: Any = LI, name: str = "lamps", seen: str = "") -> drafts.Head:
-    seen = seen or (await drafts.fetch(log, TOPICS, name)).head.content[:12]
+    seen = seen or (await drafts.fetch(log, TOPICS, name)).head.content[:16]
     return await releases.approve(log, TOPICS, name, seen, by=by, reason="看过", now=NOON + 1)
 
 
@@ -79,7 +80,7 @@ async def test_nobody_approves_what_he_wrote(broker: MemoryLog) -> None:
 async def test_an_approval_is_of_one_content(broker: MemoryLog) -> None:
     """Not of another than was looked at, and not of what was saved afterwards."""
     head = await save(broker)
-    for seen in ("0" * 12, head.content[:7]):
+    for seen in ("0" * 16, head.content[:15]):
         await refused(broker, "other_content", approve(broker, seen=seen))
     await approve(broker)
     await save(broker, OTHER, revision=1)
@@ -92,6 +93,60 @@ async def test_an_approval_falls_with_the_key_it_was_given_with(broker: MemoryLo
     await approve(broker)
     await revoke(broker, TOPICS, "li.na", by=ZHANG, reason="被盗", now=NOON)
     await refused(broker, "not_approved", put_out(broker))
+
+
+async def test_what_waits_by_the_word_of_a_key_that_is_revoked_never_takes_effect(broker: MemoryLog) -> None:
+    """It is withdrawn in the same act. What waits by somebody else's word goes on waiting."""
+    wang = Signer.fresh("wang")
+    await register(broker, TOPICS, wang.who, wang.public, by=ZHANG, now=NOON)
+    await save(broker)
+    await approve(broker)
+    await put_out(broker, start=NOON + DAY)
+    assert await revoke(broker, TOPICS, "wang", by=ZHANG, reason="离岗", now=NOON) == 0
+    assert await revoke(broker, TOPICS, "li.na", by=ZHANG, reason="被盗", now=NOON) == 2
+    before = orders(broker)
+    assert not await activate(broker, TOPICS, NOON + DAY)
+    assert orders(broker) == before and await in_force(broker) == 1
+    version = (await releases.history(broker, TOPICS)).versions[2]
+    assert (version.state, version.approved_by) == ("withdrawn", "")
+
+
+async def test_what_cannot_take_effect_can_be_withdrawn(broker: MemoryLog) -> None:
+    """The engines that try do so without becoming the one who acts, so that they fence nobody."""
+    await save(broker)
+    await approve(broker)
+    await put_out(broker, start=NOON + DAY)
+    broker.names.pop(next(name for name in broker.names if "intake" in name))
+    taken: list[str] = []
+    transactions = broker.transactions
+
+    async def watched(*name: str) -> Any:
+        taken.append(name[0])
+        return await transactions(*name)
+
+    broker.transactions = watched  # type: ignore[method-assign, assignment]
+    for now in (NOON, NOON + DAY):
+        if now == NOON:
+            assert not await activate(broker, TOPICS, now)
+        else:
+            with pytest.raises(TopicsMissing):
+                await activate(broker, TOPICS, now)
+    assert taken == []
+    assert await releases.withdraw(broker, TOPICS, by=LI, reason="缺主题", now=NOON + DAY) == 2
+
+
+async def test_what_waits_without_the_chain_does_not_take_effect(broker: MemoryLog) -> None:
+    """Whoever can write to the topic can say that something waits."""
+    await save(broker)
+    await approve(broker)
+    await put_out(broker, start=NOON + DAY)
+    tp = TopicPartition(TOPICS.catalog, 0)
+    waiting = next(r for r in reversed(broker.records[tp]) if r.key == WAITING)
+    await releases.withdraw(broker, TOPICS, by=LI, reason="", now=NOON)
+    broker.append([(tp, WAITING, waiting.value, ())])
+    with pytest.raises(audit.ChainBroken):
+        await activate(broker, TOPICS, NOON + DAY)
+    assert await in_force(broker) == 1
 
 
 async def test_what_came_in_between_is_not_undone(broker: MemoryLog) -> None:
@@ -128,7 +183,6 @@ async def test_while_one_waits_nothing_comes_in_between(broker: MemoryLog) -> No
     await approve(broker)
     await put_out(broker, start=NOON + DAY)
     await save(broker, OTHER, name="second")
-    await refused(broker, "waits", publish(broker, TOPICS, OTHER))
     await refused(broker, "waits", put_out(broker, "second"))
     await refused(broker, "no_reason", put_out(broker, "second", emergency=True))
     assert (await put_out(broker, "second", emergency=True, reason="险情")).version == 3
@@ -147,7 +201,8 @@ async def test_what_waits_can_be_withdrawn(broker: MemoryLog) -> None:
     assert await releases.withdraw(broker, TOPICS, by=LI, reason="改期", now=NOON) == 2
     assert not await activate(broker, TOPICS, NOON + DAY)
     assert await in_force(broker) == 1
-    assert (await publish(broker, TOPICS, OTHER)).version == 3
+    await save(broker, OTHER, name="second")
+    assert (await put_out(broker, "second", emergency=True, reason="险情")).version == 3
 
 
 async def test_one_person_alone_is_looked_at_later_by_another(broker: MemoryLog) -> None:
@@ -202,4 +257,22 @@ async def test_every_act_stands_in_one_chain(broker: MemoryLog) -> None:
 
 
 async def test_once_there_is_a_version_production_takes_no_folder(broker: MemoryLog) -> None:
+    """Nor does anybody where a key is known, whatever he says of the environment and whoever signs."""
     await refused(broker, "drafts_only", publish(broker, TOPICS, OTHER, only_first=True))
+    await refused(broker, "drafts_only", publish(broker, TOPICS, OTHER, by="zhang.wei", signer=ZHANG))
+    log = MemoryLog()
+    await log.create_topics(TOPICS.specs(from_files(small()).channels, from_files(small()).endpoints))
+    await publish(log, TOPICS, small(), only_first=True)
+    await refused(log, "drafts_only", publish(log, TOPICS, OTHER, only_first=True))
+    assert (await publish(log, TOPICS, OTHER)).version == 2
+
+
+async def test_a_folder_is_published_in_nobody_elses_name() -> None:
+    """The first version, once there is a key, is signed like every other act."""
+    log = MemoryLog()
+    await log.create_topics(TOPICS.specs(from_files(small()).channels, from_files(small()).endpoints))
+    await register(log, TOPICS, ZHANG.who, ZHANG.public, by=ZHANG, now=NOON)
+    for by, signer in (("", None), ("zhang.wei", None), ("li.na", ZHANG), ("zhang.wei", Signer.fresh("zhang.wei"))):
+        await refused(log, "no_key", publish(log, TOPICS, small(), by=by, signer=signer, now=NOON))
+    await publish(log, TOPICS, small(), by="zhang.wei", signer=ZHANG, now=NOON)
+    assert (await releases.history(log, TOPICS)).versions[1].by == "zhang.wei"
