@@ -17,9 +17,9 @@ from router.catalogue.tables import Files
 from router.catalogue.words import WORDS
 from router.rules import naive
 from router.rules.analysis.cover import Cover, Fault
-from router.rules.analysis.dead import dead
+from router.rules.analysis.dead import plain, shadows
 from router.rules.analysis.gaps import gaps
-from router.rules.analysis.space import AXES, CHANNEL, PLACE, Asked, Known
+from router.rules.analysis.space import AXES, CHANNEL, PLACE, Asked, Known, Spent
 from router.rules.analysis.targets import Directory, targets
 from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, STATES, Rule, View
 from schemas.times import to_text
@@ -33,6 +33,12 @@ TABLES = {
     "matter_under": ("matters", "matters.csv", "事项", "matter"),
     "one_thing": ("one_things", "one_things/", "一件事", "one-thing"),
 }
+REST = {
+    "shadows": ("其余规则是否会被用到", "whether the other rules are ever used"),
+    "gaps": ("其余代码是否有空档", "whether the other codes have gaps"),
+    "sent": ("其余规则派往的职能", "whom the other rules send to"),
+}
+"""Kinds of questions that came to their limit as a whole, in words."""
 STRUCTURAL = {"review", "arbitrate", "triage"}
 """Roles that the life of a case gives something to do, whatever the rules say."""
 
@@ -58,10 +64,11 @@ def refuse_contradictions(catalogue: Catalogue, now: int) -> None:
     """
     Raise CatalogueFaulty, with what the loader found too, where rules contradict themselves or each other.
 
-    Only that: what is a warning is no reason to refuse, and what is dear need not be looked at.
+    Only that: what is a warning is no reason to refuse, and what is dear is not looked at. What it does not refuse today
+    it refuses on no later day.
     """
     analysis = _Analysis(catalogue, now)
-    found = [analysis.finding(fault) for fault in dead(analysis.cover)]
+    found = [analysis.finding(fault) for fault in plain(analysis.cover)]
     if any(finding.level == "error" for finding in found):
         raise CatalogueFaulty(_sorted((*catalogue.findings, *found)))
 
@@ -86,13 +93,24 @@ class _Analysis:
         self.cover = Cover(known(catalogue), catalogue.rules.values(), now)
 
     def faults(self) -> Iterator[Fault]:
-        lost = []
-        for fault in dead(self.cover):
-            lost += [fault.rules[0]] * (fault.code in NEVER_DECIDE)
+        alone = list(plain(self.cover))
+        yield from alone
+        lost = {fault.rules[0] for fault in alone if fault.code in NEVER_DECIDE}
+        unknown = {fault.rules[0] for fault in alone if fault.code == "undecided" and len(fault.rules) == 1}
+        for fault in self._within_limits("shadows", shadows(self.cover, lost | unknown)):
+            lost |= {fault.rules[0]} if fault.code in NEVER_DECIDE else set()
             yield fault
-        yield from gaps(self.cover)
-        yield from targets(self.cover, directory(self.catalogue), frozenset(lost))
+        yield from self._within_limits("gaps", gaps(self.cover))
+        yield from self._within_limits("sent", targets(self.cover, directory(self.catalogue), lost))
         yield from self._retired()
+
+    def _within_limits(self, question: str, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """The faults; where they are too dear to find in all, one that says so of the rest."""
+        self.cover.space.allow()
+        try:
+            yield from faults
+        except Spent:
+            yield Fault(code="undecided", about={"question": question})
 
     def _retired(self) -> Iterator[Fault]:
         """Cells that name an abolished place hold for no request: one that names it is of its successor."""
@@ -164,6 +182,8 @@ class _Analysis:
     def _at(self, fault: Fault) -> At:
         if fault.rules:
             return self.catalogue.rules_at[fault.rules[0]]
+        if fault.about.get("question") in REST:
+            return At("rules/", 0)
         if "column" in fault.about:
             file = TABLES[fault.about["column"]][1]
             return self._line(file, fault.about["value"])
@@ -191,6 +211,8 @@ class _Analysis:
             )
         elif about.get("question") == "reach":
             zh, en = f"职能 {about['value']} 能否收到诉求", f"whether function {about['value']} gets any request"
+        elif about.get("question") in REST:
+            zh, en = REST[about["question"]]
         elif about.get("question") == "targets":
             zh, en = "规则派往的职能", "whom the rule sends to"
         return about | {"others": ", ".join(others), "what": zh, "what_en": en}

@@ -7,6 +7,7 @@ who and when, and nothing is overwritten. What its author did stands in the audi
 topic `catalog.drafts`, under the hash that the chain names.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,7 @@ async def save(
         raise NotAllowed("bad_name", name=name)
     refuse_outside(files)
     mine = without_carried(files)
-    refuse_contradictions(from_files(mine), now)
+    await asyncio.to_thread(refuse_contradictions, from_files(mine), now)
     content, (_, chunks) = hash_of(mine), chunks_of(mine)
 
     async def do(hand: Hand) -> Head:

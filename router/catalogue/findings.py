@@ -190,11 +190,11 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "bad_spoken": ("error", "词“{word}”与“{first}”写法相同,或没有可认的字,或超过 {limit} 个字", "the word '{word}' is the same as '{first}' once folded, has nothing to be found by, or is longer than {limit} characters"),
     "bad_weight": ("error", "{value} 应大于 0,且不大于 {most}", "{value} should be above 0 and at most {most}"),
     # -- rules as a whole (router/rules/analysis)
-    "conflict": ("error", "与规则 {others} 条件相同而结果不同，永远轮不到它", "the same condition as rule {others} with another outcome: it never decides"),
+    "conflict": ("error", "与规则 {others} 条件和有效期相同而结果不同，永远轮不到它", "the same condition and validity as rule {others} with another outcome: it never decides"),
     "conflict_of_numbers": ("error", "与规则 {others} 规则号相同，而且两条可以同时成立，先后不定", "the number of rule {others}, and both can hold at once: nobody can tell which comes first"),
     "duplicate_rule": ("warning", "与规则 {others} 条件和结果都相同", "the same condition and outcome as rule {others}"),
     "never_holds": ("error", "条件自相矛盾，对任何诉求都不成立", "its condition contradicts itself: it holds for no request"),
-    "rule_over": ("hint", "有效期已过，可以删除", "its validity is over, it can be removed"),
+    "rule_over": ("hint", "有效期已过，或此后不再成立，可以删除", "its validity is over, or it holds for nothing any more: it can be removed"),
     "shadowed": ("warning", "被规则 {others} 完全遮盖，永远轮不到它", "rule {others} before it takes all that it asks for: it never decides"),
     "shadowed_by_union": ("warning", "被前面的规则 {others} 合起来完全遮盖，永远轮不到它", "rules {others} before it together take all that it asks for: it never decides"),
     "gap": ("warning", "{what}有诉求只有兜底规则接住", "{what_en}: requests that only the fallback catches"),

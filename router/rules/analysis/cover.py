@@ -60,7 +60,9 @@ class Cover:
             asked = self._first(pieces)
             if asked is None:
                 return None, used
-            takers = [rule for rule in self.holding(asked) if among(rule)]
+            holding = self.holding(asked)
+            self.space.spend(1 + len(holding))
+            takers = [rule for rule in holding if among(rule)]
             if not takers:
                 return asked, used
             used.append(min(takers, key=self._width))

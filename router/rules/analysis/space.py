@@ -31,10 +31,18 @@ UNKNOWN = "unknown-code"
 """A code that no table has: intake looks up places only."""
 PIECES = 4_000
 """Where a subtraction comes to more pieces than these, the question is left undecided."""
+SEARCH = 256
+"""So many pieces are looked into for one request of a rule; a limit of its own for each, whatever the others cost."""
+IN_ALL = 150_000
+"""So many pieces and rules are looked at for one kind of question over all rules."""
 
 
 class Undecided(Exception):
     """The space fell into more pieces than are looked at."""
+
+
+class Spent(Exception):
+    """All questions of one kind together came to more than is looked at."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -107,7 +115,7 @@ class Space:
     """The requests that a catalogue knows, from the day of `now` on. `rules`: whose windows and dates divide the time."""
 
     def __init__(self, known: Known, rules: Iterable[Rule], now: int) -> None:
-        self.known, self.now = known, day_of(now) * DAY - OFFSET
+        self.known, self.now, self._allowed = known, day_of(now) * DAY - OFFSET, IN_ALL
         rules = tuple(rules)
         self._chains = known.chains
         words = known.words
@@ -212,10 +220,47 @@ class Space:
 
     def minus(self, pieces: Iterable[Piece], out: Piece) -> list[Piece]:
         """What of some pieces is not in `out`. Raises Undecided."""
-        left = [rest for piece in pieces for rest in self._less(piece, out)]
-        if len(left) > PIECES:
-            raise Undecided
+        left: list[Piece] = []
+        for piece in pieces:
+            left += self._less(piece, out)
+            if len(left) > PIECES:
+                raise Undecided
+        self.spend(len(left))
         return left
+
+    def allow(self) -> None:
+        """Begin another kind of question, with all that is allowed for one."""
+        self._allowed = IN_ALL
+
+    def spend(self, count: int) -> None:
+        """So many more were looked at. Raises Spent."""
+        self._allowed -= count
+        if self._allowed < 0:
+            raise Spent
+
+    def find(
+        self, asked: Sequence[Piece], out: Sequence[Piece], most: int = SEARCH,
+        stretches: Sequence[tuple[int, int]] | None = None,
+    ) -> Asked | None:  # fmt: skip
+        """
+        A request of what is asked for and not taken out, without making all the pieces of that; None where there is none.
+
+        stretches: when it is received, instead of from `now` on. Raises Undecided after `most` pieces, whatever the day.
+        """
+        open_pieces = [(piece, 0) for piece in reversed(asked)]
+        for _ in range(most):
+            if not open_pieces:
+                return None
+            piece, passed = open_pieces.pop()
+            while passed < len(out) and self.meet(piece, out[passed]) is None:
+                passed += 1
+            if passed < len(out):
+                open_pieces += [(rest, passed + 1) for rest in self._less(piece, out[passed])]
+            elif found := self.sample(piece, stretches):
+                return found
+        if open_pieces:
+            raise Undecided
+        return None
 
     def _less(self, piece: Piece, out: Piece) -> Iterator[Piece]:
         """Axis by axis: what lies outside there; then what remains is looked at further. The parts do not overlap."""
@@ -248,8 +293,8 @@ class Space:
 
     # -- from pieces to requests -------------------------------------------------------------------
 
-    def sample(self, piece: Piece) -> Asked | None:
-        """A request of the piece; None where no request can be in it."""
+    def sample(self, piece: Piece, stretches: Iterable[tuple[int, int]] | None = None) -> Asked | None:
+        """A request of the piece; None where no request can be in it. stretches: as for `find`."""
         masks = list(piece.masks)
         filled = {name: held for name, wants in piece.needs.items() if (held := fill(name, wants)) is not None}
         form = {name.removeprefix(FORM): held for name, held in filled.items() if name.startswith(FORM)}
@@ -258,7 +303,9 @@ class Space:
             masks[THING] &= self.axes[THING].of[PRESENT]
         if not all(masks) or not self._with_medium(masks):
             return None
-        when = self._hours.find(masks[PLACE], masks[TIME], self._stretches(masks[VALID]))
+        if stretches is None:
+            stretches = self._stretches(masks[VALID])
+        when = self._hours.find(masks[PLACE], masks[TIME], stretches)
         if when is None:
             return None
         place, at = when
@@ -345,4 +392,4 @@ def _needs(box: Box) -> dict[str, Wants]:
     return needs
 
 
-__all__ = ["AXES", "EMPTY", "Asked", "Known", "Piece", "Space", "Undecided"]
+__all__ = ["AXES", "EMPTY", "Asked", "Known", "Piece", "Space", "Spent", "Undecided"]

@@ -1,6 +1,6 @@
 """Whom rules send to: functions without the duty, places where nobody holds it, and functions that no request gets to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -41,7 +41,7 @@ class _Sent(NamedTuple):
     codes: int = 0
 
 
-def targets(cover: Cover, directory: Directory, dead: frozenset[str]) -> Iterator[Fault]:
+def targets(cover: Cover, directory: Directory, dead: Collection[str]) -> Iterator[Fault]:
     """Of rules that can decide; `dead` are those that cannot."""
     alive = [rule for rule in cover.rules if rule.id not in dead]
     places = _Places(cover, directory)

@@ -5,7 +5,7 @@ Whether that can be is decided by making it: `fill` gives values that do, and th
 """
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from typing import NamedTuple
 from router.rules.model import EMPTY, MISSING, NULL, PRESENT, STATES, Range
 
 TAGS, WORDS, FORM = "tags", "words", "form."
+DIGITS = 1_000
+"""Bounds are exact decimals, however close: what lies between two of them is not rounded to one of them."""
 Value = str | Range
 Held = tuple[str, ...]
 
@@ -95,8 +97,10 @@ def _numbers(wanted: Range, none: frozenset[Value]) -> Iterator[str]:
     bound, between two of them, and outside. A text that is not wanted is written with another zero.
     """
     bounds = sorted({bound for cell in (wanted, *none) if isinstance(cell, Range) for bound in _bounds(cell)})
-    between = [(low + high) / 2 for low, high in pairwise(bounds)]
-    for number in [*bounds, *between, bounds[0] - 1, bounds[-1] + 1]:
+    with localcontext(Context(prec=DIGITS)):
+        between = [(low + high) / 2 for low, high in pairwise(bounds)]
+        outside = [bounds[0] - 1, bounds[-1] + 1]
+    for number in [*bounds, *between, *outside]:
         text = format(number, "f")
         if wanted.covers(text) and _allowed(text + "", none - {text}):
             while text in none:

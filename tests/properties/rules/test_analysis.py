@@ -1,16 +1,20 @@
 """What the analysis says of generated rules is so, by the plain reading: each finding, and each rule it says nothing of."""
 
+from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from router.rules import naive
 from router.rules.analysis.cover import STEPS, Cover, Fault
-from router.rules.analysis.dead import dead
+from router.rules.analysis.dead import plain, shadows
 from router.rules.analysis.gaps import gaps
-from router.rules.analysis.space import Known
+from router.rules.analysis.space import Known, Piece, Space, Spent
 from router.rules.model import COLUMNS, EMPTY, MISSING, NULL, PRESENT, Box, Range, Rule, Then, View, Window, fold
 from workflows.calendars import Calendar
 from workflows.workdays import Hours, Year
@@ -141,6 +145,11 @@ FALLBACK = Rule(id="fallback", number=99, name="", then=Then(triage=True))
 ONCE = {"conflict", "duplicate_rule", "never_holds", "rule_over", "shadowed", "shadowed_by_union"}
 
 
+def dead(cover: Cover) -> list[Fault]:
+    alone = list(plain(cover))
+    return alone + list(shadows(cover, {fault.rules[0] for fault in alone if fault.code in ONCE}))
+
+
 def first(rules: list[Rule], view: View) -> str:
     match = naive.first(rules, view, view.at)
     return match.rule.id if match else ""
@@ -151,7 +160,7 @@ def first(rules: list[Rule], view: View) -> str:
 def test_a_rule_is_dead_exactly_where_it_is_said_to_be(rules: list[Rule], asked: list[View]) -> None:
     """Of the dead no request is decided; of the others one is shown that they decide."""
     cover = Cover(KNOWN, rules, MORNING)
-    faults = list(dead(cover))
+    faults = dead(cover)
     lost = {fault.rules[0] for fault in faults if fault.code in ONCE}
     open_questions = {rule for fault in faults if fault.code == "undecided" for rule in fault.rules}
     assert lost.isdisjoint(first(rules, view) for view in asked)
@@ -208,6 +217,22 @@ def _told(fault: Fault, code: str) -> bool:
     return fault.about["column"] == "category_under" and fault.about["value"] in above
 
 
+@settings(max_examples=100, deadline=None)
+@given(RULES, st.lists(st.integers(1, 1500), min_size=1, max_size=3))
+def test_what_is_no_error_when_it_is_written_is_none_later(rules: list[Rule], days: list[int]) -> None:
+    """Else a version that was fine would keep every later one from being published."""
+
+    def wrong(now: int) -> set[tuple[str, tuple[str, ...]]]:
+        return {(fault.code, fault.rules) for fault in plain(Cover(KNOWN, rules, now)) if fault.code in ERRORS}
+
+    before = wrong(MORNING)
+    if not before:
+        assert not any(wrong(MORNING + day * DAY) for day in {1, 2, 3, *days})
+
+
+ERRORS = {"conflict", "conflict_of_numbers", "never_holds"}
+
+
 def test_a_question_that_is_too_large_is_left_undecided() -> None:
     """Never in silence: so many rules that only together take everything, and each has to be looked at."""
     one = [
@@ -227,5 +252,75 @@ def test_a_question_that_is_too_large_is_left_undecided() -> None:
         then=Then(triage=True),
         when=Box(form={"x": Range(at_least=0, at_most=STEPS + 1)}),
     )
-    faults = list(dead(Cover(KNOWN, [*one, last], MORNING)))
+    faults = dead(Cover(KNOWN, [*one, last], MORNING))
     assert [(fault.code, fault.rules) for fault in faults] == [("undecided", ("last",))]
+
+
+def tangled(count: int) -> list[Rule]:
+    """Rules whose words, tags and exceptions overlap in every way, each with one behind it that asks for all of them."""
+    triage, package = Then(triage=True), Then(one_thing="birth")
+    rules = [
+        Rule(
+            id=f"r{i}", number=i, name="", then=triage if i % 2 else package,
+            when=Box(words_any=tuple(f"词{j:03}" for j in range(i % 37, i % 37 + 6)), tags=(f"t{i % 11}", f"t{i % 7}")),
+            unless=(Box(words_any=(f"词{i % 50:03}", f"x{i}")), Box(channel=("phone",), tags=("群体",))),
+        )
+        for i in range(count)
+    ]  # fmt: skip
+    return [*rules, Rule(id="all", number=count, name="", then=triage, when=Box(tags=("t1",)))]
+
+
+def work(rules: list[Rule], monkeypatch: pytest.MonkeyPatch, ask: Callable[[Cover], object]) -> int:
+    """How often two pieces are compared."""
+    done, meet = 0, Space.meet
+
+    def counted(self: Space, one: Piece, other: Piece) -> Piece | None:
+        nonlocal done
+        done += 1
+        return meet(self, one, other)
+
+    cover = Cover(KNOWN, rules, MORNING)
+    with monkeypatch.context() as patch:
+        patch.setattr(Space, "meet", counted)
+        ask(cover)
+    return done
+
+
+def test_looking_for_errors_grows_with_the_rules_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands before every save and every version: no set of rules may hold it up."""
+    few, many = (work(tangled(count), monkeypatch, lambda cover: list(plain(cover))) for count in (40, 320))
+    assert many <= 9 * few
+    same = [structs.replace(rule, number=7) for rule in tangled(320)]
+    assert work(same, monkeypatch, lambda cover: list(plain(cover))) < 100 * len(same)
+
+
+def test_of_one_number_one_thing_is_told() -> None:
+    """Not each pair: of a thousand rules with one number that would be half a million."""
+    same = [
+        Rule(id=f"r{i:04}", number=7, name="", then=Then(triage=True), when=Box(tags=(f"t{i}",))) for i in range(99)
+    ]
+    assert [(f.code, len(f.rules)) for f in plain(Cover(KNOWN, same, MORNING))] == [("conflict_of_numbers", 2)]
+    apart = [structs.replace(rule, when=Box(form={"x": Range(at_least=i, at_most=i)}), unless=(Box(form={"x": (PRESENT,)}),)) for i, rule in enumerate(same)]  # fmt: skip
+    assert {fault.code for fault in plain(Cover(KNOWN, apart, MORNING))} == {"never_holds", "undecided"}
+
+
+def test_all_questions_together_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the rules are tangled; who asks is told that it stopped."""
+    monkeypatch.setattr("router.rules.analysis.space.IN_ALL", 3_000)
+
+    def ask(cover: Cover) -> None:
+        with pytest.raises(Spent):
+            list(shadows(cover, ()))
+
+    assert work(tangled(40), monkeypatch, ask) < 20 * 3_000
+
+
+def test_numbers_that_lie_close_are_told_apart() -> None:
+    """However many digits that takes: between the bounds there are numbers that no exception takes."""
+    near = "1." + "0" * 60 + "4"
+
+    def between(low: str, high: str) -> Box:
+        return Box(form={"x": Range(at_least=Decimal(low), at_most=Decimal(high))})
+
+    rule = Rule(id="r", number=1, name="", then=Then(triage=True), when=between("1", near), unless=(between("0", "1"), between(near, "2")))  # fmt: skip
+    assert list(plain(Cover(KNOWN, [rule], MORNING))) == []

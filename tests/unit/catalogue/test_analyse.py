@@ -128,6 +128,36 @@ def test_contradictions_are_refused_and_nothing_else() -> None:
     assert [finding.code for finding in refused.value.findings] == ["conflict"]
 
 
+PASSING = [
+    # in working hours, and from the Saturday on there are none left
+    ["{id: a, number: 901, name: '', when: {kind: [praise], time: [working_hours]}, then: {triage: true},"
+     " valid_from: 2026-09-07, valid_to: 2026-09-12}"],
+    # one that takes over from another on a day to come
+    ["{id: a, number: 901, name: '', when: {kind: [praise]}, then: {triage: true}, valid_from: 2026-10-01}",
+     "{id: b, number: 902, name: '', when: {kind: [praise]}, then: {route: [{function: roads}]}}"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rules", PASSING, ids=["over", "taken over"])
+def test_no_day_that_passes_makes_an_error(rules: list[str]) -> None:
+    """A version that was fine when it was published keeps nobody from publishing the next."""
+    catalogue, codes = from_files(planted(*rules)), []
+    for day in ("2026-09-11", "2026-09-12", "2026-09-30", "2026-10-01", "2027-10-01"):
+        now = int(datetime.fromisoformat(f"{day}T09:00+08:00").timestamp() * 1000)
+        refuse_contradictions(catalogue, now)
+        codes.append({f.code for f in analyse(catalogue, now) if f.rules and f.rules[0] in ("a", "b")})
+    assert codes == ([set()] + [{"rule_over"}] * 4 if len(rules) == 1 else [set()] * 3 + [{"shadowed"}] * 2)
+
+
+def test_what_is_too_dear_in_all_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each kind of question that did not come to its end, and errors are found all the same."""
+    monkeypatch.setattr("router.rules.analysis.space.IN_ALL", 2)
+    _, findings = found(planted(*PLANTED[1][0]))
+    said = [finding for finding in findings if finding.code == "undecided"]
+    assert [(finding.file, finding.rules) for finding in said] == [("rules/", ())] * 3
+    assert {"conflict"} == {finding.code for finding in findings if finding.level == "error"}
+
+
 def test_the_command_shows_each_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """File and line, the request in words, and JSON for programs; 1 on errors only."""
     monkeypatch.setenv("DUOKUA_CLOCK", f"2026-09-18T09:00:00+08:00,{time.time()},1")
