@@ -209,12 +209,37 @@ def document_of(sheet: Sheet, names: Vocabularies, findings: Findings) -> Docume
     return _Reading(sheet, names, findings).document()
 
 
+_OF_RULE: Mapping[Path, str] = {
+    (): "id", ("then",): "then.route", ("when",): PART, **{column.path: column.field for column in COLUMNS},
+}  # fmt: skip
+_OF_BOX: Mapping[Path, str] = {(): PART, **{(column.field,): column.field for column in COLUMNS if column.of_box}}
+"""The path of a part of a rule, and of a part of a box → in which column it stands."""
+
+
+class SheetDocument(Document):
+    """
+    The rules of a sheet. Where a part of them stands follows from its row and its column, filled or blank.
+
+    `rows`: of each rule its row, and by (rule, `any` or `unless`, which) of each box its own.
+    """
+
+    def __init__(self, sheet: Sheet, value: Sequence[dict[str, Any]], rows: Mapping[Path, int]) -> None:
+        super().__init__(sheet.file, value, {})
+        self._rows, self._of = rows, sheet.columns
+
+    def at(self, *path: str | int) -> At:
+        box = len(path) > 2 and path[:3] in self._rows
+        inner, fields = (path[3:], _OF_BOX) if box else (path[1:], _OF_RULE)
+        while inner not in fields:
+            inner = inner[:-1]
+        return At(self.file, self._rows[path[: 3 if box else 1]], self._of[fields[inner]])
+
+
 class _Reading:
     def __init__(self, sheet: Sheet, names: Vocabularies, findings: Findings) -> None:
         self.sheet, self.names, self.findings = sheet, names, findings
         self.rules: list[dict[str, Any]] = []
-        self.lines: dict[Path, int] = {}
-        self.columns: dict[Path, int] = {}
+        self.places: dict[Path, int] = {}
         self.boxes: list[tuple[int, str, str, Mapping[str, str]]] = []
         self.by_id: dict[str, int] = {}
         self.gone: set[str] = set()
@@ -230,7 +255,7 @@ class _Reading:
                 self._below(row, part, said)
         for row, part, rule, said in self.boxes:
             self._box(row, part, rule, said)
-        return Document(self.sheet.file, self.rules, self.lines, self.columns)
+        return SheetDocument(self.sheet, self.rules, self.places)
 
     def _part(self, row: int, said: Mapping[str, str]) -> str:
         text = said.get(PART, "").strip()
@@ -241,10 +266,9 @@ class _Reading:
     def _rule(self, row: int, said: Mapping[str, str]) -> None:
         index = len(self.rules)
         rule: dict[str, Any] = {}
-        for path, field in (((index,), "id"), ((index, "then"), "then.route"), ((index, "when"), PART)):
-            self._stands(path, row, field)
+        self.places[index,] = row
         for column in COLUMNS:
-            self._put(rule, column.path, column, (index, *column.path), row, said)
+            self._put(rule, column.path, column, row, said)
         rule.setdefault("then", {})
         for column in REFUSAL:
             if "propose_refusal" in rule["then"] and column.path[-1] not in rule["then"]["propose_refusal"]:
@@ -258,8 +282,7 @@ class _Reading:
         rule.setdefault("id", f"rule-{rule['number']}")
         rule["name"] = str(rule["name"])
         if rule["id"] in self.by_id:
-            there = (self.by_id[rule["id"]],)
-            first = address(At("", self.lines[there], self.columns[there]))
+            first = address(At("", self.places[self.by_id[rule["id"]],], self.sheet.columns["id"]))
             self._fault("cell_twice", row, "id", id=rule["id"], first=first)
             rule["id"] = f"{rule['id']}#{row}"
         self.by_id[rule["id"]] = index
@@ -281,19 +304,17 @@ class _Reading:
             self._fault("cell_no_rule", row, "id", id=rule)
             return
         boxes = self.rules[index].setdefault(part, [])
-        path: Path = (index, part, len(boxes))
-        self._stands(path, row, PART)
+        self.places[index, part, len(boxes)] = row
         box: dict[str, Any] = {}
         for column in COLUMNS:
             if column.of_box:
-                self._put(box, (column.field,), column, (*path, column.field), row, said)
+                self._put(box, (column.field,), column, row, said)
         boxes.append(box)
 
     def _put(
-        self, into: dict[str, Any], keys: tuple[str, ...], column: Column, path: Path, row: int, said: Mapping[str, str]
+        self, into: dict[str, Any], keys: tuple[str, ...], column: Column, row: int, said: Mapping[str, str]
     ) -> None:
-        """What the cell says to where `keys` lead; `path` is that place in the document."""
-        self._stands(path, row, column.field)
+        """What the cell says to where `keys` lead."""
         value, faults = _read(column, said[column.field], self.names) if column.field in said else (None, [])
         for code, values in faults:
             self._fault(code, row, column.field, **values)
@@ -305,9 +326,6 @@ class _Reading:
 
     def _fault(self, code: str, row: int, field: str, /, **values: object) -> None:
         self.findings.add(code, At(self.sheet.file, row, self.sheet.columns[field]), **values)
-
-    def _stands(self, path: Path, row: int, field: str) -> None:
-        self.lines[path], self.columns[path] = row, self.sheet.columns[field]
 
 
 def _read(column: Column, text: str, names: Vocabularies) -> cells.Read:
