@@ -8,12 +8,9 @@ from typing import Any
 from router.catalogue import drafts
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import NotAllowed
-from router.catalogue.latest import latest
 from router.catalogue.load import from_files, load
-from router.catalogue.pack import unpack
-from router.catalogue.publish import fetch_active
+from router.catalogue.publish import fetch_active, fetch_numbered
 from router.operate.topics import Topics
-from schemas.catalogue import CatalogueManifest
 
 ACTIVE = "active"
 
@@ -34,20 +31,12 @@ async def named(broker: Any, topics: Topics, name: str) -> Catalogue:
     if name == ACTIVE:
         found = await fetch_active(broker, topics.catalog) if topics.catalog in present else None
     elif name.isdecimal():
-        found = await _version(broker, topics.catalog, int(name)) if topics.catalog in present else None
+        found = await fetch_numbered(broker, topics.catalog, int(name)) if topics.catalog in present else None
     elif {topics.drafts, topics.audit} <= present.keys():
         found = await _draft(broker, topics, name)
     if found is None:
         raise UnknownCatalogue(name)
     return found
-
-
-async def _version(broker: Any, topic: str, version: int) -> Catalogue | None:
-    kept = await latest(broker, topic)
-    manifest = kept.get(f"manifest/{version}".encode())
-    if manifest is None:
-        return None
-    return unpack(CatalogueManifest.model_validate_json(manifest), lambda chunk: kept.get(chunk.encode()))
 
 
 async def _draft(broker: Any, topics: Topics, name: str) -> Catalogue | None:

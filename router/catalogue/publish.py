@@ -261,6 +261,13 @@ async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> C
     return await asyncio.to_thread(unpacked, kept, Active(version, digest))
 
 
+async def fetch_numbered(broker: Any, topic: str, version: int) -> Catalogue | None:
+    """The version of that number, whatever its hash; None where there is none. Raises VersionUnusable."""
+    kept = await latest(broker, topic)
+    manifest = _manifest(kept, version)
+    return await asyncio.to_thread(_whole, kept, manifest) if manifest else None
+
+
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
     """Version and hash in force; None before the first publication."""
     active = _active((await latest(broker, topic)).get(ACTIVE))
@@ -289,13 +296,26 @@ def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
 
 def unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
     """A version of those on the topic. Raises VersionUnusable."""
-    found = kept.get(f"manifest/{wanted.version}".encode())
-    if found is None:
+    manifest = _manifest(kept, wanted.version)
+    if manifest is None:
         raise VersionUnusable(f"catalogue {wanted.version} is not on the topic")
-    manifest = CatalogueManifest.model_validate_json(found)
-    if manifest.hash != wanted.hash or manifest.version != wanted.version:
+    if manifest.hash != wanted.hash:
         raise VersionUnusable(f"catalogue {wanted.version}: its manifest is of something else")
-    return unpack(manifest, lambda name: kept.get(name.encode()))
+    return _whole(kept, manifest)
+
+
+def _manifest(kept: Mapping[bytes, bytes], version: int) -> CatalogueManifest | None:
+    found = kept.get(f"manifest/{version}".encode())
+    if found is None:
+        return None
+    manifest = CatalogueManifest.model_validate_json(found)
+    if manifest.version != version:
+        raise VersionUnusable(f"catalogue {version}: its manifest is of something else")
+    return manifest
+
+
+def _whole(kept: Mapping[bytes, bytes], manifest: CatalogueManifest) -> Catalogue:
+    return unpack(manifest, lambda chunk: kept.get(chunk.encode()))
 
 
 # -- following ----------------------------------------------------------------------------------------
