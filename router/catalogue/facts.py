@@ -198,15 +198,17 @@ class CatalogueFacts:
 
     def _route(self, match: Match, adding: tuple[Match, ...], channel: str, request: RequestView) -> Route:
         rule, then = match.rule, match.rule.then
-        joined = [more for more in adding if then.route or more.rule.then.urgency]
+        joined = tuple([more for more in adding if then.route or more.rule.then.urgency]) if adding else ()
         said: dict[str, Any] = {
             "rule": rule.id,
             "number": rule.number,
             "why": match.why,
             "policy": self._policy_of(match, channel),
-            "joined": tuple(Joined(rule=m.rule.id, number=m.rule.number, why=m.why) for m in joined),
-            "urgency": max((m.rule.then.urgency for m in (match, *joined)), key=("", *URGENCIES).index),
+            "urgency": then.urgency,
         }
+        if joined:  # of few cases
+            said["joined"] = tuple(Joined(rule=m.rule.id, number=m.rule.number, why=m.why) for m in joined)
+            said["urgency"] = max((m.rule.then.urgency for m in (match, *joined)), key=("", *URGENCIES).index)
         if then.one_thing:
             package = self._catalogue.one_things[then.one_thing]
             return Route(outcome="one_thing", targets=(_lead(package),), stages=_stages(package), **said)
@@ -221,7 +223,7 @@ class CatalogueFacts:
             )
         if then.answer:
             return Route(outcome="answer", answer=then.answer, text=self._catalogue.answers[then.answer].text, **said)
-        bearers = [bearer for m in (match, *joined) for bearer in m.rule.then.route] if then.route else []
+        bearers = [*then.route, *(bearer for m in joined for bearer in m.rule.then.route)] if then.route else []
         targets = [self._target(bearer, request) for bearer in bearers]
         if then.triage or None in targets:
             missing = tuple(
