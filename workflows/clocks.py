@@ -14,7 +14,7 @@ from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, budget, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
-from workflows.evolve import Started, started
+from workflows.folds.clocks import Started, started
 from workflows.policies import ClockTemplate, Policy
 from workflows.workdays import DAY
 

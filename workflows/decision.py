@@ -11,8 +11,9 @@ from schemas.ids import task_id
 from workflows import events as ev
 from workflows.calendars import Calendar
 from workflows.case import Case
-from workflows.evolve import FOLDS, Started, with_clocks, without_clocks
+from workflows.evolve import FOLDS
 from workflows.facts import Facts, Unit
+from workflows.folds.clocks import Started, with_clocks, without_clocks
 from workflows.policies import Policy
 
 

@@ -1,0 +1,68 @@
+"""Folding what clocks do."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from workflows import events as ev
+from workflows.case import Case, Clock, Pending, clock_key
+
+
+class Started(NamedTuple):
+    """Clocks that begin together, and what folding their events adds to a case: many cases share both."""
+
+    events: tuple[ev.ClockStarted, ...]
+    clocks: dict[str, Clock]
+
+
+def started(events: Iterable[ev.ClockStarted]) -> Started:
+    """These clocks, folded."""
+    begun = tuple(events)
+    return Started(begun, {clock_key(e.kind, e.of): _clock(e) for e in begun})
+
+
+def with_clocks(case: Case, more: Started) -> Case:
+    """The same as `evolve` with each of the events."""
+    return replace(case, clocks=case.clocks | more.clocks if case.clocks else more.clocks)
+
+
+def without_clocks(case: Case, stopped: Sequence[ev.ClockStopped]) -> Case:
+    """The same as `evolve` with each of the events."""
+    keys = [clock_key(e.kind, e.of) for e in stopped]
+    return replace(case, clocks=case.clocks | {key: replace(case.clocks[key], running=False) for key in keys})
+
+
+def _clock_started(case: Case, e: ev.ClockStarted, at: int) -> Case:
+    return replace(case, clocks={**case.clocks, clock_key(e.kind, e.of): _clock(e)})
+
+
+def _clock(e: ev.ClockStarted) -> Clock:
+    marks = tuple([Pending(m.at, m.what, m.level, m.who, m.step) for m in e.marks])
+    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, marks)
+
+
+def _clock_stopped(case: Case, e: ev.ClockStopped, at: int) -> Case:
+    return without_clocks(case, (e,))
+
+
+def _clock_resumed(case: Case, e: ev.ClockResumed, at: int) -> Case:
+    key = clock_key(e.kind, e.of)
+    return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], running=True)})
+
+
+def _mark_fired(case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, at: int) -> Case:
+    """Marks fire in the order of their times, so it was the first one."""
+    key = clock_key(e.kind, e.of)
+    clock = case.clocks[key]
+    return replace(case, clocks={**case.clocks, key: replace(clock, marks=clock.marks[1:])})
+
+
+FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
+    ev.ClockStarted: _clock_started,
+    ev.ClockStopped: _clock_stopped,
+    ev.ClockResumed: _clock_resumed,
+    ev.ClockWarned: _mark_fired,
+    ev.ClockOverdue: _mark_fired,
+    ev.CaseEscalated: _mark_fired,
+}
