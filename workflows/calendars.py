@@ -169,6 +169,16 @@ class Calendar(Struct, frozen=True, eq=False):
         except IndexError:
             return self._around(anchor, due).percent(anchor, due, percent, unit)
 
+    def after(self, since: int, time: int, limit: str, whole_day: bool) -> Due:
+        """The first instant at which `time` milliseconds, of the counting that `limit` names, have passed since; never before it."""
+        parsed = budget(limit)
+        try:
+            at = self._open_on(since, max(0, time)) if parsed.working else since + max(0, time)
+            at = self._end_of_day(at, parsed) if whole_day else at
+        except IndexError:
+            return self._around(since, since + max(0, time) * 12).after(since, time, limit, whole_day)
+        return Due(at, parsed.working and not (self._known(since) and self._known(at)), since)
+
     # -- inside: tables; an IndexError means that the tables do not reach -------------------------
 
     def _anchor(self, start: int, rule: StartRule) -> int:

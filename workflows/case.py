@@ -63,6 +63,23 @@ class Pending(Struct, frozen=True, array_like=True, gc=False):
     step: str
 
 
+class Course(Struct, frozen=True, array_like=True, gc=False):
+    """
+    What has happened to a clock besides running: only clocks that were paused or extended, or may be, have one.
+
+    consumed: milliseconds of its own counting before `since`, at which it last went on (0: it never paused).
+    extended: lengths granted, as `5wd`. pause: the reason for which it stands still. pauses: reasons it has paused for, with
+    the milliseconds each of them took. waiting: marks that come to nothing while it stands still or an extension is undecided.
+    """
+
+    consumed: int = 0
+    since: int = 0
+    extended: tuple[str, ...] = ()
+    pause: str = ""
+    pauses: tuple[tuple[str, int], ...] = ()
+    waiting: tuple[Pending, ...] = ()
+
+
 class Clock(Struct, frozen=True, array_like=True, gc=False):
     """A time limit that runs, or has run; `marks` are those that have not fired, in the order of their times."""
 
@@ -75,6 +92,7 @@ class Clock(Struct, frozen=True, array_like=True, gc=False):
     provisional: bool
     marks: tuple[Pending, ...]
     running: bool = True
+    course: Course | None = None
 
 
 class Task(Struct, frozen=True, array_like=True, gc=False):

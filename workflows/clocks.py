@@ -8,14 +8,14 @@ its instant; a clock that started late (a backfilled request) fires what is past
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from workflows import events as ev
-from workflows.calendars import OFFSET, Calendar, budget, day_of
+from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.policies import ClockTemplate, Policy
+from workflows.reckoning import Run, consumed, reckon
 from workflows.workdays import DAY
 
 TASK_CLOCK: Mapping[str, str] = {
@@ -29,8 +29,6 @@ TASK_CLOCK: Mapping[str, str] = {
 
 RESUMES = "finish"
 """The clock of a leg that goes on when its reply is sent back."""
-
-_ORDER = {"warn": 0, "due": 1, "deem_signed": 1, "escalate": 2}
 
 
 # -- starting -----------------------------------------------------------------------------------
@@ -105,7 +103,7 @@ def _start(
 ) -> ev.ClockStarted:
     if template.start == "next_day" and latest is None:
         start = day_of(start) * DAY - OFFSET
-    timed = _timed(calendar, template, start, latest)
+    timed = reckon(calendar, template, Run(start, template.budget, latest=latest or 0))
     return ev.ClockStarted(
         kind=template.kind,
         of=of,
@@ -118,38 +116,6 @@ def _start(
         start=template.start,
         marks=timed.marks,
     )
-
-
-class _Timed(NamedTuple):
-    """All instants of a clock."""
-
-    anchor: int
-    due: int
-    provisional: bool
-    marks: tuple[ev.Mark, ...]
-
-
-@lru_cache(maxsize=4096)
-def _timed(calendar: Calendar, template: ClockTemplate, start: int, latest: int | None) -> _Timed:
-    due = calendar.add(start, template.budget, template.start, template.due)
-    at = due.at if latest is None else min(due.at, latest)
-    return _Timed(due.anchor, at, due.provisional, _marks(template, calendar, due.anchor, at))
-
-
-def _marks(template: ClockTemplate, calendar: Calendar, anchor: int, due: int) -> tuple[ev.Mark, ...]:
-    """All that the clock will bring about, in order. A warning that could only come before the start, or late, is none."""
-    marks = [ev.Mark(at=due, what="deem_signed" if template.on_due == "deem_signed" else "due")]
-    unit = budget(template.budget).unit
-    for warning in template.warn:
-        before = warning.before
-        at = calendar.subtract(due, before) if before else calendar.percent(anchor, due, warning.percent, unit)
-        if anchor < at < due:
-            marks.append(ev.Mark(at=at, what="warn"))
-    for step in template.ladder:
-        at = calendar.add(due, step.after).at
-        marks.append(ev.Mark(at=at, what="escalate", level=step.level, who=step.who, step=step.what))
-    marks.sort(key=lambda mark: (mark.at, _ORDER[mark.what], mark.level))
-    return tuple(marks)
 
 
 # -- stopping and going on ----------------------------------------------------------------------
@@ -178,9 +144,8 @@ def _stop(d: Decision, clocks: Sequence[Clock]) -> None:
 
 
 def _stopped(d: Decision, clock: Clock) -> ev.ClockStopped:
-    calendar = d.facts.calendar_named(clock.calendar)
-    consumed = max(0, calendar.consumed(clock.anchor, d.now, budget(clock.budget).unit))
-    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=consumed, met=d.now <= clock.due)
+    used = consumed(d.facts.calendar_named(clock.calendar), clock, d.now)
+    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=used, met=d.now <= clock.due)
 
 
 # -- firing -------------------------------------------------------------------------------------
