@@ -6,11 +6,8 @@ A handler returns the code of the refusal (workflows/refusals.py), or an empty t
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
-
+from workflows import below, returns
 from workflows import events as ev
-from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import resume_clock, start_task_clock, stop_clocks
 from workflows.commands import Reply
@@ -23,38 +20,10 @@ from workflows.legs import (
     dispatch,
     dispatch_instead,
     open_stages,
-    sub_dispatch,
     waits_for,
 )  # fmt: skip
+from workflows.said import ReplyView, TargetView, read
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS, verdict
-
-
-class TargetView(Struct, frozen=True, kw_only=True):
-    """One unit that a dispatcher names."""
-
-    unit: str
-    part: str = "lead"
-
-
-class ReplyView(Struct, frozen=True, kw_only=True):
-    """The part of a Reply of the contract that decisions look at."""
-
-    result: str | None = None
-    text: str | None = None
-    contacted: bool | None = None
-    contacted_at: str | None = None
-    contact_method: str | None = None
-    basis: str | None = None
-    attachments: Raw | UnsetType = UNSET
-    reason: str | None = None
-    proposed_unit: str | None = None
-    units: tuple[str, ...] = ()
-    targets: tuple[TargetView, ...] = ()
-    receipt_no: str | None = None
-    category: str | None = None
-
-
-_view = msgspec.json.Decoder(ReplyView).decode
 
 
 def reply(d: Decision, command: Reply) -> str:
@@ -66,7 +35,7 @@ def reply(d: Decision, command: Reply) -> str:
         return "wrong_endpoint"
     if command.action not in TASK_ACTIONS[task.kind]:
         return "wrong_action"
-    said = _view(command.body)
+    said = read(command.body)
     if task.kind == "handle":
         return _act(d, d.case.legs[task.leg], command.action, said)
     code = _DECIDE[command.action](d, task, said)
@@ -104,53 +73,6 @@ def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
     stop_clocks(d, leg.id, "sign", *(("contact",) if said.contacted else ()))
 
 
-def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
-    if not d.policy.returns:
-        return "return_not_allowed"
-    if not said.reason:
-        return "incomplete"
-    within = d.policy.return_within
-    if not within:
-        return ""
-    by_day = budget(within).unit in ("d", "wd")
-    until = d.calendar.add(leg.dispatched_at, within, "next_day" if by_day else "receipt").at
-    return "return_window_over" if d.now > until else ""
-
-
-def _return(d: Decision, leg: Leg, said: ReplyView) -> None:
-    """退单. Who dispatched decides; the time goes on for the unit and for the citizen."""
-    task = d.new_task()
-    parent = d.case.legs.get(leg.parent)
-    d.emit(
-        ev.LegReturnAsked(
-            leg=leg.id,
-            task=task,
-            endpoint=parent.endpoint if parent else d.case.centre_endpoint,
-            unit=parent.unit if parent else d.case.centre,
-            reason=said.reason or "",
-            proposed=said.proposed_unit or "",
-        )
-    )
-    start_task_clock(d, task, "decide_return")
-
-
-def _may_sub_dispatch(d: Decision, leg: Leg, said: ReplyView) -> str:
-    if leg.parent:
-        return "second_level"
-    own = {unit.id: unit for unit in d.facts.children(leg.unit)}
-    if not said.units:
-        return "incomplete"
-    if any(unit not in own for unit in said.units):
-        return "not_own_unit"
-    return "recused" if any(d.is_recused(own[unit]) for unit in said.units) else ""
-
-
-def _sub_dispatch(d: Decision, leg: Leg, said: ReplyView) -> None:
-    own = {unit.id: unit for unit in d.facts.children(leg.unit)}
-    for unit in dict.fromkeys(said.units):
-        sub_dispatch(d, leg, own[unit])
-
-
 def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
     return waits_for(d.case, leg) if said.result and said.text else "incomplete"
 
@@ -180,18 +102,17 @@ def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
         open_stages(d)
 
 
-_May = Callable[[Decision, Leg, ReplyView], str]
-_MAY: Mapping[str, _May] = {
+_MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {
     "sign": _may_sign,
-    "return": _may_return,
-    "sub_dispatch": _may_sub_dispatch,
     "reply": _may_reply,
+    **returns.MAY,
+    **below.MAY,
 }
 _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     "sign": _sign,
-    "return": _return,
-    "sub_dispatch": _sub_dispatch,
     "reply": _reply,
+    **returns.DO,
+    **below.DO,
 }
 
 
@@ -213,35 +134,6 @@ def _send_back(d: Decision, task: Task, said: ReplyView) -> str:
     leg = d.case.legs[task.leg]
     d.emit(ev.LegSentBack(leg=leg.id, reason=said.reason, round=leg.round + 1))
     resume_clock(d, leg.id)
-    return ""
-
-
-def _accept_return(d: Decision, task: Task, said: ReplyView) -> str:
-    """同意退单: to the unit proposed if there is one that may take it, else a dispatcher names one."""
-    leg = d.case.legs[task.leg]
-    d.emit(ev.LegReturned(leg=leg.id))
-    stop_clocks(d, leg.id)
-    unit = _instead(d, leg, said.proposed_unit or leg.proposed)
-    if unit is not None:
-        dispatch_instead(d, leg, unit, leg.part)
-    elif not leg.parent:
-        ask_triage(d, "returned", leg.id)
-    return ""
-
-
-def _instead(d: Decision, leg: Leg, proposed: str) -> Unit | None:
-    """The proposed unit, unless it is unknown, the same, to stand aside, or (of a second-level leg) not the parent's own."""
-    unit = d.facts.unit(proposed) if proposed and proposed != leg.unit else None
-    if unit is None or d.is_recused(unit):
-        return None
-    if leg.parent and unit.id not in {own.id for own in d.facts.children(d.case.legs[leg.parent].unit)}:
-        return None
-    return unit
-
-
-def _reject_return(d: Decision, task: Task, said: ReplyView) -> str:
-    """驳回退单: the leg goes on; the time stays with the unit."""
-    d.emit(ev.LegReturnRejected(leg=task.leg, reason=said.reason or ""))
     return ""
 
 
@@ -300,10 +192,9 @@ def _confirm_receipt(d: Decision, task: Task, said: ReplyView) -> str:
 _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     "pass": _pass,
     "send_back": _send_back,
-    "accept_return": _accept_return,
-    "reject_return": _reject_return,
     "dispatch": _dispatch,
     "confirm_refusal": _confirm_refusal,
     "reject_refusal": _reject_refusal,
     "confirm_receipt": _confirm_receipt,
+    **returns.DECIDE,
 }

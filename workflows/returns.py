@@ -1,0 +1,81 @@
+"""
+退单: a unit says that something is not its duty, and who dispatched it decides. The citizen's clock never stops for it.
+"""
+
+from collections.abc import Callable, Mapping
+
+from workflows import events as ev
+from workflows.calendars import budget
+from workflows.case import Leg, Task
+from workflows.clocks import start_task_clock, stop_clocks
+from workflows.decision import Decision
+from workflows.facts import Unit
+from workflows.legs import ask_triage, dispatch_instead
+from workflows.said import ReplyView
+
+
+def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
+    if not d.policy.returns:
+        return "return_not_allowed"
+    if not said.reason:
+        return "incomplete"
+    within = d.policy.return_within
+    if not within:
+        return ""
+    by_day = budget(within).unit in ("d", "wd")
+    until = d.calendar.add(leg.dispatched_at, within, "next_day" if by_day else "receipt").at
+    return "return_window_over" if d.now > until else ""
+
+
+def _return(d: Decision, leg: Leg, said: ReplyView) -> None:
+    """退单. Who dispatched decides; the time goes on for the unit and for the citizen."""
+    task = d.new_task()
+    parent = d.case.legs.get(leg.parent)
+    d.emit(
+        ev.LegReturnAsked(
+            leg=leg.id,
+            task=task,
+            endpoint=parent.endpoint if parent else d.case.centre_endpoint,
+            unit=parent.unit if parent else d.case.centre,
+            reason=said.reason or "",
+            proposed=said.proposed_unit or "",
+        )
+    )
+    start_task_clock(d, task, "decide_return")
+
+
+def _accept_return(d: Decision, task: Task, said: ReplyView) -> str:
+    """同意退单: to the unit proposed if there is one that may take it, else a dispatcher names one."""
+    leg = d.case.legs[task.leg]
+    d.emit(ev.LegReturned(leg=leg.id))
+    stop_clocks(d, leg.id)
+    unit = _instead(d, leg, said.proposed_unit or leg.proposed)
+    if unit is not None:
+        dispatch_instead(d, leg, unit, leg.part)
+    elif not leg.parent:
+        ask_triage(d, "returned", leg.id)
+    return ""
+
+
+def _instead(d: Decision, leg: Leg, proposed: str) -> Unit | None:
+    """The proposed unit, unless it is unknown, the same, to stand aside, or (of a second-level leg) not the parent's own."""
+    unit = d.facts.unit(proposed) if proposed and proposed != leg.unit else None
+    if unit is None or d.is_recused(unit):
+        return None
+    if leg.parent and unit.id not in {own.id for own in d.facts.children(d.case.legs[leg.parent].unit)}:
+        return None
+    return unit
+
+
+def _reject_return(d: Decision, task: Task, said: ReplyView) -> str:
+    """驳回退单: the leg goes on; the time stays with the unit."""
+    d.emit(ev.LegReturnRejected(leg=task.leg, reason=said.reason or ""))
+    return ""
+
+
+MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {"return": _may_return}
+DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {"return": _return}
+DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
+    "accept_return": _accept_return,
+    "reject_return": _reject_return,
+}

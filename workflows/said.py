@@ -1,0 +1,32 @@
+"""What a reply says, as far as decisions look at it."""
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+
+class TargetView(Struct, frozen=True, kw_only=True):
+    """One unit that a dispatcher names."""
+
+    unit: str
+    part: str = "lead"
+
+
+class ReplyView(Struct, frozen=True, kw_only=True):
+    """The part of a Reply of the contract that decisions look at."""
+
+    result: str | None = None
+    text: str | None = None
+    contacted: bool | None = None
+    contacted_at: str | None = None
+    contact_method: str | None = None
+    basis: str | None = None
+    attachments: Raw | UnsetType = UNSET
+    reason: str | None = None
+    proposed_unit: str | None = None
+    units: tuple[str, ...] = ()
+    targets: tuple[TargetView, ...] = ()
+    receipt_no: str | None = None
+    category: str | None = None
+
+
+read = msgspec.json.Decoder(ReplyView).decode
