@@ -40,6 +40,7 @@ CODES: dict[str, tuple[str, str]] = {
     "wrong_channel": ("消息所写渠道与主题不符", "the message names another channel than its topic"),
     "unknown_endpoint": ("目录中没有这个接口", "the catalogue has no such endpoint"),
     "unknown_region": ("目录中没有这个区划代码", "the catalogue has no such division code"),
+    "same_officer": ("复核人不得与经办人相同", "a second officer must be another one"),
     "internal_error": (
         "系统内部错误，消息已留存，将由运维处理",
         "an error on our side: the message is kept and will be looked at",

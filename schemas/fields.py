@@ -82,7 +82,8 @@ CaseId = Annotated[str, Field(pattern=UUID_PATTERN)]
 TaskId = CaseId
 Region = Annotated[str, Field(pattern=r"^[1-9][0-9]{5}([0-9]{3}([0-9]{3})?)?$")]
 """A code of the administrative divisions: 6 digits, 9 for a town, 12 for a village."""
-Code = Annotated[str, Field(pattern=r"^\S{1,64}$")]
+CODE_PATTERN = r"^\S{1,64}$"
+Code = Annotated[str, Field(pattern=CODE_PATTERN)]
 UnitId = Code
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Line = Annotated[str, Field(max_length=500)]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
+from schemas.order import Order, OrderAnswered
 from schemas.request import Evaluation, ServiceRequest, Supplement, Withdrawal
 from schemas.supervision import Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
@@ -19,10 +20,12 @@ REQUEST_SUPPLEMENTED = "cn.duokua.request.supplemented.v1"
 REQUEST_WITHDRAWN = "cn.duokua.request.withdrawn.v1"
 REQUEST_EVALUATED = "cn.duokua.request.evaluated.v1"
 REPLY_SUBMITTED = "cn.duokua.reply.submitted.v1"
+ORDER_GIVEN = "cn.duokua.order.given.v1"
 TASK_ASSIGNED = "cn.duokua.task.assigned.v1"
 TASK_SENT_BACK = "cn.duokua.task.sent_back.v1"
 TASK_WITHDRAWN = "cn.duokua.task.withdrawn.v1"
 REPLY_REFUSED = "cn.duokua.reply.refused.v1"
+ORDER_ANSWERED = "cn.duokua.order.answered.v1"
 RECEIPT_ISSUED = "cn.duokua.receipt.issued.v1"
 STATUS_CHANGED = "cn.duokua.case.status_changed.v1"
 CASE_OUTCOME = "cn.duokua.case.outcome.v1"
@@ -40,11 +43,17 @@ FROM_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
 )
 """Taken on `intake.<channel>`."""
 
-FROM_UNITS: Mapping[str, type[Model]] = MappingProxyType({REPLY_SUBMITTED: Reply})
+FROM_UNITS: Mapping[str, type[Model]] = MappingProxyType({REPLY_SUBMITTED: Reply, ORDER_GIVEN: Order})
 """Taken on `replies.<endpoint>`."""
 
 TO_UNITS: Mapping[str, type[Model]] = MappingProxyType(
-    {TASK_ASSIGNED: Task, TASK_SENT_BACK: Task, TASK_WITHDRAWN: TaskWithdrawn, REPLY_REFUSED: ReplyRefused}
+    {
+        TASK_ASSIGNED: Task,
+        TASK_SENT_BACK: Task,
+        TASK_WITHDRAWN: TaskWithdrawn,
+        REPLY_REFUSED: ReplyRefused,
+        ORDER_ANSWERED: OrderAnswered,
+    }
 )
 """Written on `tasks.<endpoint>`."""
 

@@ -189,6 +189,33 @@ class ReplyAction(Word):
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt"
 
 
+class OrderAction(Word):
+    """指令动作 what an office may order without having been asked."""
+
+    URGE = "urge", "催办", "urge"
+    SUPERVISE = "supervise", "督办", "supervise"
+    LIFT = "lift", "解除督办", "lift the supervision"
+    INSTRUCT = "instruct", "批示", "instruct"
+    RE_DISPATCH = "re_dispatch", "改派", "dispatch to another unit"
+    RELEASE = "release", "销账", "release from the list of hard cases"
+    CONCLUDE = "conclude", "终结", "conclude"
+    MERGE = "merge", "合并", "merge"
+    UNMERGE = "unmerge", "解除合并", "unmerge"
+    SPLIT = "split", "拆分", "split"
+    REVEAL = "reveal", "调阅身份", "reveal the identity"
+    MARK_MALICIOUS = "mark_malicious", "认定恶意诉求", "mark as malicious"
+    GO_ON = "go_on", "撤回后依职权继续", "go on ex officio after a withdrawal"
+    REFUSE = "refuse", "不予受理", "refuse"
+
+
+class OrderCode(Word):
+    """指令结果 what became of an order."""
+
+    ACCEPTED = "accepted", "已生效", "it took effect"
+    REFUSED = "refused", "未生效", "it had no effect"
+    HELD = "held", "已留存，等人工处理", "kept until a person has looked at it"
+
+
 class ReplyResult(Word):
     """办理结果 what came of it."""
 

@@ -106,6 +106,14 @@ class Task(Struct, frozen=True, array_like=True, gc=False):
     reason: str = ""
 
 
+class Oversight(Struct, frozen=True, array_like=True, gc=False):
+    """What offices and the applicant have pressed for beside the clocks (催办 …). None of it moves a due date."""
+
+    urged: int = 0
+    """by offices"""
+    urged_by_citizen: int = 0
+
+
 class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """What a rule proposed, or an officer confirmed, about not taking the case."""
 
@@ -159,6 +167,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     forget_at: int = 0
     """when nothing of the case is kept any more"""
     proposal: Proposal | None = None
+    oversight: Oversight | None = None
 
     @property
     def next_due(self) -> int:

@@ -83,13 +83,31 @@ class Reply(Command, frozen=True, tag="reply"):
     body: Raw
 
 
+OrderAction = Literal[
+    "urge", "supervise", "lift", "instruct", "re_dispatch", "release", "conclude", "merge", "unmerge", "split",
+    "reveal", "mark_malicious", "go_on", "refuse",
+]  # fmt: skip
+
+
+class Order(Command, frozen=True, tag="order"):
+    """What an office says without having been asked, in the name of `unit`, through the endpoint that speaks for it.
+
+    Who may give which is workflows/rights.py. `body` is the whole Order of the contract.
+    """
+
+    endpoint: str
+    unit: str
+    action: OrderAction
+    body: Raw
+
+
 class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
     """Something of this case is due. Made by the shard itself from its due index, never sent.
 
     Its id is derived from the case and its version, so that a replay makes the same one."""
 
 
-AnyCommand = Submit | Supplement | Withdraw | Evaluate | Reply | ReachDeadline
+AnyCommand = Submit | Supplement | Withdraw | Evaluate | Reply | Order | ReachDeadline
 
 
 class Release(Command, frozen=True, tag="release"):

@@ -15,6 +15,7 @@ from workflows.clocks import fire_marks
 from workflows.decision import Decision
 from workflows.facts import Facts
 from workflows.legs import close
+from workflows.orders import order
 from workflows.replies import reply
 from workflows.states import APPEAL, verdict
 from workflows.submit import submit
@@ -43,6 +44,11 @@ def _submit(d: Decision, command: cmd.Submit) -> None:
 def _reply(d: Decision, command: cmd.Reply) -> None:
     if code := reply(d, command):
         _refuse_reply(d, command, code)
+
+
+def _order(d: Decision, command: cmd.Order) -> None:
+    if code := "too_many_commands" if is_flooded(d.case) else order(d, command):
+        _refuse_order(d, command, code)
 
 
 def _supplement(d: Decision, command: cmd.Supplement) -> None:
@@ -83,6 +89,8 @@ def _give_up(d: Decision, order: cmd.GiveUp) -> None:
     of = order.of
     if isinstance(of, cmd.Reply):
         _refuse_reply(d, of, "discarded")
+    elif isinstance(of, cmd.Order):
+        _refuse_order(d, of, "discarded")
     elif isinstance(of, cmd.Submit) and of.digest == d.case.digest:
         d.emit(ev.DuplicateReceived())
     elif not isinstance(of, cmd.ReachDeadline):
@@ -111,9 +119,18 @@ def _refuse_reply(d: Decision, command: cmd.Reply, code: str) -> None:
     )  # fmt: skip
 
 
+def _refuse_order(d: Decision, command: cmd.Order, code: str) -> None:
+    d.emit(
+        ev.CommandRefused(
+            action=command.action, code=code, state=d.case.state, endpoint=command.endpoint, unit=command.unit
+        )
+    )  # fmt: skip
+
+
 _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Submit: _submit,
     cmd.Reply: _reply,
+    cmd.Order: _order,
     cmd.Supplement: _supplement,
     cmd.Withdraw: _withdraw,
     cmd.Evaluate: _evaluate,

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from workflows.refusals import REFUSALS
-from workflows.states import LATER, TABLES, TASK_ACTIONS, Table
+from workflows.rights import RIGHTS, Right
+from workflows.states import ANYTIME, LATER, TABLES, TASK_ACTIONS, Table
 
 TITLES: Mapping[str, tuple[str, str]] = {
     "appeal": ("诉求（工单）", "appeal (case)"),
@@ -127,6 +128,22 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+OFFICES: Mapping[str, tuple[str, str]] = {
+    "holder": ("承办单位", "holder of an open leg"),
+    "lead": ("主办单位", "lead"),
+    "first_level": ("一级承办单位", "first-level unit"),
+    "superior": ("承办单位的上级", "above a holder"),
+    "centre": ("中心（热线办）及上级中心", "centre, or a centre above"),
+    "supervisor": ("督查", "supervisor"),
+    "leaders_office": ("领导办公室", "leader's office"),
+    "arbiter": ("裁定机构", "arbitration body"),
+}
+
+ORDERED: Mapping[str, tuple[str, str]] = {
+    "urge": ("催办", "urge"),
+}
+
+
 def page() -> str:
     """The whole of docs/states.md."""
     return "\n".join(_lines()) + "\n"
@@ -146,6 +163,7 @@ def _lines() -> Iterator[str]:
     for name, table in TABLES.items():
         yield from _section(name, table)
     yield from _tasks()
+    yield from _rights()
     yield from _refusals()
 
 
@@ -181,6 +199,35 @@ def _tasks() -> Iterator[str]:
     yield from ("", "## 任务 / Tasks", "", "| 任务 task | 可答 may be answered |", "|---|---|")
     for kind, actions in TASK_ACTIONS.items():
         yield f"| {KINDS[kind][0]} {KINDS[kind][1]} `{kind}` | {' · '.join(f'`{action}`' for action in actions)} |"
+
+
+def _rights() -> Iterator[str]:
+    yield from (
+        "",
+        "## 指令与权限 / Orders and rights",
+        "",
+        "谁可以发出哪种指令（`workflows/rights.py`）；标 * 的在工单未办结的任何状态均可。被反映单位及其下属单位一律回避。",
+        "",
+        "Who may order what; those marked * in every state of a case that has not ended. Who is complained about, or"
+        " stands below, may order nothing.",
+        "",
+        "| 指令 order | 谁 who | 须有 needs |",
+        "|---|---|---|",
+    )
+    for action, right in RIGHTS.items():
+        who = "、".join(f"{OFFICES[office][0]} {OFFICES[office][1]}" for office in right.offices)
+        star = " *" if action in ANYTIME else ""
+        yield f"| {ORDERED[action][0]} {ORDERED[action][1]} `{action}`{star} | {who} | {_needs(right)} |"
+
+
+def _needs(right: Right) -> str:
+    words = {
+        "reason": "原因代码 reason of the list",
+        "second": "另一人复核 second officer",
+        "document": "文号 document number",
+        "text": "说明 text",
+    }
+    return "、".join(word for name, word in words.items() if getattr(right, name))
 
 
 def _refusals() -> Iterator[str]:

@@ -17,6 +17,7 @@ from workflows.case import Case, remembering, unborn
 from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
 from workflows.folds import legs as of_legs
+from workflows.folds import orders as of_orders
 
 
 def evolve(case: Case, event: ev.AnyEvent, at: int) -> Case:
@@ -43,4 +44,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_case.FOLDS,
     **of_legs.FOLDS,
     **of_clocks.FOLDS,
+    **of_orders.FOLDS,
 }

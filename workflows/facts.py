@@ -5,6 +5,7 @@ The engine passes an implementation (router/catalogue); tests pass a small one o
 All answers are pure functions of the catalogue version and the arguments.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from msgspec import Raw, Struct
@@ -128,6 +129,18 @@ class DirectAnswerView(Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """An entry of a closed list of reasons, and the basis on which it is one."""
+
+    name_zh: str
+    name_en: str
+    basis: str = ""
+
+
+Office = Literal["centre", "supervisor", "leaders_office", "arbiter"]
+"""What a unit may be to a place by its functions: 热线办, 督查, 领导办公室, 裁定机构."""
+
+
 class Facts(Protocol):
     """Everything a decision may ask the catalogue."""
 
@@ -165,6 +178,12 @@ class Facts(Protocol):
 
     def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         """The supervising office (督查) at or above the place, other than `excluded` and those below them."""
+
+    def holds(self, unit: str, office: Office, region: str) -> bool:
+        """Whether the unit holds this office for the place: there, or at a place above it."""
+
+    def reasons(self, action: str) -> Mapping[str, Listed]:
+        """The closed list of reasons for an action, by code; empty where there is none and a reason is free text."""
 
     def policy(self, policy: str) -> Policy:
         """A clock policy by id."""

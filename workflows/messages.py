@@ -102,6 +102,17 @@ class ReplyRefusedBody(Body, frozen=True, kw_only=True):
     source: str | None = None
 
 
+class OrderAnsweredBody(Body, frozen=True, kw_only=True):
+    case_id: str
+    action: str
+    unit: str
+    code: str
+    reason: str | None = None
+    text: Said | None = None
+    state: str | None = None
+    source: str | None = None
+
+
 class ReceiptBody(Body, frozen=True, kw_only=True):
     ref: str
     code: str

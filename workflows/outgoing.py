@@ -53,6 +53,7 @@ decode = msgspec.json.Decoder(OutboxRecord).decode
 
 RECEIPT = "cn.duokua.receipt.issued.v1"
 REFUSED = "cn.duokua.reply.refused.v1"
+ORDER_ANSWERED = "cn.duokua.order.answered.v1"
 ASSIGNED = "cn.duokua.task.assigned.v1"
 SENT_BACK = "cn.duokua.task.sent_back.v1"
 WITHDRAWN = "cn.duokua.task.withdrawn.v1"
@@ -93,6 +94,8 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
     post = Post(None, command, None, 0, {})
     if isinstance(command, cmd.Reply):
         _refuse_reply(post, command.action, "unknown_case", "")
+    elif isinstance(command, cmd.Order):
+        _answer_order(post, "refused", "unknown_case", "")
     elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate):
         _refuse_channel(post, "unknown_case")
     else:
@@ -117,6 +120,9 @@ def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
             source=command.source.replace("/", "-") or None,
         )
         return (_message(f"tasks.{command.endpoint}", command.case, said_id, REFUSED, refused),)
+    if isinstance(command, cmd.Order):
+        answer = _order_answered(command, "held" if code == "held" else "refused", code, "")
+        return (_message(f"tasks.{command.endpoint}", command.case, said_id, ORDER_ANSWERED, answer),)
     if isinstance(command, cmd.ReachDeadline):
         return ()
     outcome, reason = ("held", None) if code == "held" else ("rejected", code)
@@ -212,7 +218,9 @@ def _id_reused(post: Post, event: ev.IdReused) -> None:
 
 
 def _refused(post: Post, event: ev.CommandRefused) -> None:
-    if event.endpoint:
+    if isinstance(post.command, cmd.Order):
+        _answer_order(post, "refused", event.code, event.state)
+    elif event.endpoint:
         _refuse_reply(post, event.action, event.code, event.state)
     else:
         _refuse_channel(post, event.code)
@@ -246,6 +254,28 @@ def _refuse_reply(post: Post, action: str, code: str, state: str) -> None:
             state=state or None,
             source=command.source.replace("/", "-") or None,
         ),
+    )
+
+
+def _ordered(post: Post, event: ev.OrderGiven) -> None:
+    _answer_order(post, "accepted", "", post.case.state)
+
+
+def _answer_order(post: Post, outcome: str, code: str, state: str) -> None:
+    command: Any = post.command
+    post.to_endpoint(command.endpoint, ORDER_ANSWERED, _order_answered(command, outcome, code, state))
+
+
+def _order_answered(command: cmd.Order, outcome: str, code: str, state: str) -> body.OrderAnsweredBody:
+    return body.OrderAnsweredBody(
+        case_id=command.case,
+        action=command.action,
+        unit=command.unit,
+        code=outcome,
+        reason=code or None,
+        text=body.refusal_text(code) if code else None,
+        state=state or None,
+        source=command.source.replace("/", "-") or None,
     )
 
 
@@ -304,6 +334,12 @@ def _reply_below(case: Case, event: ev.LegReplied) -> Again:
 def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
     for task in case.tasks.values():
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
+
+
+def _urged(case: Case, event: ev.CaseUrged) -> Again:
+    for task in case.tasks.values():
+        if not event.leg or (task.leg == event.leg and task.kind == "handle"):
+            yield task, case.legs.get(task.leg) if task.kind == "review" else None, "urged"
 
 
 def _tell_again(post: Post, again: Again) -> None:
@@ -429,6 +465,8 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.DuplicateReceived: Telling(answer=_duplicate),
     ev.IdReused: Telling(answer=_id_reused),
     ev.CommandRefused: Telling(answer=_refused),
+    ev.OrderGiven: Telling(answer=_ordered),
+    ev.CaseUrged: Telling(again=_urged),
     ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
     ev.CaseEvaluated: Telling(answer=_accepted),
     ev.CaseWithdrawn: Telling(answer=_accepted, status="withdrawn"),

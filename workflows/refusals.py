@@ -25,6 +25,12 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "stages_open": ("一件事的环节尚未办完", "stages of the one-thing are not done yet"),
     "report_stays": ("举报不得撤回", "a report of wrongdoing cannot be withdrawn"),
     "already_evaluated": ("已评价", "evaluated already"),
+    "not_entitled": ("该单位无权发出此指令", "this unit has no right to order this"),
+    "wrong_unit": ("该端点不代表此单位", "this endpoint does not speak for that unit"),
+    "unknown_reason": ("原因代码不在清单内", "the reason is not on the closed list"),
+    "leg_not_open": ("没有这个承办分支，或已结束", "there is no such leg, or it is over"),
+    "second_officer": ("须由另一人复核", "a second officer must confirm this"),
+    "document_needed": ("须注明文号", "a document number is needed"),
     "case_too_large": (
         "该工单内容过多，系统无法再保存",
         "the case holds too much already: this cannot be stored any more",

@@ -22,6 +22,7 @@ from workflows.legs import (
     open_stages,
     waits_for,
 )  # fmt: skip
+from workflows.rights import unlisted
 from workflows.said import ReplyView, TargetView, read
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS, verdict
 
@@ -36,6 +37,8 @@ def reply(d: Decision, command: Reply) -> str:
     if command.action not in TASK_ACTIONS[task.kind]:
         return "wrong_action"
     said = read(command.body)
+    if said.reason and (code := unlisted(d, command.action, said.reason)):
+        return code
     if task.kind == "handle":
         return _act(d, d.case.legs[task.leg], command.action, said)
     code = _DECIDE[command.action](d, task, said)

@@ -53,7 +53,6 @@ APPEAL: Table = {
         "sign": "signed",
         "supplement": "dispatched",
         "withdraw": "withdrawn",
-        "urge": "dispatched",
         "supervise": "dispatched",
         "instruct": "dispatched",
         "merge": "merging",
@@ -66,7 +65,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "signed",
         "decide_extension": "signed",
-        "urge": "signed",
         "supervise": "signed",
         "instruct": "signed",
         "hang": "hung",
@@ -79,7 +77,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sub_dispatched",
         "decide_extension": "sub_dispatched",
-        "urge": "sub_dispatched",
         "supervise": "sub_dispatched",
         "instruct": "sub_dispatched",
         "hang": "hung",
@@ -98,7 +95,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sent_back",
         "decide_extension": "sent_back",
-        "urge": "sent_back",
         "supervise": "sent_back",
         "instruct": "sent_back",
         "hang": "hung",
@@ -194,11 +190,14 @@ LEAD_MOVES = frozenset(
 
 LATER = frozenset(
     {
-        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "urge", "supervise", "instruct", "ask_extension",
+        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "supervise", "instruct", "ask_extension",
         "decide_extension", "hang", "release", "call_back", "redo", "conclude", "arbitrate", "rule",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
+
+ANYTIME = frozenset({"urge"})
+"""May be done in every state of an appeal in which somebody has something in hand, and moves nothing."""
 
 OPEN_LEG = frozenset(
     {"dispatched", "signed", "sub_dispatched", "return_asked", "return_rejected", "arbitration", "ruled", "sent_back"}
@@ -230,5 +229,5 @@ Verdict = Literal["", "not_allowed", "not_available"]
 def verdict(table: Table, state: str, action: str) -> Verdict:
     """Whether `action` may be done in `state`: empty if so, else the code of the refusal."""
     if action not in table[state]:
-        return "not_allowed"
+        return "" if table is APPEAL and action in ANYTIME and state not in ENDED else "not_allowed"
     return "not_available" if table is APPROVAL or action in LATER else ""

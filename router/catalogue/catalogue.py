@@ -25,6 +25,7 @@ from router.catalogue.rows import (
     KeywordRow,
     MatterRow,
     OneThing,
+    ReasonRow,
     SystemRow,
 )
 from router.proposals.model import ModelFile
@@ -109,6 +110,7 @@ class Catalogue:
     duties: Mapping[str, DutyRow]
     systems: Mapping[str, SystemRow]
     data_items: Mapping[str, DataItemRow]
+    reasons: Mapping[str, ReasonRow]
     emergencies: Mapping[str, EmergencyRow]
     answers: Mapping[str, AnswerRow]
     rules: Mapping[str, Rule]

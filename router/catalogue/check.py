@@ -235,6 +235,7 @@ CLOSED = (
     ("channels", "medium", "medium"),
     ("channels", "default_kind", "kind"),
     ("channels", "evaluates", "yes_no"),
+    ("reasons", "action", "reasoned"),
 )
 
 

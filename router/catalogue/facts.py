@@ -17,13 +17,21 @@ from router.rules.index import PLAIN
 from router.rules.model import COLUMNS, Bearer, Match, Rule, View
 from router.rules.naive import lineage
 from workflows.calendars import Calendar
-from workflows.facts import URGENCIES, Joined, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import URGENCIES, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.policies import Policy
 
 if TYPE_CHECKING:
     from router.catalogue.catalogue import Catalogue, DirectoryUnit
 
 CENTRE = ("hotline", "triage")
+OFFICES: Mapping[str, tuple[str, str]] = {
+    "centre": CENTRE,
+    "supervisor": ("supervision-office", "supervise"),
+    "leaders_office": ("government", "supervise"),
+    "arbiter": ("hotline", "arbitrate"),
+}
+"""The function and role that make a unit an office of its place (workflows/rights.py)."""
+NONE: Mapping[str, Listed] = {}
 SUPERVISION = Target(function="supervision-office", role="supervise")
 """Who holds this function in this role is the centre (热线办) of its place."""
 CACHE = 50_000
@@ -49,6 +57,10 @@ class CatalogueFacts:
         for unit in catalogue.units.values():
             below.setdefault(unit.parent, []).append(self._units[unit.id])
         self._children = {parent: tuple(units) for parent, units in below.items()}
+        self._reasons: dict[str, dict[str, Listed]] = {}
+        for row in catalogue.reasons.values():
+            listed = Listed(name_zh=row.name_zh, name_en=row.name_en, basis=row.basis)
+            self._reasons.setdefault(row.action, {})[row.code] = listed
         self._alarm = Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
         self._named = self._index.named[KIND:PLAIN]
@@ -160,6 +172,14 @@ class CatalogueFacts:
 
     def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         return self.resolve(SUPERVISION, region, excluded=excluded)
+
+    def holds(self, unit: str, office: Office, region: str) -> bool:
+        function, role = OFFICES[office]
+        held = (self._holders.get((place, function, role, ""), ()) for place in self.region_chain(region))
+        return any(unit == holder.id for holders in held for holder in holders)
+
+    def reasons(self, action: str) -> Mapping[str, Listed]:
+        return self._reasons.get(action, NONE)
 
     def policy(self, policy: str) -> Policy:
         return self._catalogue.policies[policy]

@@ -165,6 +165,20 @@ class DutyRow(Struct, frozen=True, kw_only=True):
     basis: str = ""
 
 
+class ReasonRow(Struct, frozen=True, kw_only=True):
+    """lists/reasons.csv: the closed list of reasons for an action; one that stands in no row takes free text."""
+
+    action: str
+    code: str
+    name_zh: Written
+    name_en: Written
+    basis: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.action}/{self.code}"
+
+
 class SystemRow(Struct, frozen=True, kw_only=True):
     """lists/systems.csv (系统清单)"""
 

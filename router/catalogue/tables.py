@@ -65,6 +65,7 @@ class Tables:
     duties: Table[rows.DutyRow]
     systems: Table[rows.SystemRow]
     data_items: Table[rows.DataItemRow]
+    reasons: Table[rows.ReasonRow]
     emergencies: Table[rows.EmergencyRow]
     answers: Table[rows.AnswerRow]
     rules: Table[Rule]
@@ -81,10 +82,12 @@ class _Reader:
         self._files, self._findings = files, findings
         self.read: set[str] = set()
 
-    def table(self, where: str, kind: type[Row], key: str) -> Table[Row]:
-        """`where` is a file, or a folder ending in `/` of which every file belongs to the table."""
+    def table(self, where: str, kind: type[Row], key: str, optional: bool = False) -> Table[Row]:
+        """`where` is a file, or a folder ending in `/` of which every file belongs to the table.
+
+        optional: catalogues of earlier days do without it."""
         table: Table[Row] = Table()
-        for file in self._members(where):
+        for file in () if optional and where not in self._files else self._members(where):
             read = self._csv if file.endswith(".csv") else self._yaml
             for spot, row in read(file, kind):
                 table.add(getattr(row, key), spot, row, self._findings)
@@ -159,6 +162,7 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         duties=t("lists/duties.csv", rows.DutyRow, "id"),
         systems=t("lists/systems.csv", rows.SystemRow, "id"),
         data_items=t("lists/data_items.csv", rows.DataItemRow, "id"),
+        reasons=t("lists/reasons.csv", rows.ReasonRow, "id", optional=True),
         emergencies=t("emergencies.yaml", rows.EmergencyRow, "id"),
         answers=t("answers/", rows.AnswerRow, "id"),
         rules=t("rules/", Rule, "id"),

@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import AppealKind, ApplicantKind, Disclosure, Medium, Origin, RefusalGround, Urgency, Word
+from schemas.vocabulary import (
+    AppealKind,
+    ApplicantKind,
+    Disclosure,
+    Medium,
+    OrderAction,
+    Origin,
+    RefusalGround,
+    ReplyAction,
+    Urgency,
+    Word,
+)
 
 _KINDS: dict[str, type[Word]] = {
     "kind": AppealKind, "origin": Origin, "medium": Medium, "applicant": ApplicantKind, "urgency": Urgency,
@@ -12,6 +23,7 @@ _KINDS: dict[str, type[Word]] = {
 WORDS: dict[str, tuple[str, ...]] = {
     **{name: tuple(str(word.value) for word in kind) for name, kind in _KINDS.items()},
     "yes_no": ("yes", "no"),
+    "reasoned": tuple(dict.fromkeys(str(word.value) for kind in (OrderAction, ReplyAction) for word in kind)),
 }
 
 LABELS: Mapping[str, Mapping[str, tuple[str, str]]] = {

@@ -54,6 +54,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ClockWarned": ("预警：{kind}{of} 将于 {due} 到期，告知 {unit}", "warning: {kind}{of} is due {due}; {unit} told"),
     "ClockOverdue": ("超期：{kind}{of} 已于 {due} 到期，告知 {unit}", "overdue: {kind}{of} was due {due}; {unit} told"),
     "CaseEscalated": ("第 {level} 级升级（{what}）：{kind}{of}，告知 {unit}", "escalated to level {level} ({what}): {kind}{of}; {unit} told"),
+    "OrderGiven": ("{unit} 发出指令：{action}", "{unit} ordered: {action}"),
+    "OrderGiven+document": ("{unit} 发出指令：{action}（{document}）", "{unit} ordered: {action} ({document})"),
+    "CaseUrged": ("诉求人催办", "urged by the applicant"),
+    "CaseUrged+unit": ("{unit} 催办", "urged by {unit}"),
     "CommandRefused": ("操作被拒绝：{action}（{code}，当时状态 {state}）", "refused: {action} ({code}, in state {state})"),
 }  # fmt: skip
 

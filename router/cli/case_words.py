@@ -22,13 +22,13 @@ from schemas import vocabulary as v
 from schemas.times import from_milliseconds
 
 NOTHING = "—"
-LABELS: Mapping[str, type[v.Word]] = {
+LABELS: Mapping[str, type[v.Word] | tuple[type[v.Word], ...]] = {
     "appeal_kind": v.AppealKind,
     "part": v.Part,
     "kind": v.ClockKind,
     "result": v.ReplyResult,
     "ground": v.RefusalGround,
-    "action": v.ReplyAction,
+    "action": (v.ReplyAction, v.OrderAction),
     "what": v.SupervisionStep,
     "urgency": v.Urgency,
     "case_state": v.CaseState,
@@ -61,11 +61,11 @@ class Words:
 
     def label(self, field: str, word: str) -> str:
         """A word of the contract's vocabularies, else one of ours, else the word itself."""
-        try:
-            labelled = LABELS[field](word)
-        except (KeyError, ValueError):
-            return self.word(word) if word else NOTHING
-        return labelled.en if self._side else labelled.zh
+        kinds = LABELS.get(field, ())
+        for kind in kinds if isinstance(kinds, tuple) else (kinds,):
+            if word in kind.__members__.values():
+                return kind(word).en if self._side else kind(word).zh
+        return self.word(word) if word else NOTHING
 
     def moment(self, at: int) -> str:
         """Beijing time with the day of the week, to the minute; seconds where there are any."""

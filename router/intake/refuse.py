@@ -15,8 +15,9 @@ from schemas.answer import Receipt
 from schemas.cloudevents import Header, binary_headers
 from schemas.fields import Model
 from schemas.ids import event_id
+from schemas.order import OrderAnswered
 from schemas.task import ReplyRefused, Said
-from schemas.vocabulary import ReceiptCode, ReplyAction
+from schemas.vocabulary import OrderAction, OrderCode, ReceiptCode, ReplyAction
 
 STAGE = "intake"
 
@@ -45,7 +46,9 @@ def _answer(record: Record, rejected: Rejected, topics: Topics, now: int) -> Out
             _receipt(rejected),
         )
     else:
-        topic, kind, body = topics.tasks(rejected.name), registry.REPLY_REFUSED, _reply_refused(record, rejected)
+        topic = topics.tasks(rejected.name)
+        kind = registry.ORDER_ANSWERED if rejected.ordered else registry.REPLY_REFUSED
+        body = (_order_refused if rejected.ordered else _reply_refused)(record, rejected)
         key = rejected.case_id or place_of(record)
     headers = binary_headers(id=event_id(source_of(record), 0), type=kind, time=now, partitionkey=key)
     return Outgoing(topic, key.encode(), body.model_dump_json(exclude_none=True).encode(), headers)
@@ -67,6 +70,19 @@ def _reply_refused(record: Record, rejected: Rejected) -> ReplyRefused:
         task_id=rejected.task_id or None,
         action=ReplyAction(rejected.action) if rejected.action else None,
         code=rejected.fault.code,
+        pointer=rejected.fault.pointer,
+        text=Said(zh=rejected.fault.zh, en=rejected.fault.en),
+        source=place_of(record),
+    )
+
+
+def _order_refused(record: Record, rejected: Rejected) -> OrderAnswered:
+    return OrderAnswered(
+        case_id=rejected.case_id or None,
+        action=OrderAction(rejected.action) if rejected.action else None,
+        unit=rejected.unit or None,
+        code=OrderCode.REFUSED,
+        reason=rejected.fault.code,
         pointer=rejected.fault.pointer,
         text=Said(zh=rejected.fault.zh, en=rejected.fault.en),
         source=place_of(record),

@@ -18,13 +18,14 @@ from msgspec import Raw
 from schemas import registry, times
 from schemas.cloudevents import Event, Header, canonical, decode, digest, named_channel, unpack
 from schemas.faults import Fault, InvalidMessage, fault
-from schemas.fields import UUID_PATTERN
+from schemas.fields import CODE_PATTERN, UUID_PATTERN
 from schemas.identity import ref_fault
 from schemas.ids import case_id, command_id, shard_of
+from schemas.order import Order
 from schemas.request import Evaluation, ServiceRequest
 from schemas.task import Reply
 from schemas.validation import read, suggestion
-from schemas.vocabulary import ReplyAction
+from schemas.vocabulary import OrderAction, ReplyAction
 from workflows import commands
 from workflows.case import KEPT_MS
 from workflows.proposals import Proposal
@@ -34,7 +35,9 @@ AHEAD_MS = 5 * 60 * 1000
 
 
 _is_id = re.compile(UUID_PATTERN).search
+_is_code = re.compile(CODE_PATTERN).search
 _ACTIONS = frozenset(word.value for word in ReplyAction)
+_ORDERS = frozenset(word.value for word in OrderAction)
 
 
 class Channel(Protocol):
@@ -105,7 +108,8 @@ class Rejected(msgspec.Struct, frozen=True):
     A refusal: whom it answers, under which id, and why.
 
     door: `channel` | `endpoint`; name: which. ref: the channel's own id, else topic-partition-offset.
-    case_id, task_id, action: of a reply, where they could be read.
+    case_id, task_id, action: of a reply, where they could be read; unit: of an order, in place of a task.
+    ordered: whether it was meant as an order.
     """
 
     door: Literal["channel", "endpoint"]
@@ -115,6 +119,8 @@ class Rejected(msgspec.Struct, frozen=True):
     case_id: str = ""
     task_id: str = ""
     action: str = ""
+    unit: str = ""
+    ordered: bool = False
 
 
 def translate(record: Record, known: Known, now: int) -> Accepted | Rejected:
@@ -245,6 +251,8 @@ def _from_endpoint(record: Record, name: str, known: Known, now: int) -> Accepte
     if name not in known.directory.endpoints:
         raise InvalidMessage([fault("unknown_endpoint")], event.id)
     _check_event(event, registry.FROM_UNITS, now)
+    if event.type == registry.ORDER_GIVEN:
+        return _order(record, event, name, known, now)
     reply = read(Reply, event.data, event.id)
     source = source_of(record)
     command = commands.Reply(
@@ -258,6 +266,23 @@ def _from_endpoint(record: Record, name: str, known: Known, now: int) -> Accepte
         body=Raw(canonical(event.data)),
     )
     return _accepted(reply.case_id, commands.encode(command), event, known)
+
+
+def _order(record: Record, event: Event, name: str, known: Known, now: int) -> Accepted:
+    """Whether the unit speaks through this door is the engine's to say, by the catalogue in force when it decides."""
+    order = read(Order, event.data, event.id)
+    source = source_of(record)
+    command = commands.Order(
+        id=command_id(order.case_id, source),
+        case=order.case_id,
+        at=now,
+        source=source,
+        endpoint=name,
+        unit=order.unit,
+        action=cast(commands.OrderAction, order.action.value),
+        body=Raw(canonical(event.data)),
+    )
+    return _accepted(order.case_id, commands.encode(command), event, known)
 
 
 # -- what both have in common ------------------------------------------------------------------------
@@ -304,7 +329,7 @@ def rejected(record: Record, known: Known, error: InvalidMessage) -> Rejected:
     family, name = _door(record, known)
     door: Literal["channel", "endpoint"] = "channel" if family == "intake" else "endpoint"
     ref = error.ref or usable_key(record.key) or place_of(record)
-    return Rejected(door, name, ref, error.first, *(_of_reply(record) if door == "endpoint" else ()))
+    return Rejected(door, name, ref, error.first, **(_of_unit(record) if door == "endpoint" else {}))
 
 
 def usable_key(key: bytes | None) -> str:
@@ -316,15 +341,20 @@ def usable_key(key: bytes | None) -> str:
     return "" if ref_fault(text) else text
 
 
-def _of_reply(record: Record) -> tuple[str, str, str]:
-    """Case, task and action of a faulty reply as far as they can be read, so that the unit knows which one is meant."""
+def _of_unit(record: Record) -> dict[str, Any]:
+    """Case, task or unit, and action of a faulty message as far as they can be read, so that the unit knows which one is meant."""
     try:
-        data = unpack(record.value, record.headers)[1]
+        attributes, data = unpack(record.value, record.headers)
     except InvalidMessage:
-        return "", "", ""
-    if not isinstance(data, dict):
-        return "", "", ""
-    ids = (data.get(name) for name in ("case_id", "task_id"))
-    case, task = (text if isinstance(text, str) and _is_id(text) else "" for text in ids)
-    action = data.get("action")
-    return case, task, action if isinstance(action, str) and action in _ACTIONS else ""
+        return {}
+    ordered = attributes.get("type") == registry.ORDER_GIVEN
+    said = data if isinstance(data, dict) else {}
+    ids = {name: text for name in ("case_id", "task_id") if isinstance(text := said.get(name), str) and _is_id(text)}
+    action, unit = said.get("action"), said.get("unit")
+    known = isinstance(action, str) and action in (_ORDERS if ordered else _ACTIONS)
+    return {
+        **ids,
+        "action": action if known else "",
+        "unit": unit if ordered and isinstance(unit, str) and _is_code(unit) else "",
+        "ordered": ordered,
+    }

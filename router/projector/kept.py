@@ -53,7 +53,9 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ClockWarned": ("kind", "of", "due", "unit", "endpoint"),
     "ClockOverdue": ("kind", "of", "due", "unit", "endpoint"),
     "CaseEscalated": ("kind", "of", "level", "unit", "endpoint", "what"),
-    "CommandRefused": ("action", "code", "state", "endpoint", "channel", "task"),
+    "CommandRefused": ("action", "code", "state", "endpoint", "channel", "task", "unit"),
+    "OrderGiven": ("action", "unit", "endpoint", "document"),
+    "CaseUrged": ("unit", "leg"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -68,6 +70,8 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "LegReplied": ("text", "basis", "contacted_at", "contact_method", "attachments"),
     "LegSentBack": ("reason",),
     "ClockStarted": ("marks",),
+    "OrderGiven": ("officer", "confirmed_by", "reason", "text", "basis"),
+    "CaseUrged": ("text",),
 }
 
 WORDS = ("words_", "form.")

@@ -14,8 +14,9 @@ from workflows.events.case import *
 from workflows.events.clocks import *
 from workflows.events.event import *
 from workflows.events.legs import *
+from workflows.events.orders import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent
+AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -177,6 +177,8 @@ class CommandRefused(Event, frozen=True):
     endpoint: str = ""
     channel: str = ""
     task: str = ""
+    unit: str = ""
+    """of an order: in whose name it was given"""
 
 
 CaseEvent = (

@@ -8,6 +8,7 @@ what leaves is numbered without gaps and fits the published models.
 """
 
 from collections import Counter
+from typing import get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -45,6 +46,16 @@ BODIES = st.fixed_dictionaries(
         "contacted": st.booleans(),
         "category": st.sampled_from(["street", "unheard-of"]),
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
+    },
+)
+ORDERS = st.fixed_dictionaries(
+    {"officer": st.just("0001")},
+    optional={
+        "confirmed_by": st.sampled_from(["0001", "0002"]),
+        "reason": st.sampled_from(["listed", "unlisted"]),
+        "text": st.just("请尽快"),
+        "document": st.just("政督〔2026〕1号"),
+        "leg": st.sampled_from(["1", "2", "1.1", "9"]),
     },
 )
 FULL = {"result": "solved", "text": "已办", "reason": "不属本局职责"}
@@ -131,6 +142,13 @@ class AnyCase(RuleBasedStateMachine):
                 **self.told.base(), endpoint=leg.endpoint, task=leg.task, action=action, body=Raw(json.encode(FULL))
             )
         )
+
+    @rule(unit=UNIT, action=st.sampled_from(get_args(cmd.OrderAction)), said=ORDERS, at_home=st.booleans())
+    def an_order(self, unit: str, action: cmd.OrderAction, said: dict[str, object], at_home: bool) -> None:
+        """By any unit, mostly without the right to it; at home through the door that speaks for it."""
+        endpoint = UNITS[unit].endpoint if at_home and unit in UNITS else "elsewhere"
+        body = Raw(json.encode(said))
+        self.check(cmd.Order(**self.told.base(), endpoint=endpoint, unit=unit, action=action, body=body))
 
     @rule(digest=st.sampled_from(["d1", "d2"]))
     def the_request_again(self, digest: str) -> None:

@@ -88,6 +88,10 @@ M1,商贸许可,M,trade,approve,d1,20wd,5wd,s1,i1,
 M2,养路,M,roads,handle,,,,,,
 M21,冬季养路,M2,,,,,,,,
 """,
+    "lists/reasons.csv": """
+action,code,name_zh,name_en,basis
+supervise,overdue,超期,overdue,某办法
+""",
     "lists/duties.csv": "id,name,function,basis\nd1,商贸管理,trade,某法\n",
     "lists/systems.csv": "id,name,owner_function\ns1,审批系统,licence\n",
     "lists/data_items.csv": "id,name,owner_function,system\ni1,营业执照,trade,s1\n",

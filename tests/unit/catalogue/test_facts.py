@@ -19,6 +19,24 @@ def facts() -> CatalogueFacts:
     return from_files(small(), version=7).facts()
 
 
+def test_an_office_is_a_function_at_or_above_the_place(facts: CatalogueFacts) -> None:
+    """The centre of the city and of the province, not that of another city, nor a unit that does something else."""
+    assert facts.holds("370100.hotline", "centre", "370102001002")
+    assert facts.holds("370000.hotline", "centre", "370102")
+    assert not facts.holds("370200.hotline", "centre", "370102")
+    assert not facts.holds("370100.roads", "centre", "370102")
+    assert facts.holds("370102.government", "leaders_office", "370102")
+    assert not facts.holds("370102.government", "leaders_office", "370103")
+
+
+def test_reasons_are_listed_by_action(facts: CatalogueFacts) -> None:
+    """An action without a list takes free text; a catalogue of earlier days has no list at all."""
+    assert {code: listed.basis for code, listed in facts.reasons("supervise").items()} == {"overdue": "某办法"}
+    assert facts.reasons("return") == {}
+    without = {name: content for name, content in small().items() if name != "lists/reasons.csv"}
+    assert from_files(without).facts().reasons("supervise") == {}
+
+
 def request(category: str = "", place: str = "370102", kind: str = "help", **more: object) -> RequestView:
     return RequestView(appeal_kind=kind, appeal_category=category or None, place=PlaceView(region=place), **more)  # type: ignore[arg-type]
 

@@ -14,7 +14,8 @@ from router.operate.topics import Topics
 from schemas.answer import Receipt
 from schemas.cloudevents import canonical, decode, digest
 from schemas.ids import case_id, command_id, shard_of
-from schemas.registry import MODELS, REPLY_SUBMITTED, REQUEST_SUBMITTED, REQUEST_WITHDRAWN
+from schemas.order import OrderAnswered
+from schemas.registry import MODELS, ORDER_GIVEN, REPLY_SUBMITTED, REQUEST_SUBMITTED, REQUEST_WITHDRAWN
 from schemas.task import ReplyRefused
 from schemas.times import parse
 from schemas.validation import read
@@ -168,6 +169,45 @@ def test_a_reply_goes_to_its_case_through_its_endpoint() -> None:
     command = command_of(reply(action="return", reason="不属于本单位职责"), topic="duokua.replies.desk")
     assert isinstance(command, commands.Reply)
     assert (command.case, command.task, command.endpoint, command.action) == (CASE, TASK, "desk", "return")
+
+
+def order(**said: Any) -> bytes:
+    data = {"case_id": CASE, "action": "urge", "unit": "370100.hotline", "officer": "SD-0417", **said}
+    return event(data, type=ORDER_GIVEN)
+
+
+def test_an_order_goes_to_its_case_through_its_endpoint() -> None:
+    """Whether that door speaks for the unit is decided by the engine."""
+    command = command_of(order(text="请尽快"), topic="duokua.replies.desk")
+    assert isinstance(command, commands.Order)
+    assert (command.case, command.endpoint, command.unit, command.action) == (CASE, "desk", "370100.hotline", "urge")
+    assert json.loads(bytes(command.body))["text"] == "请尽快"
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "pointer"),
+    [
+        ({"action": "shout"}, "bad_value", "/data/action"),
+        ({"confirmed_by": "SD-0417"}, "same_officer", "/data/confirmed_by"),
+        ({"officer": None}, "bad_value", "/data/officer"),
+        ({"officer": "13812345678"}, "id_like_personal_data", "/data/officer"),
+        ({"limit": "five days"}, "bad_value", "/data/limit"),
+        ({"until": "tomorrow"}, "bad_time", "/data/until"),
+        ({"unit": ""}, "bad_value", "/data/unit"),
+        ({"ordr": 1}, "unknown_field", "/data/ordr"),
+    ],
+)
+def test_a_faulty_order_is_answered_as_an_order(said: dict[str, Any], code: str, pointer: str) -> None:
+    """With case, unit and action as far as they can be read."""
+    record = Record(order(**said), topic="duokua.replies.desk")
+    answer, _ = refusal(record, refused(record.value, topic=record.topic), TOPICS, NOW)
+    answered = read(OrderAnswered, decode(answer.value, answer.headers).data)
+    assert (answer.topic, answer.key) == ("duokua.tasks.desk", CASE.encode())
+    assert (answered.code, answered.reason, answered.pointer) == ("refused", code, pointer)
+    assert answered.action == (None if "action" in said else "urge")
+    assert answered.unit == (None if "unit" in said else "370100.hotline")
+    assert answered.text is not None
+    assert answered.text.zh != answered.text.en
 
 
 def test_extension_attributes_travel_on() -> None:

@@ -17,7 +17,7 @@ from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
-from workflows.facts import Joined, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, step
 from workflows.outgoing import Message
 from workflows.policies import ClockTemplate, EarlyWarning, Policy
@@ -41,6 +41,7 @@ UNITS = {
         _unit("370100.hotline", "市热线办", "370000.hotline", endpoint="centre"),
         _unit("370100.urban", "市城管局", "370000.urban"),
         _unit("370100.watch", "市督查室", endpoint="watch"),
+        _unit("370100.mayor", "市政府办公室", endpoint="mayor"),
         _unit("370102.urban", "区城管局", "370100.urban", "370000.urban"),
         _unit("370102.water", "区水务局", "370100.urban", endpoint="water"),
         _unit("370102.police", "区公安分局", endpoint="police"),
@@ -59,6 +60,14 @@ HOLDERS = {
     ("bank", "handle"): ("370102.bank",),
     ("urban", "supervise"): ("370100.watch",),
 }
+
+OFFICES = {
+    "centre": ("370100.hotline", "370000.hotline"),
+    "supervisor": ("370100.watch",),
+    "leaders_office": ("370100.mayor",),
+    "arbiter": ("370000.hotline",),
+}
+REASONS: dict[str, dict[str, Listed]] = {}
 
 POLICY = Policy(
     id="city",
@@ -218,6 +227,12 @@ class SmallWorld(Struct):
     def supervisor(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         return None if "370100.watch" in excluded else UNITS["370100.watch"]
 
+    def holds(self, unit: str, office: Office, region: str) -> bool:
+        return unit in OFFICES[office]
+
+    def reasons(self, action: str) -> dict[str, Listed]:
+        return REASONS.get(action, {})
+
     def policy(self, policy: str) -> Policy:
         return POLICIES[policy]
 
@@ -271,6 +286,13 @@ class Told(Struct):
         return self.take(
             cmd.Reply(**self.base(), endpoint=endpoint, task=task, action=action, body=Raw(json.encode(body)))
         )
+
+    def order(self, unit: str, action: cmd.OrderAction, *, endpoint: str = "", **said: object) -> "Told":
+        """What a unit orders in its own name, through its own door."""
+        known = UNITS.get(unit)
+        body = {"case_id": self.held.id, "action": action, "unit": unit, "officer": "0001", **said}
+        door = endpoint or (known.endpoint if known else "desk")
+        return self.take(cmd.Order(**self.base(), endpoint=door, unit=unit, action=action, body=Raw(json.encode(body))))
 
     def follow_up(self, kind: type[cmd.Supplement] | type[cmd.Withdraw], **body: object) -> "Told":
         return self.take(kind(**self.base(), channel="website", ref="w-1", body=Raw(json.encode(body))))
