@@ -35,6 +35,8 @@ DueRule = Literal["exact", "end_of_day"]
 _LENGTH: dict[Unit, int] = {"m": MINUTE, "h": HOUR, "wh": HOUR, "d": DAY, "wd": DAY}
 _BEFORE, _AFTER = 400, 5 * 366
 """Days that the tables reach beyond the published ones; farther away a table is made on the spot."""
+_USUAL = 45 * 365, 75 * 366
+"""2015 to 2045: what is published without end is looked at for these days."""
 
 
 # -- budgets ----------------------------------------------------------------------------------------
@@ -126,7 +128,8 @@ class Calendar(Struct, frozen=True, eq=False):
         first, horizon = published(layers)
         if not any(map(rules.of, range(horizon + 1, horizon + 367))):
             raise ValueError(f"calendar {name}: beyond its horizon nobody ever works")
-        return _tabled(name, first, horizon, rules, first - _BEFORE, horizon + _AFTER)
+        start, end = looked_at(first - _BEFORE, horizon + _AFTER)
+        return _tabled(name, first, horizon, rules, start, end)
 
     def add(self, start: int, limit: str, start_rule: StartRule = "receipt", due_rule: DueRule = "exact") -> Due:
         """When `limit`, counted from `start`, has run out."""
@@ -198,7 +201,7 @@ class Calendar(Struct, frozen=True, eq=False):
     def _end_of_day(self, at: int, limit: Budget) -> int:
         """The end of the day that `at` belongs to; an exact midnight belongs to the day it ends."""
         day = day_of(at - 1)
-        if limit.working and (hours := self._hours(day)):
+        if limit.working and (hours := self._hours(day)) and hours[-1][1] < DAY:
             return max(at, day * DAY - OFFSET + hours[-1][1])
         return (day + 1) * DAY - OFFSET - SECOND
 
@@ -286,6 +289,12 @@ def _open_before(calendar: Calendar, at: int) -> int:
     return calendar.opened[index] + calendar._passed(index, at)
 
 
+def looked_at(first: int, last: int) -> tuple[int, int]:
+    """The part of these days that somebody may yet ask for."""
+    start, end = max(first, _USUAL[0]), min(last, _USUAL[1])
+    return (start, end) if start < end else _USUAL
+
+
 def _tabled(name: str, first: int, horizon: int, rules: Rules, start: int, end: int) -> Calendar:
     hours = tuple(map(rules.of, range(start, end + 1)))
     return Calendar(
@@ -296,5 +305,6 @@ def _tabled(name: str, first: int, horizon: int, rules: Rules, start: int, end: 
     )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _length(intervals: Intervals) -> int:
     return sum(until - since for since, until in intervals)

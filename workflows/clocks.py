@@ -36,24 +36,26 @@ RESUMES = "finish"
 
 def start_case_clocks(d: Decision) -> None:
     """The citizen's clocks, from the receipt of the request: whatever happens inside, they run until the case is closed."""
-    _begin(d, "case", "", d.case.received_at)
+    _begin(d, d.calendar, "case", "", d.case.received_at)
 
 
 def start_leg_clocks(d: Decision, leg: str) -> None:
     """The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must."""
-    whole = d.case.plan and d.case.legs[leg].part == "lead"
-    _begin(d, "leg", leg, d.now, "finish" if whole else "")
+    held = d.case.legs[leg]
+    whole = d.case.plan and held.part == "lead"
+    _begin(d, d.calendar_of(held.unit), "leg", leg, d.now, "finish" if whole else "")
 
 
 def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
     """The same for a second-level unit: it must be done `reserve` before the first-level unit must."""
     outer = finish_of(d, parent)
-    latest = d.calendar.subtract(outer.due, d.policy.reserve) if outer else None
+    latest = d.calendar_of(d.case.legs[parent].unit).subtract(outer.due, d.policy.reserve) if outer else None
+    calendar = d.calendar_of(d.case.legs[leg].unit)
     templates = _templates(d.policy, "leg")
     if not any(template.kind == "finish" for template in templates):
         templates += [template for template in _templates(d.policy, "case") if template.kind == "finish"]
     for template in templates:
-        d.emit(_start(d.calendar, template, d.case.policy, leg, d.now, latest if template.kind == "finish" else None))
+        d.emit(_start(calendar, template, d.case.policy, leg, d.now, latest if template.kind == "finish" else None))
 
 
 def start_task_clock(d: Decision, task: str, kind: str, reason: str = "") -> None:
@@ -70,7 +72,7 @@ def finish_of(d: Decision, leg: str) -> Clock | None:
     return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
 
 
-def _begin(d: Decision, group: str, of: str, start: int, without: str = "") -> None:
+def _begin(d: Decision, calendar: Calendar, group: str, of: str, start: int, without: str = "") -> None:
     """
     The clocks of a group (case | leg) of the policy, but for those of the kind `without`; `of`: the leg.
 
@@ -79,7 +81,7 @@ def _begin(d: Decision, group: str, of: str, start: int, without: str = "") -> N
     policy = d.policy
     if _by_the_day(policy, group):
         start = day_of(start) * DAY - OFFSET
-    d.start(_begun(d.calendar, policy, d.case.policy, group, of, start, without))
+    d.start(_begun(calendar, policy, d.case.policy, group, of, start, without))
 
 
 @lru_cache(maxsize=1024)

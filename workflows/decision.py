@@ -71,6 +71,10 @@ class Decision:
             self._calendar = self.facts.calendar(self.case.region)
         return self._calendar
 
+    def calendar_of(self, unit: str) -> Calendar:
+        """The calendar that a unit works by: its own, else that of the place of the case."""
+        return self.facts.calendar_of(unit) or self.calendar
+
     @property
     def excluded(self) -> frozenset[str]:
         """Units complained about."""

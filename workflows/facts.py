@@ -191,5 +191,8 @@ class Facts(Protocol):
     def calendar(self, region: str) -> Calendar:
         """The working calendar in force for a place (national, province, city layers merged)."""
 
+    def calendar_of(self, unit: str) -> Calendar | None:
+        """The unit's own working calendar (the department's layer); None where it keeps its place's."""
+
     def calendar_named(self, calendar: str) -> Calendar:
         """The very calendar version a running clock was started with."""

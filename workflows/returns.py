@@ -23,7 +23,7 @@ def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
     if not within:
         return ""
     by_day = budget(within).unit in ("d", "wd")
-    until = d.calendar.add(leg.dispatched_at, within, "next_day" if by_day else "receipt").at
+    until = d.calendar_of(leg.unit).add(leg.dispatched_at, within, "next_day" if by_day else "receipt").at
     return "return_window_over" if d.now > until else ""
 
 

@@ -5,11 +5,12 @@ One layer per file of `catalog/calendars/`; `rules_of` lays them over each other
 1970-01-01, instants of a day in milliseconds since midnight, both of China time.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -20,6 +21,10 @@ Intervals = tuple[tuple[int, int], ...]
 EPOCH = date(1970, 1, 1).toordinal()
 _GREGORIAN = 146_097
 """Days in 400 years: month, day and weekday repeat, so no day is too far for `date`."""
+_LEAP = tuple(date(2024, 1, 1) + timedelta(n) for n in range(366))
+"""Every day that a year can have."""
+LONGEST_BREAK = 62
+"""Days: no office is closed for longer; more is a mistake of the data."""
 
 
 class Rest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,12 +52,23 @@ class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: str = "12-31"
 
 
+class OneOff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds on one day alone. `open`: these hours; empty: closed; left out: worked with the usual hours."""
+
+    day: date
+    open: tuple[str, ...] | None = None
+    name: str = ""
+    source: str = ""
+
+
 class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    One layer: national → province → city → department, each laid over its `parent`.
+    One layer: national → province → city → department → one-off entries, each laid over its `parent`.
 
-    A later layer's days win over an earlier one's; its hours and weekend replace the earlier ones when given;
-    the earliest horizon counts. `place`: the division for which it holds (empty: everywhere). weekend: ISO weekdays.
+    A later layer's days win over an earlier one's, in one layer its `days` over its `years`; its hours and weekend
+    replace the earlier ones when given; the earliest horizon counts. `place`: the division for which it holds,
+    `units`: the units (neither: it is there to be laid under others, or to be asked for). weekend: ISO weekdays.
+    Without any year, a horizon says that no notice changes anything until then (a desk that never closes).
     """
 
     id: str
@@ -65,6 +81,9 @@ class Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     horizon: date | None = None
     hours: tuple[Hours, ...] = ()
     years: tuple[Year, ...] = ()
+    units: tuple[str, ...] | UnsetType = UNSET
+    days: tuple[OneOff, ...] | UnsetType = UNSET
+    """unset and not empty where a layer has none: a calendar's name is a hash of its layers, and old names must stay"""
 
 
 class Rules(Struct, frozen=True):
@@ -73,18 +92,37 @@ class Rules(Struct, frozen=True):
     weekend: frozenset[int]
     off: frozenset[int]
     work: frozenset[int]
-    seasons: tuple[tuple[tuple[int, int], tuple[int, int], Intervals], ...]
-    """(month, day) from and until, and the hours then; the last that fits holds"""
+    hours: Mapping[tuple[int, int], Intervals]
+    """by month and day; what is not in it has none"""
+    alone: Mapping[int, Intervals]
+    """days with hours of their own"""
 
     def of(self, day: int) -> Intervals:
         """The open intervals of a day."""
+        if day in self.off or ((day + 3) % 7 + 1 in self.weekend and day not in self.work):
+            return ()
+        if day in self.alone:
+            return self.alone[day]
         when = date.fromordinal(EPOCH + day % _GREGORIAN)
-        rest = day in self.off or (when.isoweekday() in self.weekend and day not in self.work)
-        return () if rest else self._hours((when.month, when.day))
+        return self.hours.get((when.month, when.day), ())
 
-    def _hours(self, when: tuple[int, int]) -> Intervals:
-        fits = (i for since, until, i in reversed(self.seasons) if _within(since, when, until))
-        return next(fits, ())
+    def without_hours(self) -> tuple[date, date] | None:
+        """The first and last day (of a leap year) of the first part of the year for which nobody wrote office hours."""
+        return next(_runs(_LEAP, lambda day: (day.month, day.day) not in self.hours), None)
+
+    def closed(self, first: int, last: int) -> tuple[date, date] | None:
+        """The first stretch of more than LONGEST_BREAK days within these during which nobody works."""
+        days = [date.fromordinal(EPOCH + day) for day in range(first, last + 1)]
+        runs = _runs(days, lambda day: not self.of(_number(day)))
+        return next((run for run in runs if (run[1] - run[0]).days >= LONGEST_BREAK), None)
+
+
+def _runs(days: Sequence[date], fits: Callable[[date], bool]) -> Iterator[tuple[date, date]]:
+    """First and last of each run of days that fit."""
+    for fit, run in groupby(days, fits):
+        if fit:
+            found = list(run)
+            yield found[0], found[-1]
 
 
 def _number(day: date) -> int:
@@ -92,31 +130,55 @@ def _number(day: date) -> int:
 
 
 def published(layers: Sequence[Layer]) -> tuple[int, int]:
-    """First and last published day; a calendar without any year is provisional throughout."""
+    """First and last published day; a calendar with neither year nor horizon is provisional throughout."""
     years = [year.year for layer in layers for year in layer.years]
-    if not years:
-        return 1, 0
-    horizon = min((layer.horizon for layer in layers if layer.horizon), default=date(max(years), 12, 31))
-    return _number(date(min(years), 1, 1)), _number(horizon)
+    horizon = min((layer.horizon for layer in layers if layer.horizon), default=None)
+    if years:
+        return _number(date(min(years), 1, 1)), _number(horizon or date(max(years), 12, 31))
+    return (_number(date.min), _number(horizon)) if horizon else (1, 0)
 
 
 def rules_of(layers: Sequence[Layer]) -> Rules:
     """What holds for each day: later layers win. ValueError where a layer's data are wrong."""
     off: set[int] = set()
     work: set[int] = set()
+    alone: dict[int, Intervals] = {}
     for layer in layers:
         for year in layer.years:
             layer_off, layer_work = _days(layer.id, year)
             off = (off | layer_off) - layer_work
             work = (work | layer_work) - layer_off
+            alone = {day: hours for day, hours in alone.items() if day not in layer_off | layer_work}
+        for day, hours in _one_off(layer).items():
+            (work.discard if hours == () else off.discard)(day)
+            (off.add if hours == () else work.add)(day)
+            alone.pop(day, None)
+            if hours:
+                alone[day] = hours
     weekends = [layer.weekend for layer in layers if layer.weekend is not None]
-    hours = [layer.hours for layer in layers if layer.hours]
+    hours_of = [layer.hours for layer in layers if layer.hours]
     return Rules(
         weekend=frozenset(weekends[-1] if weekends else (6, 7)),
         off=frozenset(off),
         work=frozenset(work),
-        seasons=tuple(map(_season, hours[-1])) if hours else (),
+        hours=_by_date(hours_of[-1]) if hours_of else {},
+        alone=alone,
     )
+
+
+def _one_off(layer: Layer) -> dict[int, Intervals | None]:
+    days = layer.days or ()
+    found = {_number(one.day): None if one.open is None else _intervals(one.open) for one in days}
+    if len(found) < len(days):
+        raise ValueError(f"calendar {layer.id}: a single day is named twice")
+    return found
+
+
+def _by_date(seasons: Sequence[Hours]) -> dict[tuple[int, int], Intervals]:
+    """The hours of each day of a year; the last season that fits holds."""
+    parsed = [(_month_day(s.since), _month_day(s.until), _intervals(s.open)) for s in seasons]
+    days = [(day.month, day.day) for day in _LEAP]
+    return {day: hours for since, until, hours in parsed for day in days if _within(since, day, until)}
 
 
 def _days(layer: str, year: Year) -> tuple[set[int], set[int]]:
@@ -128,12 +190,12 @@ def _days(layer: str, year: Year) -> tuple[set[int], set[int]]:
     return off, work
 
 
-def _season(hours: Hours) -> tuple[tuple[int, int], tuple[int, int], Intervals]:
-    intervals = tuple(_interval(text) for text in hours.open)
+def _intervals(texts: Sequence[str]) -> Intervals:
+    intervals = tuple(_interval(text) for text in texts)
     flat = [instant for interval in intervals for instant in interval]
     if flat != sorted(set(flat)):
-        raise ValueError(f"office hours overlap or are out of order: {', '.join(hours.open)}")
-    return _month_day(hours.since), _month_day(hours.until), intervals
+        raise ValueError(f"office hours overlap or are out of order: {', '.join(texts)}")
+    return intervals
 
 
 def _interval(text: str) -> tuple[int, int]:

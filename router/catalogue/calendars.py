@@ -1,5 +1,5 @@
 """
-The calendars of a catalogue: layers merged per place, each under a name that never means anything else.
+The calendars of a catalogue: layers merged per place or unit, each under a name that never means anything else.
 
 The name is `<layer>@<8 hex digits>` of what was merged. A running clock keeps the name; so that a later
 version can still answer for it, the publisher carries the layers of every calendar it ever published
@@ -9,6 +9,7 @@ in `calendars/retained/`.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
 import msgspec
@@ -16,8 +17,8 @@ import msgspec
 from router.catalogue.expand import circles
 from router.catalogue.findings import At, Findings
 from router.catalogue.tables import RETAINED, Files, Table, Tables
-from workflows.calendars import Calendar
-from workflows.workdays import Layer
+from workflows.calendars import Calendar, looked_at
+from workflows.workdays import Layer, published, rules_of
 
 Layers = tuple[Layer, ...]
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -26,11 +27,12 @@ _decode = msgspec.json.Decoder(tuple[Layer, ...]).decode
 
 @dataclass(frozen=True)
 class Calendars:
-    """By name; the layers each was merged from; which one holds in a place (`""`: where no place has its own)."""
+    """By name; the layers each was merged from; which holds in a place (`""`: where no place has its own), for a unit."""
 
     by_id: Mapping[str, Calendar]
     layers: Mapping[str, Layers]
     of_place: Mapping[str, str]
+    of_unit: Mapping[str, str]
 
 
 def calendars_of(files: Files, tables: Tables, findings: Findings) -> Calendars:
@@ -38,6 +40,7 @@ def calendars_of(files: Files, tables: Tables, findings: Findings) -> Calendars:
     by_id: dict[str, Calendar] = {}
     layers: dict[str, Layers] = {}
     of_place: dict[str, str] = {}
+    of_unit: dict[str, str] = {}
     for layer, merged in _stacks(tables.calendars, findings).items():
         name = named(merged)
         at = tables.calendars.spots[layer].at()
@@ -45,9 +48,11 @@ def calendars_of(files: Files, tables: Tables, findings: Findings) -> Calendars:
         if calendar is not None:
             by_id[name], layers[name] = calendar, merged
             _settle(tables, layer, name, of_place, at, findings)
+            for unit in tables.calendars.rows[layer].units or ():
+                _claim(of_unit, unit, name, at, findings)
     for file in sorted(file for file in files if file.startswith(RETAINED)):
         _retained(file, files[file], by_id, layers, findings)
-    return Calendars(by_id, layers, of_place)
+    return Calendars(by_id, layers, of_place, of_unit)
 
 
 def named(layers: Layers) -> str:
@@ -86,10 +91,28 @@ def _merge(name: str, layers: Layers, at: At, findings: Findings) -> Calendar | 
     if not any(layer.hours for layer in layers):
         return None  # a layer of days only: it is there to be laid under others
     try:
+        if _never_open(layers, at, findings):
+            return None
         return _tabled(name, layers)
     except ValueError as error:
         findings.add("bad_value", at, where=layers[-1].id, problem=error)
         return None
+
+
+@lru_cache(maxsize=256)
+def _gaps(layers: Layers) -> tuple[tuple[date, date] | None, tuple[date, date] | None]:
+    """The part of every year without hours, and the stretch of days without open time, up to a year beyond the horizon."""
+    rules, (first, horizon) = rules_of(layers), published(layers)
+    return rules.without_hours(), rules.closed(*looked_at(first, horizon + 366))
+
+
+def _never_open(layers: Layers, at: At, findings: Findings) -> bool:
+    without, closed = _gaps(layers)
+    if without:
+        findings.add("no_hours", at, id=layers[-1].id, first=f"{without[0]:%m-%d}", last=f"{without[1]:%m-%d}")
+    elif closed:
+        findings.add("no_open_time", at, id=layers[-1].id, first=closed[0], last=closed[1])
+    return bool(without or closed)
 
 
 def _settle(tables: Tables, layer: str, name: str, of_place: dict[str, str], at: At, findings: Findings) -> None:
@@ -98,9 +121,14 @@ def _settle(tables: Tables, layer: str, name: str, of_place: dict[str, str], at:
         of_place[""] = name
     if not place:
         return
-    if place in of_place:
-        findings.add("duplicate_id", at, id=place, first=of_place[place])
-    of_place.setdefault(place, name)
+    _claim(of_place, place, name, at, findings)
+
+
+def _claim(owned: dict[str, str], who: str, name: str, at: At, findings: Findings) -> None:
+    """A place or unit has one calendar of its own."""
+    if who in owned:
+        findings.add("duplicate_id", at, id=who, first=owned[who])
+    owned.setdefault(who, name)
 
 
 def _retained(

@@ -118,6 +118,7 @@ class Catalogue:
     calendars: Mapping[str, Calendar]
     calendar_layers: Mapping[str, tuple[Layer, ...]]
     calendar_of_place: Mapping[str, str]
+    calendar_of_unit: Mapping[str, str]
     one_things: Mapping[str, OneThing]
     vocabularies: Mapping[str, Mapping[str, str]]
     files: Mapping[str, bytes]

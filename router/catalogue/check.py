@@ -227,6 +227,7 @@ REFERENCES = (
     ("data_items", "owner_function", "function"), ("data_items", "system", "system"),
     ("emergencies", "receiver_function", "function"), ("emergencies", "categories", "category"),
     ("one_things", "policy", "policy"),
+    ("calendars", "place", "place"), ("calendars", "units", "unit"),
 )  # fmt: skip
 """Table, column, and what its values must name."""
 
@@ -242,7 +243,7 @@ CLOSED = (
 def _values(table: Table[Any], column: str) -> Iterator[tuple[Spot, str]]:
     for _, spot, row in table:
         value = getattr(row, column)
-        for one in (value,) if isinstance(value, str) else value:
+        for one in (value,) if isinstance(value, str) else value or ():
             if one:
                 yield spot, one
 

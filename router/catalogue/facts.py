@@ -72,6 +72,7 @@ class CatalogueFacts:
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
         self._calendars: dict[str, Calendar] = {}
+        self._calendar_of_unit = catalogue.calendar_of_unit
         self._telling_places: dict[str, str] = {}
         self._region_chains: dict[str, tuple[str, ...]] = {}
         self._matter_chains: dict[str, tuple[str, ...]] = {}
@@ -193,6 +194,10 @@ class CatalogueFacts:
         of_place = self._catalogue.calendar_of_place
         nearest = next((place for place in self.region_chain(region) if place in of_place), "")
         return self._catalogue.calendars[of_place[nearest]]
+
+    def calendar_of(self, unit: str) -> Calendar | None:
+        own = self._calendar_of_unit.get(unit)
+        return self._catalogue.calendars[own] if own else None
 
     def calendar_named(self, calendar: str) -> Calendar:
         return self._catalogue.calendars[calendar]

@@ -212,5 +212,8 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "ruling_function": ("error", "单位 {unit} 以哪项职能主办？用 function（和 role）写明：{held}", "as what does unit {unit} lead? say function (and role): {held}"),
     "ruling_elsewhere": ("error", "在区划 {place}，{function} 由 {found} 承担，不是 {unit}：先改职能目录", "in {place} {function} is held by {found}, not by {unit}: change the directory first"),
     "ruling_number": ("error", "规则 {rule} 之前没有空的规则号", "no number is free before rule {rule}"),
+    # -- calendars
+    "no_hours": ("error", "日历 {id}：每年 {first} 至 {last} 没有写办公时间", "calendar {id}: no office hours from {first} to {last} of each year"),
+    "no_open_time": ("error", "日历 {id}：{first} 至 {last} 没有任何办公时间", "calendar {id}: nobody works from {first} to {last}"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

@@ -75,6 +75,31 @@ def test_a_carried_calendar_that_was_tampered_with_is_a_finding() -> None:
     assert [finding.file for finding in refused.value.findings] == ["calendars/retained/office@00000000.json"]
 
 
+def test_a_calendar_of_an_older_release_keeps_its_name() -> None:
+    """Running clocks ask for it by that name: what layers learn to say later is not in it where they do not say it."""
+    assert sorted(from_files(small()).calendars) == ["office@81ba0548", "yi@d69fb480"]
+
+
+def test_a_unit_may_have_its_own_calendar() -> None:
+    """The department's layer holds for its units alone; everybody else keeps the calendar of the place."""
+    own = {"calendars/hall.yaml": b"id: hall\nparent: office\nweekend: [7]\nunits: [370102.licence]\n"}
+    facts = from_files(small() | own).facts()
+    hall = facts.calendar_of("370102.licence")
+    assert hall and hall.id.startswith("hall@") and facts.calendar_named(hall.id) is hall
+    saturday = datetime.date(2026, 9, 26)
+    assert works(hall, saturday) and not works(facts.calendar("370102"), saturday)
+    assert facts.calendar_of("370102.roads") is None
+
+
+def test_two_calendars_for_one_unit_are_refused() -> None:
+    layer = b"id: %s\nparent: office\nunits: [370102.licence]\n"
+    with pytest.raises(CatalogueFaulty) as refused:
+        from_files(small() | {f"calendars/{name}.yaml": layer % name.encode() for name in ("hall", "window")})
+    assert [(finding.code, finding.file) for finding in refused.value.findings] == [
+        ("duplicate_id", "calendars/window.yaml")
+    ]
+
+
 def test_the_name_says_which_layer() -> None:
     layers = from_files(small()).calendar_layers
     assert sorted(name.partition("@")[0] for name in layers) == ["office", "yi"]

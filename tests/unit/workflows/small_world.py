@@ -239,6 +239,9 @@ class SmallWorld(Struct):
     def calendar(self, region: str) -> Calendar:
         return CHINA
 
+    def calendar_of(self, unit: str) -> Calendar | None:
+        return None
+
     def calendar_named(self, calendar: str) -> Calendar:
         return CHINA
 

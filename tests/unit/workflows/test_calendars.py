@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.workflows.calendar_2026 import CHINA, OFFICE, YEAR, ms, show
 from workflows.calendars import Budget, Calendar, budget, date_of, day_of
-from workflows.workdays import Hours, Layer, Rest, Year
+from workflows.workdays import Hours, Layer, OneOff, Rest, Year, rules_of
 
 GOLDEN = [
     ("2026-02-13", 1, "2026-02-14"),
@@ -132,6 +132,58 @@ def test_a_season_may_span_the_new_year() -> None:
     calendar = Calendar.build("winter", hours=[OFFICE, winter], years=[YEAR])
     assert show(calendar.add(ms("2026-01-05 08:00"), "1wd", "next_day").at).endswith("16:00:00")
     assert show(calendar.add(ms("2026-03-16 08:00"), "1wd", "next_day").at).endswith("17:00:00")
+
+
+NATION = Layer(id="cn", years=(YEAR,), hours=(OFFICE,), horizon=date(2026, 12, 31))
+
+
+def test_single_days_win_over_the_notice() -> None:
+    """A city closes on a working day, an office works one Sunday, another day ends at noon; a layer above may undo it."""
+    days = (
+        OneOff(day=date(2026, 9, 21), open=()),
+        OneOff(day=date(2026, 9, 26)),
+        OneOff(day=date(2026, 9, 24), open=("09:00-12:00",)),
+    )
+    city = Layer(id="heze", parent="cn", days=days)
+    closed = Calendar.merge("heze", [NATION, city])
+    assert show(closed.add(ms("2026-09-20 10:00"), "1wd", "next_day").at) == "2026-09-22 17:00:00"
+    assert show(closed.add(ms("2026-09-23 10:00"), "1wd", "next_day").at) == "2026-09-24 12:00:00"
+    assert show(closed.add(ms("2026-09-24 10:00"), "1wd", "next_day").at) == "2026-09-26 17:00:00"
+    bureau = Layer(id="bureau", parent="heze", days=(OneOff(day=date(2026, 9, 21)), OneOff(day=date(2026, 9, 24))))
+    open_again = Calendar.merge("bureau", [NATION, city, bureau])
+    assert show(open_again.add(ms("2026-09-20 10:00"), "1wd", "next_day").at) == "2026-09-21 17:00:00"
+    assert show(open_again.add(ms("2026-09-23 10:00"), "1wd", "next_day").at) == "2026-09-24 17:00:00"
+
+
+def test_a_single_day_publishes_nothing() -> None:
+    """That a city closes one day of 2027 does not mean that the notice for 2027 is out."""
+    city = Layer(id="heze", parent="cn", days=(OneOff(day=date(2027, 3, 1), open=()),))
+    assert Calendar.merge("heze", [NATION, city]).horizon == CHINA.horizon
+
+
+def test_a_desk_that_never_closes_needs_no_notice() -> None:
+    """24×7: working units run day and night, and its due dates are never provisional."""
+    always = Hours(open=("00:00-24:00",))
+    desk = Calendar.build("desk", hours=[always], weekend=(), horizon=date(9999, 12, 31))
+    for start in ("2026-02-15 22:30", "2036-10-01 22:30"):
+        day = start[:8] + f"{int(start[8:10]) + 1:02d}"
+        assert desk.add(ms(start), "2wh", "next_working_instant").at == ms(start) + 2 * 3_600_000
+        assert show(desk.add(ms(start), "1wd", "next_day", "end_of_day").at) == f"{day} 23:59:59"
+        assert not desk.add(ms(start), "5wd", "next_day").provisional
+
+
+def test_a_year_without_hours_or_open_days_is_found() -> None:
+    """Seasons that leave a part of the year out, years in which nobody works; a long holiday is none of it."""
+    summer, winter = (
+        Hours(open=("08:00-12:00",), since="06-01", until="09-30"),
+        Hours(open=("09:00-12:00",), since="10-01", until="05-30"),
+    )
+    assert rules_of([Layer(id="cn", hours=(summer, winter))]).without_hours() == (date(2024, 5, 31), date(2024, 5, 31))
+    assert rules_of([Layer(id="cn", hours=(OFFICE, summer))]).without_hours() is None
+    year = day_of(ms("2026-01-01 00:00")), day_of(ms("2026-12-31 00:00"))
+    off = Year(year=2026, rest=(Rest(first=date(2026, 5, 1), last=date(2026, 7, 19)),))
+    assert rules_of([NATION, Layer(id="x", years=(off,))]).closed(*year) == (date(2026, 5, 1), date(2026, 7, 19))
+    assert rules_of([NATION]).closed(*year) is None
 
 
 @pytest.mark.parametrize(
