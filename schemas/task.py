@@ -67,6 +67,16 @@ class Guess(Model):
     score: Annotated[float, Field(ge=0, le=1), described("把握，0 至 1", "how likely, from 0 to 1")]
 
 
+class Found(Model):
+    """查到的答复 an entry of the knowledge base that may answer the question; nobody has sent it."""
+
+    entry: Annotated[str, described("知识库条目编号", "entry of the knowledge base")]
+    title: Annotated[str, described("条目标题", "its title")]
+    score: Annotated[float, Field(ge=0, le=1), described("把握，0 至 1", "how well it fits, from 0 to 1")]
+    by: Annotated[str, described("由谁查到", "found by whom")]
+    version: Annotated[str, described("其版本", "its version")]
+
+
 class Proposal(Model):
     """分类建议 what a classifier thinks of a request whose channel named no category; a proposal, never what was said."""
 
@@ -76,6 +86,7 @@ class Proposal(Model):
     top: Annotated[tuple[Guess, ...], described("最可能的分类", "the likeliest categories")] = ()
     category: Annotated[str, described("据以派单的分类，空为未达门槛", "routed by this; empty: below it")] = ""
     score: Annotated[float, Field(ge=0, le=1), described("其把握", "its score")] = 0.0
+    answer: Annotated[Found | None, described("可能的答复（咨询）", "what may answer a question")] = None
 
 
 class Task(Model):

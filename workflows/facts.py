@@ -185,6 +185,9 @@ class Facts(Protocol):
     def reasons(self, action: str) -> Mapping[str, Listed]:
         """The closed list of reasons for an action, by code; empty where there is none and a reason is free text."""
 
+    def answer(self, entry: str, now: int) -> str:
+        """What the citizen reads of an entry of the knowledge base that is in force; empty where there is none."""
+
     def policy(self, policy: str) -> Policy:
         """A clock policy by id."""
 

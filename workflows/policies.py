@@ -65,6 +65,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     return_within: the window for 退单 from dispatch, days counted from the next one (empty: no window);
     returns: whether 退单 is allowed at all. reserve: what the outer due keeps back for review when a unit
     dispatches further. reopen_window: how long after its end a case stays whole before only a stub is kept.
+    answers_from: how sure a knowledge base must be (0 to 1) that an entry answers a question which the rules leave to a
+    dispatcher, to have it sent at once; 0: a person always looks.
     """
 
     id: str
@@ -76,3 +78,4 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     return_within: str = "2wd"
     reserve: str = "1wd"
     reopen_window: str = "30d"
+    answers_from: float = 0.0

@@ -20,6 +20,7 @@ from workflows.commands import Submit
 from workflows.decision import Decision
 from workflows.facts import URGENCIES, RequestView, Route, Unit
 from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
+from workflows.proposals import QUESTION, Proposal
 from workflows.workdays import DAY
 
 TRIAGE_REASONS = frozenset({"rule", "low_score", "proposed_emergency", "proposed_answer"})
@@ -130,14 +131,27 @@ def _ruled(d: Decision, command: Submit, view: RequestView) -> tuple[Route, str]
     if proposal is None:
         return _by_rules(d, command, view, command.request), "rule"
     if not proposal.category:
-        return _by_rules(d, command, view, command.request), "low_score"
+        return _answered(d, view, proposal, _by_rules(d, command, view, command.request)), "low_score"
     guessed = replace(view, appeal_category=proposal.category)
     if d.facts.emergency(command.channel, guessed) is not None:
         return _left_to_a_person(_by_rules(d, command, view, command.request)), "proposed_emergency"
     route = _by_rules(d, command, guessed, _with_category(command.request, proposal.category))
     if route.outcome == "answer":
         return _left_to_a_person(route), f"proposed_answer: {route.answer}"
-    return route, "rule"
+    return _answered(d, view, proposal, route), "rule"
+
+
+def _answered(d: Decision, view: RequestView, proposal: Proposal, route: Route) -> Route:
+    """
+    The route; where it leaves a question to a dispatcher, and an entry was found that the policy is content with, the
+    answer instead. What the rules send to somebody, refuse or answer themselves stays as they say.
+    """
+    found = proposal.answer
+    if found is None or route.outcome != "triage" or view.appeal_kind != QUESTION or view.subject_of_complaint:
+        return route
+    enough = d.facts.policy(route.policy).answers_from
+    text = d.facts.answer(found.entry, d.now) if 0 < enough <= found.score else ""
+    return replace(route, outcome="answer", answer=found.entry, text=text, targets=()) if text else route
 
 
 def _left_to_a_person(route: Route) -> Route:

@@ -11,9 +11,12 @@ WORDS: Mapping[str, str] = {
     "噪音": "C090106",
 }
 
+ENTRIES: Mapping[str, str] = {"大厅": "hall-hours"}
+"""Of its knowledge base; where ours has no such entry nothing comes of it."""
+
 
 class SimulatedPlatform:
-    """`seconds`: how long it thinks. Whoever wires it into intake needs no more than `propose`."""
+    """`seconds`: how long it thinks. Whoever wires it into intake needs no more than `propose` and `find`."""
 
     name = "simulated-platform"
     version = "1"
@@ -24,7 +27,16 @@ class SimulatedPlatform:
     async def propose(self, messages: Sequence[tuple[str, str]]) -> list[Mapping[str, float] | None]:
         """For each message the category of the first word it knows, or None."""
         await asyncio.sleep(self._seconds)
-        return [self._opinion(title + text) for title, text in messages]
+        return [_opinion(WORDS, title + text) for title, text in messages]
 
-    def _opinion(self, message: str) -> Mapping[str, float] | None:
-        return next(({code: 0.9} for word, code in WORDS.items() if word in message), None)
+    async def find(self, questions: Sequence[tuple[str, str]]) -> list[Mapping[str, float] | None]:
+        """For each question the entry of the first word it knows, or None."""
+        await asyncio.sleep(self._seconds)
+        return [_opinion(ENTRIES, title + text) for title, text in questions]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _opinion(words: Mapping[str, str], message: str) -> Mapping[str, float] | None:
+    return next(({code: 0.9} for word, code in words.items() if word in message), None)

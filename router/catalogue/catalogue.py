@@ -30,6 +30,7 @@ from router.catalogue.rows import (
 )
 from router.proposals.model import ModelFile
 from router.proposals.propose import Proposer
+from router.proposals.shelf import Shelf
 from router.rules.index import Index
 from router.rules.model import Rule
 from workflows.calendars import Calendar
@@ -150,12 +151,17 @@ class Catalogue:
     @cached_property
     def proposer(self) -> Proposer | None:
         """Who proposes a category where a request names none; None where the catalogue has nothing to go by."""
-        if not self.keywords and self.model is None:
+        if not self.keywords and self.model is None and not self.answers:
             return None
         parents = {code: row.parent for code, row in self.categories.items()}
         keywords = [(row.keyword, row.category, row.weight) for row in self.keywords.values()]
         version = f"{self.version}/{self.hash[:12]}"
         return Proposer(parents, keywords, self.model, self.header.proposal_threshold, version)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The entries of the knowledge base, to be searched."""
+        return Shelf(self.answers.values(), f"{self.version}/{self.hash[:12]}", self.header.answer_threshold)
 
     @cached_property
     def _facts(self) -> CatalogueFacts:

@@ -186,6 +186,8 @@ class _Check:
         header, model = self.tables.header, self.tables.model
         if header is not None and not 0 < header.proposal_threshold <= 1:
             self.findings.add("bad_weight", At("catalogue.yaml", 1), value=header.proposal_threshold, most=1)
+        if header is not None and not 0 < header.answer_threshold <= 1:
+            self.findings.add("bad_weight", At("catalogue.yaml", 1), value=header.answer_threshold, most=1)
         for code in model.classes if model else ():
             if code not in self.tables.categories.rows:
                 self.findings.add("dangling", At("proposals/model.json"), kind="诉求分类", kind_en="category", id=code)
@@ -262,6 +264,8 @@ def _named(tables: Tables) -> Iterator[tuple[At, str, str]]:
 
 
 def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
+    if not 0 <= policy.answers_from <= 1:
+        findings.add("bad_share", spot.at("answers_from"), value=policy.answers_from)
     for i, clock in enumerate(policy.clocks):
         if clock.reason and (clock.of != "task" or clock.reason not in TRIAGE_REASONS):
             findings.add("bad_word", spot.at("clocks", i, "reason"), column="reason", value=clock.reason)

@@ -16,6 +16,7 @@ from router.catalogue.views import Views
 from router.rules.index import PLAIN
 from router.rules.model import COLUMNS, Bearer, Match, Rule, View
 from router.rules.naive import lineage
+from router.rules.validity import is_on
 from workflows.calendars import Calendar
 from workflows.facts import URGENCIES, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.policies import Policy
@@ -181,6 +182,10 @@ class CatalogueFacts:
 
     def reasons(self, action: str) -> Mapping[str, Listed]:
         return self._reasons.get(action, NONE)
+
+    def answer(self, entry: str, now: int) -> str:
+        row = self._catalogue.answers.get(entry)
+        return row.text if row and is_on(row.valid_from, row.valid_to, now) else ""
 
     def policy(self, policy: str) -> Policy:
         return self._catalogue.policies[policy]

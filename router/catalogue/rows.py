@@ -27,6 +27,8 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: str = ""
     proposal_threshold: float = 0.7
     """how likely a proposed category must be to be routed by"""
+    answer_threshold: float = 0.5
+    """how well an entry of the knowledge base must fit a question to be shown to who dispatches it"""
     max_rules: int = 200_000
     """more are a mistake of the program that wrote them: nobody could read them, and a start would take minutes"""
     max_keywords: int = 100_000
@@ -217,6 +219,8 @@ class AnswerRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     author: Written
     valid_from: str = ""
     valid_to: str = ""
+    questions: tuple[Written, ...] = ()
+    """how people ask for it, beside the title"""
 
 
 class ListEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -137,6 +137,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "proposed and routed by: {category} (score {score}); {top} ({by})",
     ),
     "not proposed": ("系统建议把握不足 {threshold}；{top}（{by}）", "no proposal reaches {threshold}; {top} ({by})"),
+    "found": ("可能的答复：{entry} {title}（把握 {score}）", "may be answered with: {entry} {title} (score {score})"),
     "dictionary": ("词库", "dictionary"),
     "model": ("词库与模型", "dictionary and model"),
     "submit": ("提交诉求", "submit"),

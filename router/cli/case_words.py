@@ -178,7 +178,9 @@ class Words:
             f"{self.category(guess['category'])} {guess['score']}" for guess in proposal.get("top", ())
         )
         said = {**proposal, "top": top, "by": self.word(proposal["by"])}
-        return self.word(name, **said | {"category": self.category(proposal.get("category", ""))})
+        told = self.word(name, **said | {"category": self.category(proposal.get("category", ""))})
+        found = proposal.get("answer")
+        return told + (("；", "; ")[self._side] + self.word("found", **found) if found else "")
 
     @cached_property
     def _sayers(self) -> Mapping[str, Callable[[Any], str]]:

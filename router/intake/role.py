@@ -1,23 +1,26 @@
 """
 `duokua run intake`: every channel and every endpoint of the catalogue in force, at least once.
 
-A batch is translated without an await in between (a second opinion may be heard then, router/intake/platform.py), written whole, acknowledged, and only then are its
+A batch is translated without an await in between (others may be heard then, router/intake/outside.py), written whole, acknowledged, and only then are its
 offsets committed. Done twice, it writes the same ids again. When a new catalogue names other
 channels or endpoints, reading begins anew with those.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
 from adapters.kafka.forgiving import Withheld
+from adapters.platforms.http import HttpPlatform
 from adapters.platforms.simulated import SimulatedPlatform
 from router.catalogue.publish import follow
+from router.intake.knowledge import Entries, Knowledge, KnowledgeBase
 from router.intake.platform import Judge, Platform, SecondOpinion
 from router.intake.refuse import STAGE, refusal
 from router.intake.translate import Accepted, Directory, Known, Record, Rejected, rejected, translate
@@ -28,13 +31,11 @@ from router.operate.refusals import Refused
 from router.operate.topics import Topics
 from schemas.faults import CODES, InvalidMessage, fault
 from schemas.registry import FROM_CHANNELS
-from workflows.proposals import Proposal
+from workflows.proposals import Found, Proposal
 
 log = structlog.get_logger()
 
 UNREADABLE = "unreadable"
-PLATFORMS = {"simulated": SimulatedPlatform}
-"""What DUOKUA_PLATFORM may name"""
 
 
 class ShardsDiffer(Refused):
@@ -47,11 +48,34 @@ class Proposes(Judge, Protocol):
     def propose(self, title: str, text: str) -> Proposal: ...
 
 
+class Finds(Entries, Protocol):
+    """Who finds what may answer a question."""
+
+    def find(self, title: str, text: str, now: int) -> Found | None: ...
+
+
+class Outsider(Platform, KnowledgeBase, Protocol):
+    """A platform of others that is asked both: what a request is about, and what answers a question."""
+
+    async def close(self) -> None: ...
+
+
 class Catalogue(Directory, Protocol):
     """What the role asks of the catalogue."""
 
     @property
     def proposer(self) -> Proposes | None: ...
+    @property
+    def answers(self) -> Mapping[str, object]: ...
+    @property
+    def shelf(self) -> Finds: ...
+
+
+class Opinions(NamedTuple):
+    """Who is asked beside ourselves."""
+
+    category: SecondOpinion
+    answer: Knowledge
 
 
 class InForce(Protocol):
@@ -65,17 +89,28 @@ async def run(process: Process) -> None:
     """Until asked to stop. Raises ShardsDiffer, and whatever the log could not take."""
     following = await follow(process)
     if not process.stop.is_set():
-        named = process.settings.platform
-        await serve(process, following, PLATFORMS[named]() if named else None)
+        platform = _platform(process.settings.platform)
+        try:
+            await serve(process, following, platform)
+        finally:
+            if platform:
+                await platform.close()
 
 
-async def serve(process: Process, following: InForce, platform: Platform | None = None) -> None:
+def _platform(named: str) -> Outsider | None:
+    """Whom DUOKUA_PLATFORM names."""
+    if not named:
+        return None
+    return SimulatedPlatform() if named == "simulated" else HttpPlatform(named)
+
+
+async def serve(process: Process, following: InForce, platform: Outsider | None = None) -> None:
     """Take what comes through the doors that `following` names, until asked to stop."""
-    second = SecondOpinion(platform) if platform else None
+    outside = Opinions(SecondOpinion(platform), Knowledge(platform)) if platform else None
     await _require_shards(process)
     async with process.log.writer() as writer:
         while not process.stop.is_set():
-            await _read_while_unchanged(process, following, writer, second)
+            await _read_while_unchanged(process, following, writer, outside)
 
 
 async def _require_shards(process: Process) -> None:
@@ -86,14 +121,12 @@ async def _require_shards(process: Process) -> None:
         raise ShardsDiffer("shards_differ", wanted=process.settings.shards, there=partitions)
 
 
-async def _read_while_unchanged(
-    process: Process, following: InForce, writer: Any, second: SecondOpinion | None
-) -> None:
+async def _read_while_unchanged(process: Process, following: InForce, writer: Any, outside: Opinions | None) -> None:
     """One subscription: until the process stops, or until the catalogue names other doors."""
     names = doors(following.current, process.topics)
     turn = replace(process, stop=asyncio.Event())
     _initialise(following.current)
-    intake = Intake(process, following, writer, second)
+    intake = Intake(process, following, writer, outside)
     async with process.log.reader(names, group=process.topics.group("intake"), lost="none") as reader:
         watching = asyncio.create_task(_stop_when_changed(process, following, names, turn.stop))
         try:
@@ -134,11 +167,20 @@ def _guess(proposer: Proposes, title: str, text: str) -> Proposal | None:
         return None
 
 
+def _found(shelf: Finds, title: str, text: str, now: int) -> Found | None:
+    """What may answer a question; None where the search has a defect, which must not cost the request."""
+    try:
+        return shelf.find(title, text, now)
+    except Exception as error:
+        log.error("answer.not_looked_for", error=error)
+        return None
+
+
 class Intake:
     """Takes batches: what each record became is written before `take` returns."""
 
-    def __init__(self, process: Process, following: InForce, writer: Any, second: SecondOpinion | None = None) -> None:
-        self._process, self._following, self._writer, self._second = process, following, writer, second
+    def __init__(self, process: Process, following: InForce, writer: Any, outside: Opinions | None = None) -> None:
+        self._process, self._following, self._writer, self._outside = process, following, writer, outside
         self._topics = process.topics
 
     async def take(self, batch: Batch) -> None:
@@ -151,8 +193,9 @@ class Intake:
         taken = [(tp.topic, record) for tp, records in batch.items() for record in records]
         became = [self._translated(record, known, now) for _, record in taken]
         proposer = self._following.current.proposer
-        if self._second is not None and proposer is not None:
-            became = await self._second.on(became, proposer)
+        if self._outside is not None and proposer is not None:
+            became = await self._outside.category.on(became, proposer)
+            became = await self._outside.answer.on(became, self._following.current.shelf)
         for (topic, record), one in zip(taken, became, strict=True):
             received[topic, self._write(record, one, now, refused)] += 1
         await self._writer.flush()
@@ -166,6 +209,7 @@ class Intake:
             shards=self._topics.shards,
             secret=self._process.settings.secret.get_secret_value().encode(),
             propose=partial(_guess, catalogue.proposer) if catalogue.proposer else None,
+            find=partial(_found, catalogue.shelf) if catalogue.answers else None,
         )
 
     def _write(self, record: Record, became: Accepted | Rejected, now: int, refused: Counter[str]) -> str:

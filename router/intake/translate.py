@@ -28,7 +28,7 @@ from schemas.validation import read, suggestion
 from schemas.vocabulary import OrderAction, ReplyAction
 from workflows import commands
 from workflows.case import KEPT_MS
-from workflows.proposals import Proposal
+from workflows.proposals import QUESTION, Found, Proposal
 
 AHEAD_MS = 5 * 60 * 1000
 """How far ahead of our clock a sender's may be."""
@@ -72,6 +72,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     propose: Callable[[str, str], Proposal | None] | None = None
     """What a request is about by its title and text, where it does not say so; None where nobody knows."""
+    find: Callable[[str, str, int], Found | None] | None = None
+    """What may answer a question of this title and text at this time; None where nothing does."""
 
 
 class Record(Protocol):
@@ -183,10 +185,19 @@ def _submit(record: Record, event: Event, channel: Channel, known: Known, now: i
         digest=digest(body),
         received_at=received_at,
         query_code=query_code(known.secret, case),
-        proposal=known.propose(request.title, request.text) if known.propose and _says_nothing(request) else None,
+        proposal=_proposal(request, channel, known, now) if known.propose and _says_nothing(request) else None,
     )
     accepted = _accepted(case, commands.encode(command), event, known)
     return msgspec.structs.replace(accepted, free=command) if command.proposal else accepted
+
+
+def _proposal(request: ServiceRequest, channel: Channel, known: Known, now: int) -> Proposal | None:
+    """What it is about, and of a question what may answer it."""
+    proposal = known.propose(request.title, request.text) if known.propose else None
+    if proposal and known.find and (request.appeal_kind or channel.default_kind) == QUESTION:
+        found = known.find(request.title, request.text, now)
+        return msgspec.structs.replace(proposal, answer=found) if found else proposal
+    return proposal
 
 
 def _says_nothing(request: ServiceRequest) -> bool:

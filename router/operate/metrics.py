@@ -16,6 +16,12 @@ RECEIVED = Counter(
 REPLIES = Counter("duokua_replies_received", "Records read from endpoints of units.", ["endpoint"])
 DEAD_LETTERS = Counter("duokua_dead_letters", "Records written to a dead-letter topic.", ["stage", "reason"])
 
+OPINIONS = Counter(
+    "duokua_opinions",
+    "Questions to a platform of others; `asked`: category | answer, `outcome`: heard | late | failed | resting.",
+    ["asked", "outcome"],
+)
+
 RECORDS_GONE = Counter(
     "duokua_records_gone", "Records that were gone from the log before this role had read them.", ["topic"]
 )

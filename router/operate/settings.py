@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     dead_letter_share, dead_letters_in_a_row: beyond them a shard stops (router/engine/limits.py); 0 is no limit.
     state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
     state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/engine/table.py).
-    keys: where this user's private keys lie. platform: who gives a second opinion on what a request is about (router/intake/platform.py).
+    keys: where this user's private keys lie. platform: who gives a second opinion on what a request is
+    about, and finds answers to questions (router/intake/platform.py, knowledge.py): `simulated`, or an address.
     http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.
     shadow, shadow_days: what `duokua rules shadow` decides by, and from how many days ago.
     """
@@ -47,7 +48,7 @@ class Settings(BaseSettings):
     secret: SecretStr = SecretStr("duokua-trial")
     replication: int = 1
     simulator_seed: str = "duokua"
-    platform: Literal["", "simulated"] = ""
+    platform: str = Field(default="", pattern=r"^$|^simulated$|^https?://[^\s?#@]+$")
     shadow: str = ""
     shadow_days: int = Field(default=0, ge=0)
     dead_letter_share: float = Field(default=0.01, ge=0, le=1)
@@ -69,8 +70,8 @@ class Settings(BaseSettings):
         if self.environment == "production":
             if self.clock:
                 raise ValueError("DUOKUA_CLOCK is refused in production: business time is real time there")
-            if self.platform:
-                raise ValueError("DUOKUA_PLATFORM is refused in production: there is only a simulated one")
+            if self.platform == "simulated":
+                raise ValueError("DUOKUA_PLATFORM=simulated is refused in production")
             if self.secret.get_secret_value() == "duokua-trial":
                 raise ValueError("DUOKUA_SECRET must be set in production: query codes are made with it")
         return self

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw, json
 
 from adapters.platforms.simulated import SimulatedPlatform
-from router.intake import platform
+from router.intake import outside
 from router.intake.platform import SecondOpinion
 from router.intake.role import _guess
 from router.intake.translate import Accepted, Rejected
@@ -86,7 +86,7 @@ async def test_garbage_changes_nothing(answer: Any) -> None:
 
 async def test_who_is_slow_is_not_waited_for_and_then_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even one that does not listen when told to stop."""
-    monkeypatch.setattr(platform, "LIMIT", 0.01)
+    monkeypatch.setattr(outside, "LIMIT", 0.01)
     ends = asyncio.Event()
 
     async def deaf() -> Any:
@@ -99,7 +99,7 @@ async def test_who_is_slow_is_not_waited_for_and_then_not_asked(monkeypatch: pyt
     slow = Said(deaf)
     second, became = SecondOpinion(slow), [accepted("路灯不亮")]
     try:
-        for _ in range(platform.FAILURES + 5):
+        for _ in range(outside.FAILURES + 5):
             assert await second.on(became, JUDGE) == became
         assert slow.asked == 1  # what was said to it is held by one question at a time
     finally:
@@ -109,7 +109,7 @@ async def test_who_is_slow_is_not_waited_for_and_then_not_asked(monkeypatch: pyt
 
 async def test_what_it_raises_too_late_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to stop it fails with a citizen's words: asyncio would print them."""
-    monkeypatch.setattr(platform, "LIMIT", 0.01)
+    monkeypatch.setattr(outside, "LIMIT", 0.01)
     printed: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context))
 
@@ -121,10 +121,10 @@ async def test_what_it_raises_too_late_is_told_to_nobody(monkeypatch: pytest.Mon
 
     slow, became = Said(fails_when_told_to_stop), [accepted("路灯不亮")]
     second = SecondOpinion(slow)
-    for _ in range(platform.FAILURES + 5):
+    for _ in range(outside.FAILURES + 5):
         assert await second.on(became, JUDGE) == became
         await asyncio.sleep(0)
-    assert slow.asked == platform.FAILURES
+    assert slow.asked == outside.FAILURES
     del second
     gc.collect()
     assert not printed
@@ -175,7 +175,7 @@ def test_a_guess_with_a_defect_costs_no_request() -> None:
 
 
 async def test_after_a_rest_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "REST", 0.0)
+    monkeypatch.setattr(outside, "REST", 0.0)
     broken = saying(OSError())
     second = SecondOpinion(broken)
     for _ in range(9):

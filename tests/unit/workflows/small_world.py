@@ -233,6 +233,9 @@ class SmallWorld(Struct):
     def reasons(self, action: str) -> dict[str, Listed]:
         return REASONS.get(action, {})
 
+    def answer(self, entry: str, now: int) -> str:
+        return "窗口周六上午开放" if entry == "saturday" else ""
+
     def policy(self, policy: str) -> Policy:
         return POLICIES[policy]
 

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
+from msgspec.structs import replace
 
-from tests.unit.workflows.small_world import ROUTES, Told, told
+from tests.unit.workflows.small_world import POLICIES, ROUTES, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.evolve import fold
-from workflows.proposals import Guess, Proposal
+from workflows.proposals import Found, Guess, Proposal
 
 TOP = (Guess("street", 0.8), Guess("alone", 0.1))
 
@@ -129,3 +130,60 @@ def test_any_proposal_is_survived_and_told_again_alike(proposal: Proposal) -> No
         proposal=proposal,
     )  # fmt: skip
     assert cmd.decode(cmd.encode(command)) == command
+
+
+def found(entry: str = "saturday", score: float = 0.9) -> Found:
+    return Found(entry=entry, title="窗口时间", score=score, by="catalogue", version="7/abc")
+
+
+def asking(answer: Found | None, category: str = "", **more: object) -> Told:
+    said = {"appeal_kind": "consult"} | more
+    return told().submit("", proposal=replace(proposed(category), answer=answer), **said)
+
+
+def let_answer(monkeypatch: pytest.MonkeyPatch, enough: float) -> None:
+    monkeypatch.setitem(POLICIES, "city", replace(POLICIES["city"], answers_from=enough))
+
+
+def test_what_may_answer_a_question_is_shown_to_who_dispatches_it() -> None:
+    """As long as no policy lets it answer by itself."""
+    t = asking(found(score=1.0))
+    assert t.held.state == "in_triage"
+    shown = t.data("task.assigned")["proposal"]["answer"]  # type: ignore[index]
+    assert shown == {"entry": "saturday", "title": "窗口时间", "score": 1.0, "by": "catalogue", "version": "7/abc"}
+
+
+def test_a_policy_may_let_it_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_answer(monkeypatch, 0.9)
+    t = asking(found())
+    assert (t.held.close_reason, routed(t).outcome, t.data("case.outcome")["text"]) == (
+        "answered",
+        "answer",
+        "窗口周六上午开放",
+    )
+    (answered,) = (event for event in t.records[0].events if isinstance(event, ev.CaseAnsweredAtOnce))
+    assert answered.answer == "saturday"
+    assert fold(None, ev.decode(ev.encode(t.records[0]))) == t.case
+
+
+@pytest.mark.parametrize(
+    ("answer", "category", "more"),
+    [
+        (found(score=0.89), "", {}), (found("gone"), "", {}), (None, "", {}), (found(), "", {"appeal_kind": "complaint"}),
+        (found(), "", {"appeal_kind": "help"}), (found(), "emergency", {}), (found(), "known", {}),
+        (found(), "", {"subject_of_complaint": [{"kind": "unit", "unit": "370102.water"}]}),
+    ],
+)  # fmt: skip
+def test_but_nothing_else_is_answered(
+    answer: Found | None, category: str, more: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too unsure, not in force, no question, about somebody, or with a hint of an emergency: a person looks."""
+    let_answer(monkeypatch, 0.9)
+    t = asking(answer, category, **more)
+    assert (t.held.state, t.held.close_reason) == ("in_triage", "")
+
+
+@pytest.mark.parametrize("category", ["street", "birth", "refuse"])
+def test_what_the_rules_send_to_somebody_stays_there(category: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_answer(monkeypatch, 0.1)
+    assert routed(asking(found(), category)) == routed(asking(None, category))
