@@ -23,6 +23,8 @@ from workflows.commands import ActivateCatalogue
 ACTIVE, WAITING = b"active", b"waiting"
 SHARD = "_shard"
 STREAM = "catalog"
+DEPLOYMENT = "deployment"
+"""The fact of a signed entry that says where it was signed: a signature counts nowhere else."""
 LONGEST = 500
 """Characters of a reason or of a document's number: what a manifest holds (schemas/catalogue.py)."""
 
@@ -69,9 +71,10 @@ class Desk:
 
     def __init__(
         self, broker: Any, topics: Topics, partitions: Mapping[str, int], transaction: Any,
-        kept: Mapping[bytes, bytes], entries: list[audit.Entry],
+        kept: Mapping[bytes, bytes], entries: list[audit.Entry], deployment: str,
     ) -> None:  # fmt: skip
         self.broker, self.topics, self.partitions, self.kept = broker, topics, partitions, kept
+        self.deployment = deployment
         self._transaction, self.entries = transaction, entries
         self.committed = False
 
@@ -100,7 +103,9 @@ class Desk:
     def note(
         self, act: str, who: str, why: str, now: int, sign: Callable[[str], str] | None = None, **facts: Any
     ) -> None:
-        """Add to the act: its entry in the audit. Raises NotAllowed("too_long")."""
+        """Add to the act: its entry in the audit; a signed one names the deployment. Raises NotAllowed("too_long")."""
+        if sign:
+            facts[DEPLOYMENT] = self.deployment
         refuse_long(why, *(fact for fact in facts.values() if isinstance(fact, str)))
         made = audit.entry(
             self.entries[-1] if self.entries else None, STREAM, at=to_text(now) if now else "", who=who, act=act,
@@ -142,7 +147,8 @@ async def opened(broker: Any, topics: Topics) -> AsyncIterator[Desk]:
     try:
         # read after the id was taken: whoever acted before us is settled, whoever does now is fenced
         kept, entries = await latest(broker, topics.catalog), await audit.read(broker, topics.audit, STREAM)
-        desk = Desk(broker, topics, partitions, transaction, kept, entries)
+        deployment = f"{topics.prefix}@{await broker.cluster_id()}"
+        desk = Desk(broker, topics, partitions, transaction, kept, entries, deployment)
         yield desk
         committed = desk.committed
     finally:

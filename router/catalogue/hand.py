@@ -36,14 +36,22 @@ class Hand:
 
 
 async def by_hand(
-    broker: Any, topics: Topics, signer: Signer, now: int, do: Callable[[Hand], Awaitable[T]], *, known: bool = True
+    broker: Any,
+    topics: Topics,
+    signer: Signer,
+    now: int,
+    do: Callable[[Hand], Awaitable[T]],
+    *,
+    known: bool = True,
+    here: bool = True,
 ) -> T:
     """
     Let a person do something and commit it; `do` adds to the act. Anew where somebody else was there at the same moment, so that what he did is
     known and the second one is told who it was. Raises NotAllowed, PublishedMeanwhile where that goes on and on,
     TopicsMissing, audit.ChainBroken; then nothing of it holds.
 
-    known: the signer's key must hold. now: business time of the act.
+    known: the signer's key must hold. here: what was signed must have been signed in this deployment. now: business time
+    of the act.
     """
     tries = AsyncRetrying(
         retry=retry_if_exception_type(PublishedMeanwhile), stop=stop_after_attempt(TRIES),
@@ -53,6 +61,8 @@ async def by_hand(
         with attempt:
             async with opened(broker, topics) as desk:
                 hand = Hand(desk, lived(desk.entries), signer, now)
+                if here and hand.life.deployment not in ("", desk.deployment):
+                    raise NotAllowed("elsewhere", there=hand.life.deployment, here=desk.deployment)
                 if known and not hand.holds_key:
                     raise NotAllowed("no_key", who=signer.who)
                 done = await do(hand)
@@ -80,6 +90,22 @@ async def register(broker: Any, topics: Topics, who: str, public: str, *, by: Si
         hand.sign("key", "", of=who, key=public)
 
     await by_hand(broker, topics, by, now, do, known=False)
+
+
+async def adopt(broker: Any, topics: Topics, *, by: Signer, reason: str, now: int) -> str:
+    """
+    Say that the deployment has moved to this cluster and prefix: from here on people sign here. Where it was before.
+    Raises NotAllowed (`at_home`) and the others of `by_hand`.
+    """
+
+    async def do(hand: Hand) -> str:
+        if hand.life.deployment in ("", hand.desk.deployment):
+            raise NotAllowed("at_home")
+        before = hand.life.deployment
+        hand.sign("adopt", reason, **{"from": before})
+        return before
+
+    return await by_hand(broker, topics, by, now, do, here=False)
 
 
 async def revoke(broker: Any, topics: Topics, who: str, *, by: Signer, reason: str, now: int) -> int:

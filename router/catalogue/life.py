@@ -3,7 +3,9 @@ What the audit chain says of the catalogue's life: whose keys hold, which drafts
 
 Nothing of this is kept anywhere else, so nobody can approve, or be an author, without an entry in the chain. An act on
 a draft, a key or an old version is signed: over the hash of its entry, which covers who, what, when, why and the entry
-before. So a signature stands for one act in one place, and cannot be used a second time.
+before. So a signature stands for one act in one place, and cannot be used a second time. It names the deployment too
+(prefix and cluster), so that in a copy of the chain elsewhere it counts for nothing; where a deployment has moved,
+somebody says so by an act of his own (`adopt`).
 
 What the tools refuse is refused here too: a chain in which somebody approved what he wrote, whatever wrote it there, is
 no chain that anybody acts on.
@@ -90,12 +92,15 @@ class Life:
     """
     The fold. keys: every one that ever was; `key_of` gives the one that holds. revisions: the last number that a draft
     of each name had, those that are gone too: no number is given twice, so that an old folder fits no new draft.
+    deployment: where the signatures are from, empty before one said so; unbound: how many did not.
     """
 
     keys: list[Key] = field(default_factory=list)
     drafts: dict[str, Head] = field(default_factory=dict)
     versions: dict[int, Version] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
+    deployment: str = ""
+    unbound: int = 0
 
     def key_of(self, who: str) -> Key | None:
         return next((key for key in self.keys if key.who == who and not key.revoked), None)
@@ -131,6 +136,7 @@ def add(life: Life, entry: audit.Entry) -> None:
     try:
         _need(all(type(value) is _KINDS.get(name, type(value)) for name, value in entry.facts.items()))
         _need(_is_signed(life, entry))
+        _bind(life, entry)
         _DO[entry.act](life, entry)
     except (_Forbidden, LookupError, TypeError):  # lacks a fact, or names what is not there
         raise audit.ChainBroken(f"{entry.stream} {entry.seq}") from None
@@ -154,6 +160,21 @@ def _is_signed(life: Life, entry: audit.Entry) -> bool:
         return entry.who == entry.facts["of"] and is_signed(entry.facts["key"], text, signature)
     key = life.key_of(entry.who)
     return key is not None and is_signed(key.public, text, signature)
+
+
+def _bind(life: Life, entry: audit.Entry) -> None:
+    """What is signed was signed here. From the first entry on that says where, all do; those before are only counted."""
+    if not audit.signed(entry)[1]:
+        return
+    where = entry.facts.get("deployment", "")
+    _need(where == life.deployment or not life.deployment or (entry.act == "adopt" and bool(where)))
+    life.deployment = where
+    life.unbound += not where
+
+
+def _adopt(life: Life, entry: audit.Entry) -> None:
+    """The deployment has moved: `_bind` has taken note."""
+    _need(bool(entry.facts.get("deployment")) and bool(entry.facts["from"]))
 
 
 def _key(life: Life, entry: audit.Entry) -> None:
@@ -279,9 +300,10 @@ def _end(life: Life, state: str, after: str) -> None:
 
 _KINDS: Mapping[str, type] = {
     "of": str, "key": str, "draft": str, "revision": int, "base": int, "content": str, "basis": str, "version": int,
-    "hash": str, "start": int, "rollback_of": int,
+    "hash": str, "start": int, "rollback_of": int, "deployment": str, "from": str,
 }  # fmt: skip
 _DO: Mapping[str, Callable[[Life, audit.Entry], None]] = {
     "key": _key, "revoke": _revoke, "save": _save, "approve": _approve, "drop": _drop, "publish": _publish,
     "activate": _activate, "lapse": _withdraw, "withdraw": _withdraw, "review": _review,
+    "adopt": _adopt,
 }  # fmt: skip

@@ -80,6 +80,8 @@ async def publish(
         life = lived(desk.entries)
         if not may_be_folder(life) or (only_first and desk.active):
             raise NotAllowed("drafts_only")
+        if life.keys and life.deployment not in ("", desk.deployment):
+            raise NotAllowed("elsewhere", there=life.deployment, here=desk.deployment)
         if life.keys and (signer is None or signer.who != by or not life.holds(by, signer.public)):
             raise NotAllowed("no_key", who=by)
         published = add_version(desk, files, by=by, reason=reason, now=now)

@@ -47,6 +47,8 @@ REFUSALS = {
     "same": ("与在用的第 {version} 版相同，未发布", "the same as version {version} in force, nothing published"),
     "too_long": ("理由和文号至多 {most} 字", "a reason or a document's number has at most {most} characters"),
     "bad_file": ("文件名 {file} 不合要求：须在文件夹内，不含 .. \\ : 和控制字符", "the file name {file} will not do: below the folder, without .. \\ : and control characters"),
+    "elsewhere": ("审计链在别处签署（{there}），这里是 {here}：若是副本，请另起前缀；若确已迁来：duokua keys adopt", "the audit chain was signed elsewhere ({there}), this is {here}: in a copy begin with another prefix; if the deployment has moved here: duokua keys adopt"),
+    "at_home": ("审计链就是在这里签署的，无须认领", "the audit chain was signed here, there is nothing to adopt"),
     "no_review": ("第 {version} 版没有待复核", "version {version} wants no review"),
     "drafts_only": ("登记了密钥，或在生产环境，有版本后只经草稿发布：duokua rules draft save、approve、publish；紧急时 rules publish --emergency", "once keys are known, and in production, new versions come from drafts: duokua rules draft save, approve, publish; in an emergency rules publish --emergency"),
 }  # fmt: skip

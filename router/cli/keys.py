@@ -1,5 +1,5 @@
 """
-`duokua keys new|add|revoke|list`: who may act on drafts and versions.
+`duokua keys new|add|revoke|adopt|list`: who may act on drafts and versions.
 
 Exit codes: 0 ok; 1 refused; 2 usage or no key file; 3 Kafka is not reachable.
 """
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from router.catalogue.hand import adopt as moved
 from router.catalogue.hand import register
 from router.catalogue.hand import revoke as taken_away
 from router.catalogue.keys import Signer, file_of, is_name, is_public
@@ -25,6 +26,8 @@ TEXTS = {
     "bad_public": ("不是公钥（64 位十六进制）", "no public key (64 hexadecimal digits)"),
     "revoked": ("已吊销 {who} 的密钥；此前的签名仍有效", "the key of {who} holds no longer; what was signed stays"),
     "withdrawn": ("第 {version} 版是凭它批准的，已撤回，不再启用", "version {version} was approved with it: withdrawn, it will not take effect"),
+    "adopted": ("已认领：此前在 {there} 签署，今后在此签署", "adopted: signed at {there} until now, and here from now on"),
+    "unbound": ("有 {count} 条较早的签名没有写明部署，只由所在的审计链证明", "{count} older signatures do not name a deployment; only their place in the chain says where they belong"),
     "none": ("尚无密钥：duokua keys new <本人>", "no keys yet: duokua keys new <name>"),
     "line": ("{who}\t{public}\t{at} 起\t担保 {by}\t{revoked}", "{who}\t{public}\tsince {at}\tvouched for by {by}\t{revoked}"),
     "self": ("本人（第一个）", "himself (the first)"),
@@ -98,15 +101,33 @@ def revoke(
     at.result({"who": who, "known": False, "withdrawn": withdrawn or None})
 
 
+@app.command()
+def adopt(
+    actor: Actor = ...,  # type: ignore[assignment]
+    reason: Reason = ...,  # type: ignore[assignment]
+    as_json: AsJson = False,
+    lang: Lang = "",
+) -> None:
+    """部署迁到了这个集群、这个前缀：今后在此签署 / the deployment has moved to this cluster and prefix."""
+    at = stage(lang, as_json)
+    by = at.signer(actor)
+    there = at.run(lambda broker, topics: moved(broker, topics, by=by, reason=reason, now=at.now))
+    at.say(at.choose(TEXTS["adopted"], there=there))
+    at.result({"from": there})
+
+
 @app.command("list")
 def list_(as_json: AsJson = False, lang: Lang = "") -> None:
     """登记过的密钥 / the keys that are or were known."""
     at = stage(lang, as_json)
-    keys = at.run(history).keys
+    life = at.run(history)
+    keys = life.keys
     for key in keys:
         gone = at.choose(TEXTS["gone"], at=key.revoked) if key.revoked else ""
         by = key.by or at.choose(TEXTS["self"])
         at.say(at.choose(TEXTS["line"], who=key.who, public=key.public, at=key.at, by=by, revoked=gone).rstrip())
     if not keys:
         at.say(at.choose(TEXTS["none"]))
-    at.result({"keys": [asdict(key) for key in keys]})
+    if life.unbound:
+        at.say(at.choose(TEXTS["unbound"], count=life.unbound))
+    at.result({"keys": [asdict(key) for key in keys], "unbound": life.unbound})

@@ -11,7 +11,7 @@ import pytest
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicPartition
 from router.catalogue import drafts, releases
-from router.catalogue.desk import STREAM, NotAllowed
+from router.catalogue.desk import DEPLOYMENT, STREAM, NotAllowed
 from router.catalogue.hand import register
 from router.catalogue.keys import Signer
 from router.catalogue.load import from_files
@@ -103,7 +103,7 @@ async def test_a_forged_approval_is_no_approval(log: KafkaLog, topics: Topics) -
     """Whoever can write to the audit topic can go on with the chain, but not sign: all that builds on it is refused."""
     head = await drafts.save(log, topics, "one", ONE, by=ZHANG, reason="", base=1, revision=0, now=NOON)
     entries = await audit.read(log, topics.audit, STREAM)
-    facts = {"draft": "one", "revision": 1, "content": head.content}
+    facts = {"draft": "one", "revision": 1, "content": head.content, DEPLOYMENT: entries[-1].facts[DEPLOYMENT]}
     forged = audit.entry(
         entries[-1], STREAM, at=head.at, who="li.na", act="approve", why="", facts=facts, sign=ZHANG.sign
     )
