@@ -32,7 +32,8 @@ Unit = Literal["m", "h", "d", "wh", "wd"]
 StartRule = Literal["receipt", "next_working_instant", "next_day"]
 DueRule = Literal["exact", "end_of_day"]
 
-_LENGTH: dict[Unit, int] = {"m": MINUTE, "h": HOUR, "wh": HOUR, "d": DAY, "wd": DAY}
+LENGTH: dict[Unit, int] = {"m": MINUTE, "h": HOUR, "wh": HOUR, "d": DAY, "wd": DAY}
+"""Of a working day in natural time; how long it is open each day's hours say."""
 _BEFORE, _AFTER = 400, 5 * 366
 """Days that the tables reach beyond the published ones; farther away a table is made on the spot."""
 _USUAL = 45 * 365, 75 * 366
@@ -59,7 +60,7 @@ def budget(text: str) -> Budget:
     """Read `5wd`; ValueError on anything else, so that a policy's fault is found when it is loaded."""
     digits = text.rstrip("mhdw")
     unit = text[len(digits) :]
-    if not (digits.isascii() and digits.isdigit()) or unit not in _LENGTH:
+    if not (digits.isascii() and digits.isdigit()) or unit not in LENGTH:
         raise ValueError(f"not a time limit (such as 30m, 24h, 2wh, 3d, 5wd): {text!r}")
     return Budget(int(digits), unit)
 
@@ -147,7 +148,7 @@ class Calendar(Struct, frozen=True, eq=False):
         """The instant `limit` before `at`: 1wd before the close of a working day is the close of the one before."""
         parsed = budget(limit)
         if not parsed.working:
-            return at - parsed.count * _LENGTH[parsed.unit]
+            return at - parsed.count * LENGTH[parsed.unit]
         try:
             return self._days_on(at, -parsed.count) if parsed.unit == "wd" else self._open_on(at, -parsed.count * HOUR)
         except IndexError:
@@ -182,6 +183,11 @@ class Calendar(Struct, frozen=True, eq=False):
             return self._around(since, since + max(0, time) * 12).after(since, time, limit, whole_day)
         return Due(at, parsed.working and not (self._known(since) and self._known(at)), since)
 
+    def reaching(self, since: int, until: int) -> "Calendar":
+        """The same calendar, made ready for many questions between these instants."""
+        inside = self.start <= day_of(since) and day_of(until) < self.start + len(self.hours)
+        return self if inside else self._around(since, until)
+
     # -- inside: tables; an IndexError means that the tables do not reach -------------------------
 
     def _anchor(self, start: int, rule: StartRule) -> int:
@@ -195,7 +201,7 @@ class Calendar(Struct, frozen=True, eq=False):
         elif limit.unit == "wh":
             at = self._open_on(anchor, limit.count * HOUR)
         else:
-            at = anchor + limit.count * _LENGTH[limit.unit]
+            at = anchor + limit.count * LENGTH[limit.unit]
         return self._end_of_day(at, limit) if whole_day else at
 
     def _end_of_day(self, at: int, limit: Budget) -> int:

@@ -113,7 +113,7 @@ class Rules(Struct, frozen=True):
     def closed(self, first: int, last: int) -> tuple[date, date] | None:
         """The first stretch of more than LONGEST_BREAK days within these during which nobody works."""
         days = [date.fromordinal(EPOCH + day) for day in range(first, last + 1)]
-        runs = _runs(days, lambda day: not self.of(_number(day)))
+        runs = _runs(days, lambda day: not self.of(ordinal(day)))
         return next((run for run in runs if (run[1] - run[0]).days >= LONGEST_BREAK), None)
 
 
@@ -125,7 +125,8 @@ def _runs(days: Sequence[date], fits: Callable[[date], bool]) -> Iterator[tuple[
             yield found[0], found[-1]
 
 
-def _number(day: date) -> int:
+def ordinal(day: date) -> int:
+    """Days since 1970-01-01."""
     return day.toordinal() - EPOCH
 
 
@@ -134,8 +135,8 @@ def published(layers: Sequence[Layer]) -> tuple[int, int]:
     years = [year.year for layer in layers for year in layer.years]
     horizon = min((layer.horizon for layer in layers if layer.horizon), default=None)
     if years:
-        return _number(date(min(years), 1, 1)), _number(horizon or date(max(years), 12, 31))
-    return (_number(date.min), _number(horizon)) if horizon else (1, 0)
+        return ordinal(date(min(years), 1, 1)), ordinal(horizon or date(max(years), 12, 31))
+    return (ordinal(date.min), ordinal(horizon)) if horizon else (1, 0)
 
 
 def rules_of(layers: Sequence[Layer]) -> Rules:
@@ -168,7 +169,7 @@ def rules_of(layers: Sequence[Layer]) -> Rules:
 
 def _one_off(layer: Layer) -> dict[int, Intervals | None]:
     days = layer.days or ()
-    found = {_number(one.day): None if one.open is None else _intervals(one.open) for one in days}
+    found = {ordinal(one.day): None if one.open is None else _intervals(one.open) for one in days}
     if len(found) < len(days):
         raise ValueError(f"calendar {layer.id}: a single day is named twice")
     return found
@@ -182,8 +183,8 @@ def _by_date(seasons: Sequence[Hours]) -> dict[tuple[int, int], Intervals]:
 
 
 def _days(layer: str, year: Year) -> tuple[set[int], set[int]]:
-    off = {day for span in year.rest for day in range(_number(span.first), _number(span.last or span.first) + 1)}
-    work = {_number(day) for day in year.work}
+    off = {day for span in year.rest for day in range(ordinal(span.first), ordinal(span.last or span.first) + 1)}
+    work = {ordinal(day) for day in year.work}
     stray = [day for day in off | work if date.fromordinal(EPOCH + day).year != year.year]
     if stray or off & work or any(span.last and span.last < span.first for span in year.rest):
         raise ValueError(f"calendar {layer}: {year.year} has days of another year, twice or in the wrong order")

@@ -16,7 +16,8 @@ import msgspec
 
 from router.catalogue.expand import circles
 from router.catalogue.findings import At, Findings
-from router.catalogue.tables import RETAINED, Files, Table, Tables
+from router.catalogue.rows import Header
+from router.catalogue.tables import RETAINED, Files, Table, read_layers
 from workflows.calendars import Calendar, looked_at
 from workflows.workdays import Layer, published, rules_of
 
@@ -34,21 +35,38 @@ class Calendars:
     of_place: Mapping[str, str]
     of_unit: Mapping[str, str]
 
+    def name_of(self, calendar: str) -> str | None:
+        """The full name of a calendar that is given by it or by the id of its last layer."""
+        if calendar in self.by_id:
+            return calendar
+        return next((name for name, layers in self.layers.items() if layers[-1].id == calendar), None)
 
-def calendars_of(files: Files, tables: Tables, findings: Findings) -> Calendars:
+
+def read_calendars(files: Files) -> Calendars:
+    """The calendars of a catalogue's files. CatalogueFaulty where one of them is wrong, whatever else may be."""
+    findings = Findings()
+    calendars = calendars_of(files, *read_layers(files, findings), findings)
+    findings.refuse_errors()
+    return calendars
+
+
+def calendars_of(files: Files, header: Header | None, table: Table[Layer], findings: Findings) -> Calendars:
     """Every layer of the folder as a calendar, and the retained ones."""
     by_id: dict[str, Calendar] = {}
     layers: dict[str, Layers] = {}
     of_place: dict[str, str] = {}
     of_unit: dict[str, str] = {}
-    for layer, merged in _stacks(tables.calendars, findings).items():
+    for layer, merged in _stacks(table, findings).items():
         name = named(merged)
-        at = tables.calendars.spots[layer].at()
+        at = table.spots[layer].at()
         calendar = _merge(name, merged, at, findings)
         if calendar is not None:
             by_id[name], layers[name] = calendar, merged
-            _settle(tables, layer, name, of_place, at, findings)
-            for unit in tables.calendars.rows[layer].units or ():
+            if header and layer == header.default_calendar:
+                of_place[""] = name
+            if place := table.rows[layer].place:
+                _claim(of_place, place, name, at, findings)
+            for unit in table.rows[layer].units or ():
                 _claim(of_unit, unit, name, at, findings)
     for file in sorted(file for file in files if file.startswith(RETAINED)):
         _retained(file, files[file], by_id, layers, findings)
@@ -113,15 +131,6 @@ def _never_open(layers: Layers, at: At, findings: Findings) -> bool:
     elif closed:
         findings.add("no_open_time", at, id=layers[-1].id, first=closed[0], last=closed[1])
     return bool(without or closed)
-
-
-def _settle(tables: Tables, layer: str, name: str, of_place: dict[str, str], at: At, findings: Findings) -> None:
-    place = tables.calendars.rows[layer].place
-    if tables.header and layer == tables.header.default_calendar:
-        of_place[""] = name
-    if not place:
-        return
-    _claim(of_place, place, name, at, findings)
 
 
 def _claim(owned: dict[str, str], who: str, name: str, at: At, findings: Findings) -> None:

@@ -76,7 +76,7 @@ def _made(files: Files, tables: Tables, findings: Findings, version: int) -> Cat
     _cut_circles(tables.matters, findings)
     places = places_of(tables, findings)
     units = units_of(tables, places, findings)
-    calendars = calendars_of(files, tables, findings)
+    calendars = calendars_of(files, tables.header, tables.calendars, findings)
     check(tables, places, units, findings)
     if tables.header is None or findings.errors() - BEARABLE:
         return None

@@ -141,6 +141,12 @@ def _within(file: str, where: str) -> bool:
     return file.startswith(where) and not file.startswith(RETAINED) and file.endswith((".csv", ".yaml"))
 
 
+def read_layers(files: Files, findings: Findings) -> tuple[rows.Header | None, Table[Layer]]:
+    """What a catalogue says of calendars alone: who only asks for a due date need not read the rest."""
+    reader = _Reader(files, findings)
+    return reader.one("catalogue.yaml", rows.Header), reader.table("calendars/", Layer, "id")
+
+
 def read_tables(files: Files, findings: Findings) -> Tables:
     """Every table of the catalogue; what cannot be read is in `findings`."""
     reader = _Reader(files, findings)

@@ -8,7 +8,7 @@ a sound one; without it the codes are shown as they are, which is what the log h
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,9 @@ class Words:
     def _moment(self, when: datetime) -> str:
         clock = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
         return f"{when:%Y-%m-%d} {WEEKDAYS[when.weekday()][self._side]} {clock}"
+
+    def weekday(self, day: date) -> str:
+        return WEEKDAYS[day.weekday()][self._side]
 
     def budget(self, budget: str) -> str:
         for suffix, texts in UNITS.items():

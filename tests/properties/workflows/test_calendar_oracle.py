@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.workflows.calendar_2026 import CHINA
 from workflows.calendars import OFFSET, SECOND, Calendar, day_of
+from workflows.ledger import ledger
 from workflows.workdays import DAY, HOUR, MINUTE, Hours, Rest, Year
 
 FIRST = date(2026, 1, 1)
@@ -131,3 +132,14 @@ def test_percent_lies_between_start_and_due_and_uses_up_its_share(
     assert due.anchor <= at <= due.at
     whole, part = (CHINA.consumed(due.anchor, end, unit) for end in (due.at, at))  # type: ignore[arg-type]
     assert part == whole * percent // 100
+
+
+@settings(max_examples=150, deadline=None)
+@given(moments, st.integers(1, 40), units, rules)
+def test_a_ledger_adds_up_to_its_limit(start: int, count: int, unit: str, rule: str) -> None:
+    """Every day is in it once, and what counted makes the limit, to the second that natural days end before midnight."""
+    due = CHINA.add(start, f"{count}{unit}", rule)  # type: ignore[arg-type]
+    rows = ledger(CHINA, [], unit, [(due.anchor, due.at)], start)  # type: ignore[arg-type]
+    assert [row.day for row in rows] == list(range(day_of(start), day_of(due.at - 1) + 1))
+    assert abs(float(rows[-1].total) - count) < 0.0001
+    assert all(row.counted >= 0 for row in rows) and sum(row.counted for row in rows) == rows[-1].total
