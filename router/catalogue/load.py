@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,10 @@ BEARABLE = frozenset(
     {"after_fallback", "equal_numbers", "expired_code", "nobody_holds", "no_fallback", "target_without_duty"}
 )
 """Errors that leave a catalogue whole enough to look at its rules further."""
+
+
+class FolderUnreadable(Exception):
+    """A file or folder of a catalogue is there and cannot be read: the name says which."""
 
 
 def load(folder: Path, version: int = 0) -> Catalogue:
@@ -102,13 +107,26 @@ def inspect(folder: Path) -> tuple[Finding, ...]:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The catalogue's files below a folder. Raises CatalogueFaulty when there is no such folder."""
+    """The catalogue's files below a folder. Raises CatalogueFaulty when there is no such folder, FolderUnreadable."""
     if not folder.is_dir():
         findings = Findings()
         findings.add("file_missing", At(str(folder)))
         raise CatalogueFaulty(findings.all())
-    kept = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in (".csv", ".yaml", ".json"))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
+    try:
+        kept = (path for path in sorted(_below(folder)) if path.is_file() and path.suffix in (".csv", ".yaml", ".json"))
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
+    except OSError as error:
+        raise FolderUnreadable(error.filename or str(folder)) from error
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file. Raises OSError: a folder that is passed over in silence would be a catalogue without its rules."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(place, name) for name in names)
 
 
 def hash_of(files: Files) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from adapters.readmodel import CaseFile, ClockRow, StepRow
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
-from router.catalogue.load import load
+from router.catalogue.load import FolderUnreadable, load
 from router.cli.case_texts import COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
 from schemas import vocabulary as v
 from schemas.times import from_milliseconds
@@ -49,7 +49,7 @@ class Words:
     def _catalogue(self) -> Catalogue | None:
         try:
             return load(self._catalog)
-        except CatalogueFaulty:
+        except (CatalogueFaulty, FolderUnreadable):
             return None
 
     def heading(self, name: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.load import FolderUnreadable
 
 GROUPS = {
     "run": ("router.cli.run", "启动一个角色 / run a role"),
@@ -81,6 +82,9 @@ def run() -> None:
         for fault in error.errors(include_input=False, include_url=False):
             name = "DUOKUA_" + "_".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else ""
             typer.echo(f"设置有误 / bad setting: {name} {fault['msg']}", err=True)
+        sys.exit(2)
+    except FolderUnreadable as unreadable:
+        typer.echo(f"读不出 / cannot be read: {unreadable}", err=True)
         sys.exit(2)
     except CatalogueFaulty as faulty:
         for finding in faulty.findings:

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 from router.catalogue.rule_difference import CellChange, RuleChange
 from router.catalogue.sheets import COLUMNS
+from router.rules.model import Rule
 
 TEXTS = {
     "zh": {
         "added": "新增", "removed": "删除", "moved": "移动", "changed": "变更", "same": "没有差异", "any": "且任一", "unless": "除非", "blank": "（空）",
+        "turned": "次序\t{first} 现在先于 {second}：两条都成立的诉求改由它决定", "maybe": "次序\t{first} 现在先于 {second}：是否有诉求两条都成立，没有查完", "more": "次序\t还有更多变化，未逐一查看",
         "box": "第 {box} 组", "come": "新增一组", "gone": "删去一组", "order": "次序", "colon": "：",
     },
     "en": {
         "added": "added", "removed": "removed", "moved": "moved", "changed": "changed", "same": "no difference", "any": "any", "unless": "unless",
+        "turned": "order\t{first} now goes before {second}: it decides requests for which both hold", "maybe": "order\t{first} now goes before {second}; whether both hold for some request was not found out", "more": "order\tthere are more changes, which were not looked at",
         "blank": "(blank)", "box": "box {box}", "come": "a new box", "gone": "a box less", "order": "order", "colon": ": ",
     },
 }  # fmt: skip
@@ -20,6 +23,12 @@ _COLUMNS = {column.field: column for column in COLUMNS}
 
 def texts(lang: str) -> dict[str, str]:
     return TEXTS.get(lang, TEXTS["zh"])
+
+
+def order_line(first: Rule, second: Rule, *, sure: bool, lang: str) -> str:
+    """That one rule now goes before another, and did not."""
+    one, other = (f"{rule.id} #{rule.number}" for rule in (first, second))
+    return texts(lang)["turned" if sure else "maybe"].format(first=one, second=other)
 
 
 def headline(change: RuleChange, lang: str) -> str:

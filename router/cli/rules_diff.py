@@ -8,11 +8,12 @@ import typer
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import NotAllowed
 from router.catalogue.named import ACTIVE, UnknownCatalogue, named
+from router.catalogue.order import turned
 from router.catalogue.rule_difference import Side, compare_rules
 from router.catalogue.sheets import vocabularies
 from router.cli.acting import stage
 from router.cli.catalog import AsJson, Lang
-from router.cli.rules_changes import lines, texts
+from router.cli.rules_changes import lines, order_line, texts
 from router.operate.topics import Topics
 
 What = "文件夹、版本号、active（在用）或草稿名 / a folder, a version's number, active, or a draft"
@@ -34,12 +35,18 @@ def diff(
     found = [at.run(_fetching(name)) for name in (before, after)]
     was, now = (Side(catalogue.rules, vocabularies(catalogue, at.lang), at.lang) for catalogue in found)
     changes = compare_rules(was, now)
+    order = turned(found[0], found[1], at.now)
     for change in changes:
         for line in lines(change, at.lang):
             at.say(line)
+    for pair in order.turned:
+        first, second = (found[1].rules[name] for name in (pair.first, pair.second))
+        at.say(order_line(first, second, sure=pair.sure, lang=at.lang))
+    if order.more:
+        at.say(texts(at.lang)["more"])
     if not changes:
         at.say(texts(at.lang)["same"])
-    at.result({"differences": msgspec.to_builtins(changes)})
+    at.result({"differences": msgspec.to_builtins(changes), "order": msgspec.to_builtins(order)})
     raise typer.Exit(1 if changes else 0)
 
 
