@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, TaskId, Text, UnitId, described, personal
+from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, Ref, TaskId, Text, UnitId, described, personal
 from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest, Supplement
 from schemas.times import Instant
 from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind, Urgency
@@ -58,6 +58,22 @@ class ReplyUnderReview(Model):
     contacted: Annotated[Flag | None, described("是否已联系诉求人", "whether the applicant was contacted")] = None
     basis: Annotated[str | None, described("依据", "legal basis")] = None
     attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments")] = ()
+    unanswered: Annotated[
+        tuple[UnitId, ...], described("尚未答复的协办单位", "assisting units that have not answered")
+    ] = ()
+
+
+class ReturnAsked(Model):
+    """退单申请 what a unit says against having the task, for who decides or rules."""
+
+    unit: Annotated[UnitId, described("申请退单的单位", "by which unit")]
+    unit_name: Annotated[str, described("单位名称", "its name")] = ""
+    reason: Annotated[str, described("退单原因", "reason")] = ""
+    text: Annotated[Text, described("说明", "in words"), personal("content", purpose=HANDLE)] = ""
+    basis: Annotated[str, described("职责依据（三定）", "duty basis")] = ""
+    attachments: Annotated[tuple[Attachment, ...], described("佐证材料", "evidence")] = ()
+    proposed_unit: Annotated[UnitId | None, described("建议承办单位", "unit proposed instead")] = None
+    number: Annotated[Count, described("本环节第几次退单", "the how-manieth return of this place in the case")] = 0
 
 
 class Guess(Model):
@@ -110,6 +126,7 @@ class Task(Model):
     request: Annotated[ServiceRequest | None, described("诉求全文", "the whole request")] = None
     supplements: Annotated[tuple[Supplement, ...], described("补充诉求", "what the applicant has added since")] = ()
     reply_under_review: Annotated[ReplyUnderReview | None, described("待审核结果", "reply to review")] = None
+    return_asked: Annotated[ReturnAsked | None, described("待裁量的退单申请", "the return to decide or rule on")] = None
     urgency: Annotated[
         Urgency, described("紧急程度（规则可能高于诉求所填）", "urgency; rules may have raised the request's")
     ] = Urgency.NORMAL
@@ -141,12 +158,18 @@ class Target(Model):
     part: Annotated[Part, described("承办角色", "part")] = Part.LEAD
 
 
+ACCOUNT = "account for who decided what"
+
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.REPLY: ("result", "text"),
     ReplyAction.RETURN: ("reason",),
     ReplyAction.SEND_BACK: ("reason",),
     ReplyAction.SUB_DISPATCH: ("units",),
     ReplyAction.DISPATCH: ("targets",),
+    ReplyAction.RECALL: ("units",),
+    ReplyAction.SEND_BACK_BELOW: ("units", "reason"),
+    ReplyAction.ARBITRATE: ("reason",),
+    ReplyAction.RULE: ("document", "reason"),
 }
 """What an action cannot do without."""
 
@@ -168,10 +191,31 @@ class Reply(Complete):
     attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments", max_length=50)] = ()
     reason: Annotated[Line | None, described("原因（退单、退回重办必填）", "reason, for return and send_back")] = None
     proposed_unit: Annotated[UnitId | None, described("建议承办单位", "unit proposed instead")] = None
-    units: Annotated[tuple[UnitId, ...], described("转派单位", "units, for sub_dispatch", max_length=50)] = ()
-    targets: Annotated[tuple[Target, ...], described("派单去向", "targets, for dispatch", max_length=50)] = ()
+    units: Annotated[
+        tuple[UnitId, ...],
+        described(
+            "转派、收回、退回的下级单位", "units below, for sub_dispatch, recall, send_back_below", max_length=50
+        ),
+    ] = ()
+    targets: Annotated[tuple[Target, ...], described("派单去向", "targets, for dispatch and rule", max_length=50)] = ()
     receipt_no: Annotated[Name | None, described("接收回执号", "receipt number, for confirm_receipt")] = None
     category: Annotated[Code | None, described("派单员认定的诉求分类", "what it is about, for dispatch")] = None
+    document: Annotated[Name | None, described("裁定文号", "document number, for rule")] = None
+    charged: Annotated[UnitId | None, described("超时记入的单位", "unit that pays for the overrun, for rule")] = None
+    unanswered: Annotated[
+        tuple[UnitId, ...],
+        described(
+            "尚未答复的协办单位（主办写明）", "assisting units that have not answered, as the lead says", max_length=50
+        ),
+    ] = ()
+    officer: Annotated[
+        Ref | None, described("经办人工号", "staff code of the clerk"), personal("identity", purpose=ACCOUNT)
+    ] = None
+    confirmed_by: Annotated[
+        Ref | None,
+        described("确认的负责人工号", "staff code of the leader who confirmed"),
+        personal("identity", purpose=ACCOUNT),
+    ] = None
 
     @classmethod
     def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:

@@ -114,6 +114,43 @@ class Oversight(Struct, frozen=True, array_like=True, gc=False):
     urged_by_citizen: int = 0
 
 
+class Asked(Struct, frozen=True, array_like=True, gc=False):
+    """退单 as the unit asked for it; `number`: the how-manieth return of this place in the case."""
+
+    number: int
+    reason: str = ""
+    text: str = ""
+    basis: str = ""
+    attachments: bytes = b""
+    """JSON"""
+
+
+class Ruling(Struct, frozen=True, array_like=True, gc=False):
+    """裁定: what was decided last about who must act."""
+
+    leg: str
+    document: str
+    by: str
+    lead: str
+    charged: str = ""
+
+
+class Disputes(Struct, frozen=True, array_like=True, gc=False):
+    """
+    Returns and rulings of a case that has any. asked: by leg. before: of a leg in the place of another, how many
+    returns there were before it came.
+    """
+
+    asked: dict[str, Asked] = {}
+    before: dict[str, int] = {}
+    ruling: Ruling | None = None
+
+    def returns(self, leg: str) -> int:
+        """How many times the place of this leg has been returned by now."""
+        asked = self.asked.get(leg)
+        return asked.number if asked else self.before.get(leg, 0)
+
+
 class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """What a rule proposed, or an officer confirmed, about not taking the case."""
 
@@ -168,6 +205,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     """when nothing of the case is kept any more"""
     proposal: Proposal | None = None
     oversight: Oversight | None = None
+    disputes: Disputes | None = None
 
     @property
     def next_due(self) -> int:

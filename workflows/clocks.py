@@ -21,6 +21,7 @@ from workflows.workdays import DAY
 TASK_CLOCK: Mapping[str, str] = {
     "review": "review",
     "decide_return": "return_decision",
+    "arbitrate": "arbitration",
     "triage": "triage",
     "confirm_refusal": "confirm",
     "confirm_receipt": "confirm",

@@ -64,8 +64,8 @@ class Evaluate(Command, frozen=True, tag="evaluate"):
 
 
 ReplyAction = Literal[
-    "sign", "return", "sub_dispatch", "reply",
-    "accept_return", "reject_return", "pass", "send_back",
+    "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
+    "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
     "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from workflows import events as ev
 from workflows.case import Case, remembering, unborn
 from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
+from workflows.folds import disputes as of_disputes
 from workflows.folds import legs as of_legs
 from workflows.folds import orders as of_orders
 
@@ -45,4 +46,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_legs.FOLDS,
     **of_clocks.FOLDS,
     **of_orders.FOLDS,
+    **of_disputes.FOLDS,
 }

@@ -188,6 +188,9 @@ class Facts(Protocol):
     def answer(self, entry: str, now: int) -> str:
         """What the citizen reads of an entry of the knowledge base that is in force; empty where there is none."""
 
+    def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        """The body that rules who must act (裁定), at or above the place, other than `excluded` and those below them."""
+
     def policy(self, policy: str) -> Policy:
         """A clock policy by id."""
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from workflows import events as ev
 from workflows.case import Case, Leg
-from workflows.clocks import start_leg_clocks, start_sub_leg_clocks, start_task_clock, stop_all_clocks
+from workflows.clocks import start_leg_clocks, start_sub_leg_clocks, start_task_clock, stop_all_clocks, stop_clocks
 from workflows.decision import Decision
 from workflows.facts import Stage, Target, Unit
 from workflows.states import ENDED
@@ -22,28 +22,36 @@ DEFAULT_REOPEN_WINDOW = "30d"
 
 
 def dispatch(
-    d: Decision, unit: Unit, part: str, *, function: str = "", matter: str = "", stage: str = "", blocking: bool = False
+    d: Decision,
+    unit: Unit,
+    part: str,
+    *,
+    function: str = "",
+    matter: str = "",
+    stage: str = "",
+    blocking: bool = False,
+    instead: str = "",
 ) -> None:
-    """派单: a leg of its own for `unit`, with its task and clocks. A copy is for information and has no clock."""
+    """派单: a leg of its own for `unit` (in the place of the leg `instead`), with its task and clocks. A copy has no clock."""
     leg = str([held.parent for held in d.case.legs.values()].count("") + 1)
     d.emit(
         ev.LegDispatched(
             leg=leg, task=d.new_task(), unit=unit.id, unit_name=unit.name, endpoint=unit.endpoint, part=part,
-            function=function, matter=matter, stage=stage, blocking=blocking,
+            function=function, matter=matter, stage=stage, blocking=blocking, instead=instead,
         )
     )  # fmt: skip
     if part != "copy":
         start_leg_clocks(d, leg)
 
 
-def sub_dispatch(d: Decision, parent: Leg, unit: Unit) -> None:
-    """转派: a second-level unit works for the first-level one, which waits for it."""
+def sub_dispatch(d: Decision, parent: Leg, unit: Unit, instead: str = "") -> None:
+    """转派: a unit below works for the one that dispatched further, which waits for it."""
     count = sum(held.parent == parent.id for held in d.case.legs.values())
     leg = f"{parent.id}.{count + 1}"
     d.emit(
         ev.LegDispatched(
             leg=leg, task=d.new_task(), unit=unit.id, unit_name=unit.name, endpoint=unit.endpoint, part="sub",
-            function=parent.function, matter=parent.matter, parent=parent.id,
+            function=parent.function, matter=parent.matter, parent=parent.id, instead=instead,
         )
     )  # fmt: skip
     start_sub_leg_clocks(d, leg, parent.id)
@@ -52,12 +60,25 @@ def sub_dispatch(d: Decision, parent: Leg, unit: Unit) -> None:
 def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
     """改派: `unit` takes the place of a leg that was returned."""
     if returned.parent:
-        sub_dispatch(d, d.case.legs[returned.parent], unit)
+        sub_dispatch(d, d.case.legs[returned.parent], unit, returned.id)
     else:
         dispatch(
             d, unit, part,
             function=returned.function, matter=returned.matter, stage=returned.stage, blocking=returned.blocking,
+            instead=returned.id,
         )  # fmt: skip
+
+
+def take_back(d: Decision, leg: Leg, action: str, reason: str = "") -> None:
+    """Who dispatched the leg takes it back, with all that was dispatched below it and was asked about it."""
+    for child in d.case.legs.values():
+        if child.parent == leg.id and child.open:
+            take_back(d, child, action, reason)
+    for task in d.case.tasks.values():
+        if task.leg == leg.id:
+            stop_clocks(d, task.id)
+    stop_clocks(d, leg.id)
+    d.emit(ev.LegTakenBack(leg=leg.id, action=action, reason=reason))
 
 
 # -- by a rule ----------------------------------------------------------------------------------
@@ -158,6 +179,11 @@ def _lead_unit(d: Decision) -> Unit:
 
 
 # -- waiting and ending -------------------------------------------------------------------------
+
+
+def level(leg: Leg) -> int:
+    """1 for a unit that the centre or a rule dispatched to, 2 for one that such a unit dispatched to, and so on."""
+    return leg.id.count(".") + 1
 
 
 def waits_for(case: Case, leg: Leg) -> str:

@@ -18,7 +18,7 @@ from workflows import events as ev
 from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.decision import Decision
 from workflows.facts import Reason
-from workflows.legs import waits_for
+from workflows.legs import level, waits_for
 from workflows.proposals import Proposal
 from workflows.refusals import REFUSALS
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
@@ -57,6 +57,18 @@ class ReplyUnderReviewBody(Body, frozen=True, kw_only=True):
     contacted: bool
     basis: str | None = None
     attachments: Raw | None = None
+    unanswered: tuple[str, ...] = ()
+
+
+class ReturnAskedBody(Body, frozen=True, kw_only=True):
+    unit: str
+    unit_name: str
+    reason: str
+    text: str = ""
+    basis: str = ""
+    attachments: Raw | None = None
+    proposed_unit: str | None = None
+    number: int = 0
 
 
 class TaskBody(Body, frozen=True, kw_only=True):
@@ -72,6 +84,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     request: Raw | None = None
     supplements: tuple[Raw, ...] = ()
     reply_under_review: ReplyUnderReviewBody | None = None
+    return_asked: ReturnAskedBody | None = None
     urgency: str = "normal"
     rule: RuleBody | None = None
     proposal: Proposal | None = None
@@ -220,13 +233,14 @@ def task_body(
         request=asked.shown if handle else asked.request,
         supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
         reply_under_review=_reply_body(d, reply) if reply else None,
+        return_asked=_return_body(d, leg, task.reason) if leg is not None and task.kind in _ABOUT_A_RETURN else None,
         urgency=case.urgency,
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,
         proposal=case.proposal,
         due=_dues(case, task),
-        allowed=_allowed(d, leg) if leg is not None and handle else TASK_ACTIONS[task.kind],
+        allowed=_allowed(d, leg) if leg is not None and handle else _of_officers(task, leg),
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
@@ -264,16 +278,42 @@ def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
     if leg.part == "copy":
         return ("sign",) if leg.state == "dispatched" else ()
-    below = not leg.parent and bool(d.facts.children(leg.unit))
-    return _within(leg.state, d.policy.returns, below, not waits_for(d.case, leg))
+    returns = d.policy.returns and (bool(leg.parent) or d.case.disputes is None or d.case.disputes.ruling is None)
+    below = (not leg.parent or level(leg) < d.policy.levels) and bool(d.facts.children(leg.unit))
+    open_below, replied_below = _below(d.case, leg) if leg.state in _WITH_CHILDREN else (False, False)
+    return _within(leg.state, returns, below, not waits_for(d.case, leg), not leg.parent, open_below, replied_below)
+
+
+_WITH_CHILDREN = frozenset(state for state, moves in LEG.items() if "recall" in moves)
+
+
+def _below(case: Case, leg: Leg) -> tuple[bool, bool]:
+    """Whether a unit below has it in hand, and whether one has replied."""
+    children = [child for child in case.legs.values() if child.parent == leg.id]
+    return any(child.open for child in children), any(child.state == "replied" for child in children)
 
 
 @lru_cache(maxsize=256)
-def _within(state: str, returns: bool, below: bool, ready: bool) -> tuple[str, ...]:
-    """The same, by what it depends on: whether it may return, has units below, and waits for nobody."""
-    fits = {"return": returns, "sub_dispatch": below, "reply": ready}
+def _within(
+    state: str, returns: bool, below: bool, ready: bool, first: bool, open_below: bool, replied_below: bool
+) -> tuple[str, ...]:
+    """
+    The same, by what it depends on: whether it may return, has units below, waits for nobody, is of the first level, and
+    what those stand at to which it has dispatched.
+    """
+    fits = {
+        "return": returns, "sub_dispatch": below, "reply": ready, "arbitrate": first, "recall": open_below,
+        "send_back_below": replied_below,
+    }  # fmt: skip
     may = [action for action in _ALLOWED[state] if fits[action]]
     return ("sign", *may) if state == "dispatched" else tuple(may)
+
+
+def _of_officers(task: Task, leg: Leg | None) -> tuple[str, ...]:
+    """A return inside a unit's own house does not go to arbitration."""
+    if task.kind == "decide_return" and leg is not None and leg.parent:
+        return tuple(action for action in TASK_ACTIONS[task.kind] if action != "arbitrate")
+    return TASK_ACTIONS[task.kind]
 
 
 def _dues(case: Case, task: Task) -> list[DueBody]:
@@ -303,6 +343,30 @@ def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
         contacted=leg.contacted,
         basis=leg.basis or None,
         attachments=Raw(leg.attachments) if leg.attachments else None,
+        unanswered=_unanswered(d.case) if leg.part == "lead" else (),
+    )
+
+
+def _unanswered(case: Case) -> tuple[str, ...]:
+    """The assisting units that have not answered yet."""
+    return tuple([leg.unit for leg in case.legs.values() if leg.part == "assist" and leg.open])
+
+
+_ABOUT_A_RETURN = frozenset({"decide_return", "arbitrate"})
+
+
+def _return_body(d: Decision, leg: Leg, reason: str) -> ReturnAskedBody:
+    """What the unit says against having the leg"""
+    asked = d.case.disputes.asked.get(leg.id) if d.case.disputes else None
+    return ReturnAskedBody(
+        unit=leg.unit,
+        unit_name=unit_name(d, leg.unit),
+        reason=asked.reason if asked else reason,
+        text=asked.text if asked else "",
+        basis=asked.basis if asked else "",
+        attachments=Raw(asked.attachments) if asked and asked.attachments else None,
+        proposed_unit=leg.proposed or None,
+        number=asked.number if asked else 0,
     )
 
 

@@ -300,9 +300,10 @@ def _tasks(post: Post, before: Case | None) -> None:
     old, new = before.tasks if before else {}, post.case.tasks
     if old is new:
         return
-    acted = post.command.task if isinstance(post.command, cmd.Reply) else ""
+    command = post.command
+    acted = (command.task, command.endpoint) if isinstance(command, cmd.Reply) else None
     for task in old.values():
-        if task.id not in new and task.id != acted:
+        if task.id not in new and (task.id, task.endpoint) != acted:
             _withdraw(post, task)
     for task in new.values():
         if task.id not in old:
@@ -321,6 +322,13 @@ Again = Iterable[tuple[Task, Leg | None, str]]
 
 def _return_rejected(case: Case, event: ev.LegReturnRejected) -> Again:
     yield case.tasks[case.legs[event.leg].task], None, event.reason or "return_rejected"
+
+
+def _ruled(case: Case, event: ev.CaseRuled) -> Again:
+    """Who keeps the work is told; who loses it gets it withdrawn."""
+    leg = case.legs[event.leg]
+    if leg.task in case.tasks:
+        yield case.tasks[leg.task], None, event.reason
 
 
 def _reply_below(case: Case, event: ev.LegReplied) -> Again:
@@ -351,10 +359,16 @@ def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = ""
     post.to_endpoint(task.endpoint, kind, body.task_body(post.d, task, post.version, post.asked, reply, reason))
 
 
+_LOST = {"returned": "returned", "withdrawn": "taken_back", "replied": "answered_above"}
+"""Why a unit's task is over though its case is not, by the state of its leg."""
+
+
 def _withdraw(post: Post, task: Task) -> None:
     case = post.case
     leg = case.legs.get(task.leg)
-    reason = "returned" if leg is not None and leg.state == "returned" else case.close_reason
+    reason = case.close_reason
+    if leg is not None and not reason:
+        reason = _LOST.get(leg.state, "")
     post.to_endpoint(
         task.endpoint,
         WITHDRAWN,
@@ -477,6 +491,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.LegDispatched: Telling(status="dispatched"),
     ev.LegSigned: Telling(status="signed"),
     ev.LegReturnRejected: Telling(again=_return_rejected),
+    ev.CaseRuled: Telling(again=_ruled),
     ev.LegReplied: Telling(again=_reply_below, status="replied"),
     ev.CaseClosed: Telling(status="closed", news=_outcome),
     ev.ClockWarned: Telling(news=_warned),

@@ -39,7 +39,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
     it signs) or replied, finish until it replied;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
-    return_decision, triage, confirm (a proposed refusal, the receipt of an emergency).
+    return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
     due: exact | end_of_day (of the last day).
@@ -47,7 +47,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: of a task clock, where it measures only tasks asked for this reason (`low_score`), instead of the one without.
     """
 
-    kind: Literal["sign", "contact", "finish", "review", "return_decision", "triage", "confirm"]
+    kind: Literal["sign", "contact", "finish", "review", "return_decision", "arbitration", "triage", "confirm"]
     of: Literal["case", "leg", "task"]
     budget: str
     start: Literal["receipt", "next_working_instant", "next_day"] = "receipt"
@@ -64,7 +64,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
 
     return_within: the window for 退单 from dispatch, days counted from the next one (empty: no window);
     returns: whether 退单 is allowed at all. reserve: what the outer due keeps back for review when a unit
-    dispatches further. reopen_window: how long after its end a case stays whole before only a stub is kept.
+    dispatches further. arbitrate_after: the how-manieth return of one place in a case goes to arbitration instead of the
+    dispatcher (0: none does by itself). levels: of units from the first that is dispatched to (2: 一级、二级承办单位).
+    join: whom the lead's reply waits for: `lead` nobody, `all` every assist, `2` as many assists; whoever has not answered
+    then must be named in the reply. reopen_window: how long after its end a case stays whole before only a stub is kept.
     answers_from: how sure a knowledge base must be (0 to 1) that an entry answers a question which the rules leave to a
     dispatcher, to have it sent at once; 0: a person always looks.
     """
@@ -79,3 +82,6 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     reserve: str = "1wd"
     reopen_window: str = "30d"
     answers_from: float = 0.0
+    arbitrate_after: int = 2
+    levels: int = 2
+    join: str = "lead"

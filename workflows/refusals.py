@@ -16,7 +16,24 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "already_signed": ("已签收，或已到时自动签收", "signed already, or deemed signed"),
     "return_not_allowed": ("此类工单不得退单", "cases of this kind cannot be returned"),
     "return_window_over": ("已超过退单时限", "the time for returning is over"),
-    "second_level": ("二级单位不得再转派", "a second-level unit cannot dispatch further"),
+    "ruled_case": ("已裁定的工单不得退单", "a case that was ruled on cannot be returned"),
+    "no_arbiter": ("没有可以裁定的机构", "there is no body that could rule"),
+    "inner_dispute": (
+        "单位内部的退单由转派单位决定，不提请裁定",
+        "a return inside a unit's own house is decided by the unit that dispatched further, not by arbitration",
+    ),
+    "not_below": (
+        "该单位没有本单位转派的、可作此操作的任务",
+        "that unit has no task from this one to which this can be done",
+    ),
+    "assists_open": (
+        "协办单位尚未答复，须等待或在 unanswered 中写明",
+        "assisting units have not answered: wait, or name them in `unanswered`",
+    ),
+    "second_level": (
+        "已到转派的最低一级，不得再转派",
+        "this is the lowest level to which may be dispatched: no further",
+    ),
     "not_own_unit": ("只能转派给本单位的下级单位", "only own units of the second level can be named"),
     "unknown_unit": ("没有这个单位", "there is no such unit"),
     "recused": ("被反映单位及其下属单位须回避", "a unit complained about, and those below it, must stand aside"),

@@ -4,15 +4,17 @@ What units and officers say about their tasks. Each handler first looks for a re
 A handler returns the code of the refusal (workflows/refusals.py), or an empty text when it took effect.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from workflows import below, returns
+from msgspec.structs import replace
+
+from workflows import arbitration, below, returns
 from workflows import events as ev
+from workflows.arbitration import named
 from workflows.case import Leg, Task
 from workflows.clocks import resume_clock, start_task_clock, stop_clocks
 from workflows.commands import Reply
 from workflows.decision import Decision
-from workflows.facts import Unit
 from workflows.legs import (
     accept,
     ask_triage,
@@ -23,8 +25,8 @@ from workflows.legs import (
     waits_for,
 )  # fmt: skip
 from workflows.rights import unlisted
-from workflows.said import ReplyView, TargetView, read
-from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS, verdict
+from workflows.said import ReplyView, read
+from workflows.states import ACTING, LEG, LEG_ACTION, SPOKEN_FOR, TASK_ACTIONS, verdict
 
 
 def reply(d: Decision, command: Reply) -> str:
@@ -32,19 +34,30 @@ def reply(d: Decision, command: Reply) -> str:
     task = d.case.tasks.get(command.task)
     if task is None:
         return "task_not_open"
-    if task.endpoint != command.endpoint:
+    speaker = None
+    if task.endpoint != command.endpoint and (speaker := _above(d, task, command.endpoint)) is None:
         return "wrong_endpoint"
-    if command.action not in TASK_ACTIONS[task.kind]:
+    if command.action not in (SPOKEN_FOR if speaker else TASK_ACTIONS[task.kind]):
         return "wrong_action"
     said = read(command.body)
     if said.reason and (code := unlisted(d, command.action, said.reason)):
         return code
     if task.kind == "handle":
-        return _act(d, d.case.legs[task.leg], command.action, said)
+        leg = d.case.legs[task.leg]
+        return _act(d, leg, command.action, replace(said, by=speaker.unit) if speaker else said)
     code = _DECIDE[command.action](d, task, said)
     if not code:
         stop_clocks(d, task.id)
     return code
+
+
+def _above(d: Decision, task: Task, endpoint: str) -> Leg | None:
+    """The leg above, of a unit that speaks through this endpoint: a unit may speak for those it dispatched to."""
+    legs = d.case.legs
+    above = legs.get(legs[task.leg].parent) if task.kind == "handle" else None
+    while above is not None and above.endpoint != endpoint:
+        above = legs.get(above.parent)
+    return above
 
 
 # -- units --------------------------------------------------------------------------------------
@@ -77,7 +90,19 @@ def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
 
 
 def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
-    return waits_for(d.case, leg) if said.result and said.text else "incomplete"
+    if not (said.result and said.text):
+        return "incomplete"
+    return waits_for(d.case, leg) or ("" if leg.part != "lead" or _is_joined(d, said) else "assists_open")
+
+
+def _is_joined(d: Decision, said: ReplyView) -> bool:
+    """Whether as many assists as the policy asks for have replied, or the lead names those that have not."""
+    assists = [leg for leg in d.case.legs.values() if leg.part == "assist" and not leg.stage]
+    waiting = {leg.unit for leg in assists if leg.open}
+    if not waiting or d.policy.join == "lead":
+        return True
+    enough = d.policy.join != "all" and sum(leg.state == "replied" for leg in assists) >= int(d.policy.join)
+    return enough or waiting <= set(said.unanswered)
 
 
 def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
@@ -96,6 +121,8 @@ def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
             contacted_at=said.contacted_at or "",
             contact_method=said.contact_method or "",
             attachments=said.attachments,
+            unanswered=said.unanswered,
+            by=said.by,
         )
     )
     stop_clocks(d, leg.id)
@@ -109,12 +136,14 @@ _MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {
     "sign": _may_sign,
     "reply": _may_reply,
     **returns.MAY,
+    **arbitration.MAY,
     **below.MAY,
 }
 _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     "sign": _sign,
     "reply": _reply,
     **returns.DO,
+    **arbitration.DO,
     **below.DO,
 }
 
@@ -144,7 +173,7 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
     """A dispatcher names who acts: for the whole case exactly one lead; for a returned leg, who takes its place."""
     returned = d.case.legs.get(task.leg)
     whole = returned is None or returned.part == "lead"
-    units, code = _named(d, said.targets)
+    units, code = named(d, said.targets)
     if not code and whole and sum(target.part == "lead" for target in said.targets) != 1:
         code = "one_lead"
     if code:
@@ -158,16 +187,6 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
             dispatch_instead(d, returned, unit, returned.part if target.part == "lead" else target.part)
     open_stages(d)
     return ""
-
-
-def _named(d: Decision, targets: Sequence[TargetView]) -> tuple[list[Unit], str]:
-    """The units, or why they cannot be."""
-    if not targets or any(target.part not in ("lead", "assist", "copy") for target in targets):
-        return [], "incomplete"
-    units = [unit for target in targets if (unit := d.facts.unit(target.unit)) is not None]
-    if len(units) < len(targets):
-        return [], "unknown_unit"
-    return units, "recused" if any(map(d.is_recused, units)) else ""
 
 
 def _confirm_refusal(d: Decision, task: Task, said: ReplyView) -> str:
@@ -200,4 +219,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     "reject_refusal": _reject_refusal,
     "confirm_receipt": _confirm_receipt,
     **returns.DECIDE,
+    **arbitration.DECIDE,
 }

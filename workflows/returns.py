@@ -5,6 +5,7 @@
 from collections.abc import Callable, Mapping
 
 from workflows import events as ev
+from workflows.arbitration import arbiter, ask_arbitration, stuck
 from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import start_task_clock, stop_clocks
@@ -17,6 +18,8 @@ from workflows.said import ReplyView
 def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
     if not d.policy.returns:
         return "return_not_allowed"
+    if not leg.parent and d.case.disputes is not None and d.case.disputes.ruling is not None:
+        return "ruled_case"
     if not said.reason:
         return "incomplete"
     within = d.policy.return_within
@@ -28,25 +31,37 @@ def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
 
 
 def _return(d: Decision, leg: Leg, said: ReplyView) -> None:
-    """退单. Who dispatched decides; the time goes on for the unit and for the citizen."""
-    task = d.new_task()
-    parent = d.case.legs.get(leg.parent)
+    """
+    退单. Who dispatched decides, of a place that has been returned before the arbitration body; the time goes on for the
+    unit and for the citizen.
+    """
+    parent, number = d.case.legs.get(leg.parent), 0
+    unit, endpoint = (parent.unit, parent.endpoint) if parent else (d.case.centre, d.case.centre_endpoint)
+    ruling: Unit | None = None
+    if parent is None:
+        number = (d.case.disputes.returns(leg.id) if d.case.disputes else 0) + 1
+        if 0 < d.policy.arbitrate_after <= number:
+            ruling = arbiter(d, leg, said.proposed_unit or "")
+    task = "" if ruling else d.new_task()
     d.emit(
         ev.LegReturnAsked(
-            leg=leg.id,
-            task=task,
-            endpoint=parent.endpoint if parent else d.case.centre_endpoint,
-            unit=parent.unit if parent else d.case.centre,
-            reason=said.reason or "",
-            proposed=said.proposed_unit or "",
+            leg=leg.id, task=task, endpoint=ruling.endpoint if ruling else endpoint, unit=ruling.id if ruling else unit,
+            reason=said.reason or "", proposed=said.proposed_unit or "", number=number, text=said.text or "",
+            basis=said.basis or "", attachments=said.attachments, officer=said.officer or "",
+            confirmed_by=said.confirmed_by or "",
         )
-    )
-    start_task_clock(d, task, "decide_return")
+    )  # fmt: skip
+    if ruling is not None:
+        ask_arbitration(d, d.case.legs[leg.id], ruling, "second_return", said.reason or "")
+    else:
+        start_task_clock(d, task, "decide_return")
 
 
 def _accept_return(d: Decision, task: Task, said: ReplyView) -> str:
     """同意退单: to the unit proposed if there is one that may take it, else a dispatcher names one."""
     leg = d.case.legs[task.leg]
+    if code := stuck(d, leg):
+        return code
     d.emit(ev.LegReturned(leg=leg.id))
     stop_clocks(d, leg.id)
     unit = _instead(d, leg, said.proposed_unit or leg.proposed)

@@ -27,6 +27,13 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     targets: tuple[TargetView, ...] = ()
     receipt_no: str | None = None
     category: str | None = None
+    document: str | None = None
+    charged: str | None = None
+    unanswered: tuple[str, ...] = ()
+    officer: str | None = None
+    confirmed_by: str | None = None
+    by: str = ""
+    """not from the reply: the unit above that speaks for the one that has the task"""
 
 
 read = msgspec.json.Decoder(ReplyView).decode

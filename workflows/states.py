@@ -140,9 +140,21 @@ LEG: Table = {
         "accept_return": "returned",
         "withdraw": "withdrawn",
     },
-    "sub_dispatched": {"sub_dispatch": "sub_dispatched", "reply": "replied", "withdraw": "withdrawn"},
+    "sub_dispatched": {
+        "sub_dispatch": "sub_dispatched",
+        "recall": "sub_dispatched",
+        "send_back_below": "sub_dispatched",
+        "reply": "replied",
+        "withdraw": "withdrawn",
+    },
     "replied": {"pass": "review_passed", "send_back": "sent_back", "withdraw": "withdrawn"},
-    "sent_back": {"sub_dispatch": "sub_dispatched", "reply": "replied", "withdraw": "withdrawn"},
+    "sent_back": {
+        "sub_dispatch": "sub_dispatched",
+        "recall": "sent_back",
+        "send_back_below": "sent_back",
+        "reply": "replied",
+        "withdraw": "withdrawn",
+    },
     "review_passed": {},
     "returned": {},
     "withdrawn": {},
@@ -191,7 +203,7 @@ LEAD_MOVES = frozenset(
 LATER = frozenset(
     {
         "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "supervise", "instruct", "ask_extension",
-        "decide_extension", "hang", "release", "call_back", "redo", "conclude", "arbitrate", "rule",
+        "decide_extension", "hang", "release", "call_back", "redo", "conclude",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
@@ -207,18 +219,22 @@ OPEN_LEG = frozenset(
 ENDED = frozenset({"closed", "archived", "forgotten"})
 """States of an appeal in which nothing runs any more."""
 
-ACTING = ("sub_dispatch", "return", "reply")
+ACTING = ("sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply")
 """What a unit may do with work it has signed for. Doing one of them unsigned signs first: nobody gains by not signing."""
 
 TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "handle": ("sign", *ACTING),
     "review": ("pass", "send_back"),
-    "decide_return": ("accept_return", "reject_return"),
+    "decide_return": ("accept_return", "reject_return", "arbitrate"),
+    "arbitrate": ("rule",),
     "triage": ("dispatch",),
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),
 }
 """What a reply to a task of each kind may say."""
+
+SPOKEN_FOR = ("sign", "reply")
+"""What a unit above may say for one that it dispatched to."""
 
 LEG_ACTION: Mapping[str, str] = {"return": "ask_return"}
 """A reply's action that has another name in the table LEG."""

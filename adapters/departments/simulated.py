@@ -162,6 +162,15 @@ def _decide_return(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "1wh", action)
 
 
+def _rule(task: Task, directory: Directory, seed: str) -> Planned:
+    """The arbitration body gives it to whose business it is; who had it first keeps it where that is nobody's."""
+    unit = directory.bearer(task)
+    reason = _pick(phrases.RULED, seed, task)
+    targets = (Target(unit=unit),) if unit else ()
+    said: dict[str, object] = {"document": f"裁定 {task.number}", "reason": reason, "targets": targets}
+    return _planned(task, seed, "assigned", "4wh", ReplyAction.RULE, **said)
+
+
 def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
     action = ReplyAction.CONFIRM_REFUSAL if _draw(seed, task, "refusal") < 75 else ReplyAction.REJECT_REFUSAL
     return _planned(task, seed, "assigned", "2wh", action)
@@ -176,6 +185,7 @@ _OFFICERS = {
     TaskKind.REVIEW: _review,
     TaskKind.TRIAGE: _triage,
     TaskKind.DECIDE_RETURN: _decide_return,
+    TaskKind.ARBITRATE: _rule,
     TaskKind.CONFIRM_REFUSAL: _confirm_refusal,
     TaskKind.CONFIRM_RECEIPT: _confirm_receipt,
 }

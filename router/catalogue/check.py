@@ -269,6 +269,11 @@ def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
     for i, clock in enumerate(policy.clocks):
         if clock.reason and (clock.of != "task" or clock.reason not in TRIAGE_REASONS):
             findings.add("bad_word", spot.at("clocks", i, "reason"), column="reason", value=clock.reason)
+    if policy.join not in ("lead", "all") and not (policy.join.isascii() and policy.join.isdigit()):
+        findings.add("bad_word", spot.at("join"), column="join", value=policy.join)
+    for field, least in (("levels", 1), ("arbitrate_after", 0)):
+        if getattr(policy, field) < least:
+            findings.add("bad_word", spot.at(field), column=field, value=str(getattr(policy, field)))
     for limit, at in _policy_limits(policy, spot.at):
         if limit:
             check_budget(limit, at, findings)

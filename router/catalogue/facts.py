@@ -35,6 +35,7 @@ OFFICES: Mapping[str, tuple[str, str]] = {
 NONE: Mapping[str, Listed] = {}
 SUPERVISION = Target(function="supervision-office", role="supervise")
 """Who holds this function in this role is the centre (热线办) of its place."""
+ARBITRATION = Target(function="hotline", role="arbitrate")
 CACHE = 50_000
 """Answers kept of each kind of question: 1 KB each at most. There are as many questions as places, functions and categories meet."""
 PLACE, KIND = COLUMNS.index("place_under"), COLUMNS.index("kind")
@@ -186,6 +187,9 @@ class CatalogueFacts:
     def answer(self, entry: str, now: int) -> str:
         row = self._catalogue.answers.get(entry)
         return row.text if row and is_on(row.valid_from, row.valid_to, now) else ""
+
+    def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        return self.resolve(ARBITRATION, region, excluded=excluded)
 
     def policy(self, policy: str) -> Policy:
         return self._catalogue.policies[policy]

@@ -198,8 +198,10 @@ class Words:
             "rule": self.rule,
             "unit": self.unit,
             "proposed": self.unit,
+            "lead": self.unit,
+            "charged": self.unit,
             "why": self.reasons,
             "proposal": self._proposal,
             "joined": lambda joined: ("、", ", ")[self._side].join(self.rule(more["rule"]) for more in joined),
-            "by": lambda by: self.word("by rule") if by == "rule" else by,
+            "by": lambda by: self.word("by rule") if by == "rule" else self.unit(by),
         }

@@ -36,6 +36,9 @@ LEG_STATES: Mapping[type[ev.Event], str] = {
     ev.LegReviewPassed: "review_passed",
     ev.LegSentBack: "sent_back",
     ev.LegWithdrawn: "withdrawn",
+    ev.ArbitrationAsked: "arbitration",
+    ev.CaseRuled: "ruled",
+    ev.LegTakenBack: "withdrawn",
 }
 
 LEAD_MOVES = {

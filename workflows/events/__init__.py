@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from workflows.events.case import *
 from workflows.events.clocks import *
+from workflows.events.disputes import *
 from workflows.events.event import *
 from workflows.events.legs import *
 from workflows.events.orders import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent
+AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

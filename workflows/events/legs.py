@@ -20,6 +20,8 @@ class LegDispatched(Event, frozen=True):
     matter: str = ""
     stage: str = ""
     blocking: bool = True
+    instead: str = ""
+    """the leg whose place it takes"""
 
 
 class LegSigned(Event, frozen=True):
@@ -28,7 +30,11 @@ class LegSigned(Event, frozen=True):
 
 
 class LegReturnAsked(Event, frozen=True):
-    """退单: who dispatched the leg decides (task): the centre, or the first-level unit. The citizen's clock goes on."""
+    """
+    退单: who dispatched the leg decides (task): the centre, or the first-level unit. The citizen's clock goes on.
+
+    Without a task it goes to arbitration at once: an ArbitrationAsked follows.
+    """
 
     leg: str
     task: str
@@ -37,6 +43,16 @@ class LegReturnAsked(Event, frozen=True):
     proposed: str = ""
     unit: str = ""
     """who decides"""
+    number: int = 0
+    """how many times this place in the case has been returned by now, this one included; 0 in a unit's own house"""
+    text: str = ""
+    basis: str = ""
+    """职责依据（三定）"""
+    attachments: Raw | UnsetType = UNSET
+    """evidence: JSON, as in the Reply of the contract"""
+    officer: str = ""
+    confirmed_by: str = ""
+    """Who drafted it and which leader confirmed it, as the endpoint says."""
 
 
 class LegReturned(Event, frozen=True):
@@ -66,6 +82,10 @@ class LegReplied(Event, frozen=True):
     contact_method: str = ""
     attachments: Raw | UnsetType = UNSET
     """JSON, as in the Reply of the contract"""
+    unanswered: tuple[str, ...] = ()
+    """Assisting units of which the lead says that they have not answered."""
+    by: str = ""
+    """the unit above that spoke for it; empty: it spoke itself"""
 
 
 class LegReviewPassed(Event, frozen=True):

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Case, Leg, Task
+from workflows.folds.disputes import asked, in_place
 from workflows.folds.moves import handling, less, moved, opened, to, without
 
 
@@ -18,7 +19,8 @@ def _dispatched(case: Case, e: ev.LegDispatched, at: int) -> Case:
         e.leg, e.task, e.unit, e.endpoint, e.part, at,
         parent=e.parent, function=e.function, matter=e.matter, stage=e.stage, blocking=e.blocking,
     )  # fmt: skip
-    return replace(case, state=state, legs={**case.legs, e.leg: leg}, tasks={**case.tasks, e.task: handling(leg)})
+    after = replace(case, state=state, legs={**case.legs, e.leg: leg}, tasks={**case.tasks, e.task: handling(leg)})
+    return in_place(after, e) if e.instead and case.disputes else after
 
 
 def _signed(case: Case, e: ev.LegSigned, at: int) -> Case:
@@ -28,8 +30,9 @@ def _signed(case: Case, e: ev.LegSigned, at: int) -> Case:
 
 
 def _return_asked(case: Case, e: ev.LegReturnAsked, at: int) -> Case:
+    after = moved(asked(case, e) if e.number else case, e.leg, "ask_return", proposed=e.proposed)
     task = Task(e.task, "decide_return", e.unit or case.centre, e.endpoint, e.leg, e.reason)
-    return opened(moved(case, e.leg, "ask_return", proposed=e.proposed), task)
+    return opened(after, task) if e.task else after
 
 
 def _returned(case: Case, e: ev.LegReturned, at: int) -> Case:

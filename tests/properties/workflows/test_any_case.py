@@ -27,7 +27,7 @@ from workflows.case import Case, decode, encode
 from workflows.evolve import fold
 from workflows.handle import step
 from workflows.proposals import Proposal
-from workflows.states import ENDED, OPEN_LEG, TASK_ACTIONS
+from workflows.states import ENDED, LEG, LEG_ACTION, OPEN_LEG, SPOKEN_FOR, TASK_ACTIONS
 from workflows.workdays import DAY, HOUR
 
 ACTIONS = sorted({action for actions in TASK_ACTIONS.values() for action in actions})
@@ -39,12 +39,18 @@ BODIES = st.fixed_dictionaries(
         "text": st.just("已办"),
         "reason": st.just("不属本局职责"),
         "proposed_unit": UNIT,
-        "units": st.lists(UNIT | st.sampled_from(["370102001.town", "370102002.town"]), max_size=2),
+        "units": st.lists(
+            UNIT | st.sampled_from(["370102001.town", "370102002.town", "370102001001.village"]), max_size=2
+        ),
         "targets": st.lists(
             st.fixed_dictionaries({"unit": UNIT, "part": st.sampled_from(["lead", "assist", "copy"])}), max_size=3
         ),
         "contacted": st.booleans(),
         "category": st.sampled_from(["street", "unheard-of"]),
+        "document": st.just("裁〔2026〕3号"),
+        "charged": UNIT,
+        "basis": st.just("三定方案"),
+        "unanswered": st.lists(UNIT, max_size=3),
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
     },
 )
@@ -58,7 +64,16 @@ ORDERS = st.fixed_dictionaries(
         "leg": st.sampled_from(["1", "2", "1.1", "9"]),
     },
 )
-FULL = {"result": "solved", "text": "已办", "reason": "不属本局职责"}
+FULL = {
+    "result": "solved", "text": "已办", "reason": "不属本局职责", "document": "裁〔2026〕3号",
+    "unanswered": ["370102.water", "370102.health"],
+}  # fmt: skip
+
+
+def _fits(state: str, action: str) -> bool:
+    """Whether a unit may say it with its leg in this state, signing first where it must."""
+    state = "signed" if state == "dispatched" and action != "sign" else state
+    return LEG_ACTION.get(action, action) in LEG[state]
 
 
 class AnyCase(RuleBasedStateMachine):
@@ -67,8 +82,8 @@ class AnyCase(RuleBasedStateMachine):
     told: Told
 
     @initialize(
-        category=st.sampled_from([*ROUTES, "street", "alone", "birth", ""]),
-        urgency=st.sampled_from(["normal", "normal", "normal", "emergency"]),
+        category=st.sampled_from([*ROUTES, "street", "alone", "deep", "birth", ""]),
+        urgency=st.sampled_from([*["normal"] * 9, "emergency"]),
         kind=st.sampled_from(["help", "complaint", "report"]),
         late=st.sampled_from([0, 0, 3 * DAY, 30 * DAY]),
         complained=st.none() | UNIT,
@@ -132,6 +147,28 @@ class AnyCase(RuleBasedStateMachine):
         said = json.encode((FULL | body) if whole else body)
         endpoint = task.endpoint if at_home else "elsewhere"
         self.check(cmd.Reply(**self.told.base(), endpoint=endpoint, task=task.id, action=action, body=Raw(said)))
+
+    @precondition(lambda self: self.told.held.tasks)
+    @rule(data=st.data(), unit=UNIT, from_above=st.booleans())
+    def what_somebody_would_say(self, data: st.DataObject, unit: str, from_above: bool) -> None:
+        """To an open task, of what it takes, and of those units that can be meant: so that the deeper states are reached."""
+        case = self.told.held
+        task = data.draw(st.sampled_from(list(case.tasks.values())))
+        leg = case.legs.get(task.leg)
+        fitting = [a for a in TASK_ACTIONS[task.kind] if leg is None or task.kind != "handle" or _fits(leg.state, a)]
+        said: dict[str, object] = FULL | {"proposed_unit": unit, "targets": [{"unit": unit}]}
+        if leg is not None and task.kind == "handle":
+            below = {child.unit for child in case.legs.values() if child.parent == leg.id} | {
+                child.id for child in self.told.facts.children(leg.unit)
+            }
+            said |= {"units": [data.draw(st.sampled_from(sorted(below)))] if below else []}
+        endpoint = task.endpoint
+        if from_above and leg is not None and leg.parent:
+            endpoint = case.legs[leg.parent].endpoint
+        action = data.draw(st.sampled_from(fitting or ["sign"]))
+        self.check(
+            cmd.Reply(**self.told.base(), endpoint=endpoint, task=task.id, action=action, body=Raw(json.encode(said)))
+        )
 
     @precondition(lambda self: self.told.held.legs)
     @rule(data=st.data(), action=st.sampled_from(ACTIONS))
@@ -203,7 +240,15 @@ class AnyCase(RuleBasedStateMachine):
             assert replace(case, version=before.version, seen=before.seen, sent=before.sent) == before
         elif isinstance(command, cmd.Reply):
             assert before is not None
-            assert before.tasks[command.task].endpoint == command.endpoint
+            task = before.tasks[command.task]
+            assert command.endpoint in ({task.endpoint} | self._endpoints_above(before, task.leg))
+            assert command.endpoint == task.endpoint or command.action in SPOKEN_FOR
+
+    @staticmethod
+    def _endpoints_above(case: Case, leg: str) -> set[str]:
+        """Of the units that dispatched to this leg, themselves or through others."""
+        above = leg.rpartition(".")[0]
+        return {case.legs[above].endpoint} | AnyCase._endpoints_above(case, above) if above else set()
 
     def _marks(self, record: ev.EventRecord) -> None:
         """Each mark of a clock is taken from what its start announced; none is taken twice or early."""
@@ -284,6 +329,46 @@ class AnyCase(RuleBasedStateMachine):
             assert set(case.excluded).isdisjoint((unit.id, *unit.ancestors)) or leg.unit == case.centre
 
     @invariant()
+    def whoever_waits_for_a_decision_has_somebody_who_decides(self) -> None:
+        """A return and an arbitration are open tasks, of others than those who disagree."""
+        case = self.told.held
+        for leg in case.legs.values():
+            kinds = [task.kind for task in case.tasks.values() if task.leg == leg.id and task.kind != "triage"]
+            assert kinds.count("decide_return") == (leg.state == "return_asked")
+            assert kinds.count("arbitrate") == (leg.state == "arbitration")
+        for task in case.tasks.values():
+            if task.kind == "arbitrate":
+                assert case.disputes is not None
+                parties = {case.legs[leg].unit for leg in case.disputes.asked} | set(case.excluded)
+                assert parties.isdisjoint((task.unit, *UNITS[task.unit].ancestors))
+
+    @invariant()
+    def a_ruled_case_comes_back_no_more(self) -> None:
+        """After a ruling no record has a return by a unit of the first level; each ruling has its document and a task it closed."""
+        ruled, tasks = False, 0
+        for event in (event for record in self.told.records for event in record.events):
+            assert not (ruled and isinstance(event, ev.LegReturnAsked) and event.number)
+            tasks += isinstance(event, ev.ArbitrationAsked) - isinstance(event, ev.CaseRuled)
+            assert tasks >= 0
+            if isinstance(event, ev.CaseRuled):
+                ruled = True
+                assert event.document
+                assert event.reason
+
+    @invariant()
+    def legs_are_a_tree_within_its_levels(self) -> None:
+        """A leg stands below one of a unit above its own, no deeper than the policy allows; nobody works for one that is over."""
+        case = self.told.held
+        deepest = self.told.facts.policy(case.policy).levels if case.rule else 1
+        for leg in case.legs.values():
+            assert leg.parent == leg.id.rpartition(".")[0]
+            assert leg.id.count(".") < deepest
+            if leg.parent:
+                above = case.legs[leg.parent]
+                assert above.unit in UNITS[leg.unit].ancestors
+                assert above.open or not leg.open
+
+    @invariant()
     def inner_dues_leave_the_outer_unit_its_reserve(self) -> None:
         clocks = self.told.held.clocks
         for leg in self.told.held.legs.values():
@@ -294,6 +379,6 @@ class AnyCase(RuleBasedStateMachine):
 
 
 AnyCase.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestAnyCase = AnyCase.TestCase

@@ -2,9 +2,9 @@
 A city small enough to be seen at a glance: facts for tests, implemented in a page.
 
 370000 the province, 370100 the city with its centre, 370102 a county with an urban-management bureau
-(two towns below it), a water bureau, and the police. Rules go by the request's category:
+(two towns below it, in one of them a village), a water bureau, and the police. Rules go by the request's category:
 `street` urban management leads and water assists; `refuse` a rule proposes a refusal; `unclear` triage;
-`nobody` a function that nobody holds; `joined` two rules name units, some of them twice; `known` the knowledge base
+`nobody` a function that nobody holds; `deep` three levels of units, and a lead that waits for one of two assists; `joined` two rules name units, some of them twice; `known` the knowledge base
 answers; a one-thing `birth` with two stages.
 """
 
@@ -48,6 +48,15 @@ UNITS = {
         _unit("370102.health", "区卫健局"),
         _unit("370102.bank", "某银行"),
         _unit("370102001.town", "甲街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
+        _unit(
+            "370102001001.village",
+            "甲村",
+            "370102001.town",
+            "370102.urban",
+            "370100.urban",
+            "370000.urban",
+            endpoint="village",
+        ),
         _unit("370102002.town", "乙街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
     )
 }
@@ -59,6 +68,7 @@ HOLDERS = {
     ("health", "handle"): ("370102.health",),
     ("bank", "handle"): ("370102.bank",),
     ("urban", "supervise"): ("370100.watch",),
+    ("hotline", "arbitrate"): ("370100.hotline", "370000.hotline"),
 }
 
 OFFICES = {
@@ -98,6 +108,7 @@ POLICY = Policy(
         ),
         ClockTemplate(kind="review", of="task", budget="1wd"),
         ClockTemplate(kind="return_decision", of="task", budget="4wh"),
+        ClockTemplate(kind="arbitration", of="task", budget="1wd", warn=(EarlyWarning(percent=50),)),
         ClockTemplate(kind="triage", of="task", budget="2wh"),
         ClockTemplate(kind="triage", of="task", budget="1wh", reason="low_score"),
         ClockTemplate(
@@ -145,6 +156,17 @@ ROUTES = {
     ),
     "ruled": Route(rule="r-ruled", number=40, outcome="dispatch", policy="ruled", targets=(Target(function="urban"),)),
     "call": Route(rule="r-call", number=45, outcome="dispatch", policy="called", targets=(Target(function="urban"),)),
+    "deep": Route(
+        rule="r-deep",
+        number=46,
+        outcome="dispatch",
+        policy="deep",
+        targets=(
+            Target(function="urban"),
+            Target(function="water", part="assist"),
+            Target(function="health", part="assist"),
+        ),
+    ),
     "birth": Route(
         rule="r-birth",
         number=50,
@@ -187,6 +209,7 @@ POLICIES = {
     "city": POLICY,
     "ruled": replace(POLICY, id="ruled", returns=False),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
+    "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
     "urgent": replace(POLICY, id="urgent", clocks=(URGENT,)),
 }
 
@@ -235,6 +258,9 @@ class SmallWorld(Struct):
 
     def answer(self, entry: str, now: int) -> str:
         return "窗口周六上午开放" if entry == "saturday" else ""
+
+    def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
+        return self.resolve(Target(function="hotline", role="arbitrate"), region, "", excluded)
 
     def policy(self, policy: str) -> Policy:
         return POLICIES[policy]

@@ -76,7 +76,7 @@ def test_wherever_the_lead_may_do_something_the_appeal_may_follow() -> None:
             continue
         seen.add((appeal, leg))
         for action, to in LEG[leg].items():
-            if action in LATER or leg in ("arbitration", "ruled"):
+            if action in LATER:
                 continue
             if action in LEAD_MOVES:
                 todo.append((APPEAL[appeal]["sign" if action == "deem_signed" else action], to))
@@ -93,7 +93,7 @@ def test_wherever_the_lead_may_do_something_the_appeal_may_follow() -> None:
         (APPEAL, "signed", "hang", "not_available"),
         (APPEAL, "registered", "hang", "not_allowed"),
         (APPEAL, "review_passed", "call_back", "not_available"),
-        (LEG, "return_asked", "arbitrate", "not_available"),
+        (LEG, "return_asked", "arbitrate", ""),
         (LEG, "replied", "reply", "not_allowed"),
         (APPROVAL, "received", "pre_check", "not_available"),
         (APPROVAL, "received", "grant", "not_allowed"),
