@@ -158,6 +158,7 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "sheet_format": ("error", "不是 .xlsx 工作簿，也不是 CSV（.xls、.ods、加密的文件请另存为 .xlsx）", "neither an .xlsx workbook nor CSV (save .xls, .ods or what is encrypted as .xlsx)"),
     "sheet_broken": ("error", "工作簿损坏，读不出", "the workbook is damaged"),
     "sheet_bomb": ("error", "解压后超过 {limit} 字节，未读取", "more than {limit} bytes once unpacked; it was not read"),
+    "sheet_text": ("error", "各格文字共超过 {limit} 字（许多格引用同一段文字的，逐格计），未读取", "the cells hold more than {limit} characters (a text that many cells name counts for each); it was not read"),
     "sheet_size": ("error", "表超过 {rows} 行或 {columns} 列", "the sheet has more than {rows} rows or {columns} columns"),
     "sheet_wrong": ("error", "没有名为“规则”的工作表，只有：{names}", "there is no sheet named Rules, only: {names}"),
     "sheet_twice": ("error", "有同名的工作表：{names}", "sheets have the same name: {names}"),

@@ -11,7 +11,8 @@ import io
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -30,6 +31,9 @@ WIDE = 64
 """Columns that a sheet may have, ours and some of its editor's."""
 CELLS = 1 << 24
 """Cells that a sheet may span: who reads it makes room for the blank ones too."""
+TEXT = 1 << 27
+"""Characters of all cells together: a text that many cells name is made anew for each of them."""
+SHARED = "xl/sharedStrings.xml"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
@@ -123,18 +127,40 @@ def _text(cell: Any, kind: str, where: At, findings: Findings) -> str:
 
 
 class _Scanned:
-    """What calamine does not tell of a sheet: formulas, errors, hidden rows, merged cells, and how far the cells go."""
+    """
+    What calamine does not tell of a sheet: formulas, errors, hidden rows, merged cells, how far the cells go and how much
+    they say. shared: the lengths of the texts that cells name by their number.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Sequence[int]) -> None:
+        self.text = 0
+        self._shared, self._named = shared, False
+        self._number = ""
         self.formulas: list[tuple[int, int]] = []
         self.errors: list[tuple[int, int]] = []
         self.hidden: list[int] = []
         self.merged: list[str] = []
         self.rows = self.columns = 0
         self._row = self._column = 0
+        self._is_shared = False
         self._at = (0, 0)
 
+    def said(self, text: str) -> None:
+        """Characters between tags: of a cell, or the number of a shared text, which may come in pieces."""
+        if self._named:
+            self._number += text
+        else:
+            self.text += len(text)
+
+    def _name(self, *, next_is: bool) -> None:
+        """A number is whole when the next tag begins."""
+        if self._number.isdecimal() and int(self._number) < len(self._shared):
+            self.text += self._shared[int(self._number)]
+        self._number, self._named = "", next_is
+
     def start(self, tag: str, said: Mapping[str, str]) -> None:
+        if self._named:
+            self._name(next_is=False)
         match tag.rpartition(":")[2]:
             case "row":
                 self._row, self._column = int(said.get("r", self._row + 1)), 0
@@ -144,9 +170,11 @@ class _Scanned:
                 # a cell may name another row than it stands in: the next without a name is in the row again
                 self._at = _place(said["r"]) if "r" in said else (self._row, self._column + 1)
                 self._column = self._at[1]
+                self._is_shared = said.get("t") == "s"
                 if said.get("t") == "e":
                     self.errors.append(self._at)
             case "v" | "is" | "f" as inner:
+                self._named = inner == "v" and self._is_shared
                 self.rows, self.columns = max(self.rows, self._at[0]), max(self.columns, self._at[1])
                 if inner == "f":
                     self.formulas.append(self._at)
@@ -163,7 +191,25 @@ def _place(reference: str) -> tuple[int, int]:
     return int(reference[len(letters) :]), column
 
 
-def _parse(xml: Any, start: Any) -> None:
+def _lengths(packed: zipfile.ZipFile) -> Sequence[int]:
+    """How long each shared text is; one more than CELLS of them are looked at."""
+    found = array("L")
+
+    def start(tag: str, _: object) -> None:
+        if tag.rpartition(":")[2] == "si" and len(found) <= CELLS:
+            found.append(0)
+
+    def said(text: str) -> None:
+        if found:
+            found[-1] += len(text)
+
+    if SHARED in packed.namelist():
+        with packed.open(SHARED) as xml:
+            _parse(xml, start, said)
+    return found
+
+
+def _parse(xml: Any, start: Any, said: Any = None) -> None:
     """Read XML piece by piece. A document type (entities that grow, files that are read) is refused: ValueError.
 
     As UTF-8, whatever it says: calamine reads it so.
@@ -173,7 +219,7 @@ def _parse(xml: Any, start: Any) -> None:
         raise ValueError("a document type")
 
     parser = expat.ParserCreate("UTF-8")
-    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, start
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler, parser.CharacterDataHandler = refuse, start, said
     parser.ParseFile(xml)
 
 
@@ -255,7 +301,7 @@ def _bare(book: _Book, sheets: list[str], packed: zipfile.ZipFile) -> io.BytesIO
         dates = f'<workbookPr date1904="{int(book.since_1904)}"/>'
         into.writestr("xl/workbook.xml", f'<workbook xmlns:r="{LINKS}">{dates}<sheets>{listed}</sheets></workbook>')
         copied = {f"xl/worksheets/{i}.xml": book.entries[_spelt(sheet)] for i, sheet in enumerate(sheets)}
-        for name in ("xl/styles.xml", "xl/sharedStrings.xml"):
+        for name in ("xl/styles.xml", SHARED):
             if _spelt(name) in book.entries:
                 copied[name] = book.entries[_spelt(name)]
         for name, entry in copied.items():
@@ -291,12 +337,16 @@ def _cells(bare: io.BytesIO, listed: bool, file: str, findings: Findings) -> Gri
     """The cells of the first sheet, once it and the lists, if there are any, were looked at."""
     scans = []
     with zipfile.ZipFile(bare) as packed:
+        shared = _lengths(packed)
         for i in range(1 + listed):
-            scans.append(_Scanned())
+            scans.append(_Scanned(shared))
             with packed.open(f"xl/worksheets/{i}.xml") as xml:
-                _parse(xml, scans[i].start)
+                _parse(xml, scans[i].start, scans[i].said)
     if not all(map(_fits, scans)):
         findings.add("sheet_size", At(file), rows=min(ROWS, CELLS // WIDE), columns=WIDE)
+        return None
+    if len(shared) > CELLS or sum(scanned.text for scanned in scans) > TEXT:
+        findings.add("sheet_text", At(file), limit=TEXT)
         return None
     if not _sound(file, scans[0], findings):
         return None

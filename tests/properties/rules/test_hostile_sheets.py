@@ -1,5 +1,6 @@
 """Workbooks that somebody made by hand to be read otherwise than they look, or to be more than memory holds."""
 
+import io
 import re
 import zipfile
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
+from router.catalogue import sheet_reading
 from tests.properties.rules.test_sheet_commands import call, column, packed
 from tests.unit.catalogue.small import small
 from tests.unit.catalogue.test_commands import last_object, write
@@ -53,6 +55,30 @@ def test_no_sheet_that_is_read_is_larger_than_memory(folder: Path, entry: str, c
     """One value far out makes a reader reserve all cells up to it; the hidden sheet is no exception."""
     found = tampered(folder, lambda entries: instead(entries, entry, "</sheetData>", f"{cells}</sheetData>"))
     assert found == ["r.xlsx sheet_size"]
+
+
+@pytest.mark.parametrize(("length", "cells"), [(1_000_000, 200), (32_000, 5_000)])
+def test_one_text_in_many_cells_is_no_bomb(folder: Path, length: int, cells: int) -> None:
+    """A few kilobytes packed; a reader would make the text anew for each cell that names it."""
+
+    def change(entries: dict[str, bytes]) -> None:
+        entries["xl/sharedStrings.xml"] = b"<sst><si><t>" + b"a" * length + b"</t></si></sst>"
+        rows = "".join('<row><c t="s"><v>0</v></c></row>' for _ in range(cells))
+        instead(entries, RULES_XML, "</sheetData>", f"{rows}</sheetData>")
+
+    assert tampered(folder, change) == ["r.xlsx sheet_text"]
+
+
+def test_texts_that_cells_name_are_counted_as_often_as_they_are_named() -> None:
+    """In pieces as they come; a number that there is not names nothing."""
+    scanned = sheet_reading._Scanned([3, 10])
+    xml = (
+        '<x><row><c t="s"><v>1</v></c><c t="s"><v>1</v></c><c t="s"><v>9</v></c><c t="s"><v>-1</v></c>'
+        '<c><v>12</v></c><c t="inlineStr"><is><t>abcd</t></is></c><c t="s"><v>0</v></c></row></x>'
+    )
+    sheet_reading._parse(io.BytesIO(xml.encode()), scanned.start, scanned.said)
+    scanned.start("end", {})
+    assert scanned.text == 10 + 10 + 2 + 4 + 3
 
 
 @pytest.mark.parametrize("value", ["<v>#N/A</v>", "<v>#VALUE!</v>", ""])
