@@ -18,6 +18,8 @@ class Supervision(Model):
     unit_name: Annotated[str, described("单位名称", "its name")] = ""
     level: Annotated[Count, described("升级层级，0 为预警", "level of the ladder, 0 for a warning")] = 0
     what: Annotated[SupervisionStep, described("督办方式", "what is done")]
+    turn: Annotated[Count, described("第几次，0 为只有一次", "the how manieth time, 0 where it is said once only")] = 0
+    post: Annotated[str, described("值班岗位，空为单位本身", "post on duty that is told; empty: the unit itself")] = ""
     due: Annotated[Instant, described("到期时间", "due at")]
     at: Annotated[Instant, described("时间", "when")]
     version: Annotated[Count, described("工单版本", "version of the case")]

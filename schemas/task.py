@@ -170,6 +170,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.SEND_BACK_BELOW: ("units", "reason"),
     ReplyAction.ARBITRATE: ("reason",),
     ReplyAction.RULE: ("document", "reason"),
+    ReplyAction.NOTE: ("text",),
 }
 """What an action cannot do without."""
 

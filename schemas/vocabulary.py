@@ -162,6 +162,7 @@ class TaskKind(Word):
     ARBITRATE = "arbitrate", "裁定", "rule on who must act"
     CONFIRM_REFUSAL = "confirm_refusal", "确认不予受理", "confirm a proposed refusal"
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt of an emergency"
+    ACKNOWLEDGE = "acknowledge", "升级告知，请确认已阅", "acknowledge an escalation"
 
 
 class Part(Word):
@@ -192,6 +193,8 @@ class ReplyAction(Word):
     REJECT_REFUSAL = "reject_refusal", "不同意不予受理", "reject the refusal"
     DISPATCH = "dispatch", "派单", "dispatch"
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt"
+    NOTE = "note", "报告进展", "say what was done so far"
+    ACKNOWLEDGE = "acknowledge", "已阅", "acknowledge"
 
 
 class OrderAction(Word):
@@ -299,6 +302,7 @@ class ClockKind(Word):
 
     SIGN = "sign", "签收", "sign"
     CONTACT = "contact", "首次联系", "first contact"
+    PROGRESS = "progress", "进展报告", "word of progress"
     FINISH = "finish", "办结", "finish"
     REVIEW = "review", "审核", "review"
     RETURN_DECISION = "return_decision", "退单审核", "decide a return"
@@ -315,6 +319,8 @@ class SupervisionStep(Word):
     URGE = "urge", "催办", "urge"
     SUPERVISE = "supervise", "督办", "supervise"
     NOTIFY = "notify", "通报", "notify"
+    RAISE = "raise", "提级", "raise a level"
+    REDISPATCH = "redispatch", "改派建议", "suggest another unit"
 
 
 class PersonalClass(Word):

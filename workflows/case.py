@@ -61,6 +61,17 @@ class Pending(Struct, frozen=True, array_like=True, gc=False):
     level: int
     who: str
     step: str
+    rung: "Rung | None" = None
+
+
+class Rung(Struct, frozen=True, array_like=True, gc=False):
+    """What the mark of a rung says beside level, receiver and words, if it says more."""
+
+    turn: int
+    role: str = ""
+    duty: bool = False
+    until: tuple[str, ...] = ()
+    acknowledge: str = ""
 
 
 class Course(Struct, frozen=True, array_like=True, gc=False):
@@ -151,6 +162,28 @@ class Disputes(Struct, frozen=True, array_like=True, gc=False):
         return asked.number if asked else self.before.get(leg, 0)
 
 
+class Seen(Struct, frozen=True, array_like=True, gc=False):
+    """Of which rung a task asks to say that it was seen, and how long that holds."""
+
+    kind: str
+    of: str
+    level: int
+    holds: str
+
+
+class Ladder(Struct, frozen=True, array_like=True, gc=False):
+    """
+    What has come of escalations, for cases that have had one that must be answered.
+
+    asked: by open task. seen: by clock, when somebody said so and until when it holds (0: for good). answers: the unit that the case was
+    raised to.
+    """
+
+    asked: dict[str, Seen] = {}
+    seen: dict[str, tuple[int, int]] = {}
+    answers: str = ""
+
+
 class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """What a rule proposed, or an officer confirmed, about not taking the case."""
 
@@ -206,6 +239,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     proposal: Proposal | None = None
     oversight: Oversight | None = None
     disputes: Disputes | None = None
+    ladder: Ladder | None = None
 
     @property
     def next_due(self) -> int:

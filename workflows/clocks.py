@@ -14,6 +14,7 @@ from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Pending, clock_key
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
+from workflows.ladders import escalate, holder
 from workflows.policies import ClockTemplate, Policy
 from workflows.reckoning import Run, consumed, reckon
 from workflows.workdays import DAY
@@ -56,7 +57,8 @@ def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
     if not any(template.kind == "finish" for template in templates):
         templates += [template for template in _templates(d.policy, "case") if template.kind == "finish"]
     for template in templates:
-        d.emit(_start(calendar, template, d.case.policy, leg, d.now, latest if template.kind == "finish" else None))
+        bound = latest if template.kind == "finish" else None
+        d.emit(_start(calendar, template, d.case.policy, leg, d.now, bound, awake=is_awake(d)))
 
 
 def start_task_clock(d: Decision, task: str, kind: str, reason: str = "") -> None:
@@ -64,7 +66,21 @@ def start_task_clock(d: Decision, task: str, kind: str, reason: str = "") -> Non
     fitting = [template for template in _templates(d.policy, "task") if template.kind == TASK_CLOCK[kind]]
     special = [template for template in fitting if template.reason and template.reason == reason]
     for template in special or [template for template in fitting if not template.reason]:
-        d.emit(_start(d.calendar, template, d.case.policy, task, d.now))
+        d.emit(_start(d.calendar, template, d.case.policy, task, d.now, awake=is_awake(d)))
+
+
+def restart_leg_clock(d: Decision, leg: str, kind: str) -> None:
+    """A clock of a leg that waits for something again and again: what came ends it, and it begins anew."""
+    for template in _templates(d.policy, "leg"):
+        if template.kind == kind:
+            stop_clocks(d, leg, kind)
+            calendar = d.calendar_of(d.case.legs[leg].unit)
+            d.emit(_start(calendar, template, d.case.policy, leg, d.now, awake=is_awake(d)))
+
+
+def is_awake(d: Decision) -> bool:
+    """Urgent: whoever is to be told is told in his quiet hours too."""
+    return d.case.urgency != "normal"
 
 
 def finish_of(d: Decision, leg: str) -> Clock | None:
@@ -82,14 +98,16 @@ def _begin(d: Decision, calendar: Calendar, group: str, of: str, start: int, wit
     policy = d.policy
     if _by_the_day(policy, group):
         start = day_of(start) * DAY - OFFSET
-    d.start(_begun(calendar, policy, d.case.policy, group, of, start, without))
+    d.start(_begun(calendar, policy, d.case.policy, group, of, start, without, is_awake(d)))
 
 
 @lru_cache(maxsize=1024)
-def _begun(calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str) -> Started:
+def _begun(
+    calendar: Calendar, policy: Policy, name: str, group: str, of: str, start: int, without: str, awake: bool
+) -> Started:
     """`name`: under which the case knows the policy."""
     templates = [template for template in _templates(policy, group) if template.kind != without]
-    return started(_start(calendar, template, name, of, start) for template in templates)
+    return started(_start(calendar, template, name, of, start, awake=awake) for template in templates)
 
 
 @lru_cache(maxsize=1024)
@@ -102,11 +120,18 @@ def _templates(policy: Policy, of: str) -> list[ClockTemplate]:
 
 
 def _start(
-    calendar: Calendar, template: ClockTemplate, policy: str, of: str, start: int, latest: int | None = None
+    calendar: Calendar,
+    template: ClockTemplate,
+    policy: str,
+    of: str,
+    start: int,
+    latest: int | None = None,
+    *,
+    awake: bool = False,
 ) -> ev.ClockStarted:
     if template.start == "next_day" and latest is None:
         start = day_of(start) * DAY - OFFSET
-    timed = reckon(calendar, template, Run(start, template.budget, latest=latest or 0))
+    timed = reckon(calendar, template, Run(start, template.budget, latest=latest or 0, awake=awake))
     return ev.ClockStarted(
         kind=template.kind,
         of=of,
@@ -169,12 +194,12 @@ def _earliest(d: Decision) -> Clock | None:
 
 
 def _warn(d: Decision, clock: Clock, mark: Pending) -> None:
-    unit, endpoint = _holder(d, clock)
+    unit, endpoint = holder(d, clock)
     d.emit(ev.ClockWarned(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
 
 
 def _overdue(d: Decision, clock: Clock, mark: Pending) -> None:
-    unit, endpoint = _holder(d, clock)
+    unit, endpoint = holder(d, clock)
     d.emit(ev.ClockOverdue(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
 
 
@@ -183,39 +208,9 @@ def _deem_signed(d: Decision, clock: Clock, mark: Pending) -> None:
     _stop(d, [clock])
 
 
-def _escalate(d: Decision, clock: Clock, mark: Pending) -> None:
-    unit, endpoint = _told(d, clock, mark.who)
-    d.emit(
-        ev.CaseEscalated(
-            kind=clock.kind, of=clock.of, level=mark.level, unit=unit, endpoint=endpoint, what=mark.step
-        )
-    )  # fmt: skip
-
-
 _FIRE: Mapping[str, Callable[[Decision, Clock, Pending], None]] = {
     "warn": _warn,
     "due": _overdue,
     "deem_signed": _deem_signed,
-    "escalate": _escalate,
+    "escalate": escalate,
 }
-
-
-def _holder(d: Decision, clock: Clock) -> tuple[str, str]:
-    """Who has it in hand now: unit and endpoint."""
-    case = d.case
-    held = case.tasks.get(clock.of) or case.legs.get(clock.of)
-    if held is None and (lead := case.lead) is not None and lead.open:
-        held = lead
-    return (held.unit, held.endpoint) if held else (case.centre, case.centre_endpoint)
-
-
-def _told(d: Decision, clock: Clock, who: str) -> tuple[str, str]:
-    unit, endpoint = _holder(d, clock)
-    if who == "unit":
-        return unit, endpoint
-    told = d.centre()
-    if who == "superior":
-        told = d.above(unit)
-    elif who == "supervisor":
-        told = d.facts.supervisor(d.case.region, d.excluded | {unit}) or d.above(d.case.centre)
-    return told.id, told.endpoint

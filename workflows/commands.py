@@ -67,6 +67,7 @@ ReplyAction = Literal[
     "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
     "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
     "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
+    "note", "acknowledge",
 ]  # fmt: skip
 
 

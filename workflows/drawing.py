@@ -84,6 +84,7 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "recall": ("收回转派", "take back", "转派单位", "the unit that dispatched further"),
     "send_back_below": ("退回下级重办", "send a reply from below back", "转派单位", "the unit that dispatched further"),
     "reply": ("提交办理结果", "submit the reply", "承办单位", "the unit"),
+    "note": ("报告进展", "say what was done so far", "承办单位", "the unit"),
     "pass": ("审核通过", "pass the review", "审核人员", "reviewer"),
     "send_back": ("退回重办", "send back", "审核人员", "reviewer"),
     "call_back": ("回访", "call back", "回访人员", "call-back desk"),
@@ -133,6 +134,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "triage": ("人工分派", "triage"),
     "confirm_refusal": ("确认不予受理", "confirm a refusal"),
     "confirm_receipt": ("确认接收", "confirm receipt"),
+    "acknowledge": ("升级告知", "acknowledge an escalation"),
 }
 
 

@@ -17,6 +17,7 @@ from workflows.case import Case, remembering, unborn
 from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
 from workflows.folds import disputes as of_disputes
+from workflows.folds import ladders as of_ladders
 from workflows.folds import legs as of_legs
 from workflows.folds import orders as of_orders
 
@@ -47,4 +48,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_clocks.FOLDS,
     **of_orders.FOLDS,
     **of_disputes.FOLDS,
+    **of_ladders.FOLDS,
 }

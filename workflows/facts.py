@@ -33,6 +33,13 @@ class Unit(Struct, frozen=True, kw_only=True):
     ancestors: tuple[str, ...] = ()
 
 
+class Duty(Struct, frozen=True, kw_only=True):
+    """Who is on duty for a unit (带班): a post, never a person, and through which endpoint it is reached."""
+
+    post: str
+    endpoint: str
+
+
 class Reason(Struct, frozen=True, kw_only=True):
     """One column of the rule that matched: which, what the request held, which cell of the rule took it."""
 
@@ -190,6 +197,9 @@ class Facts(Protocol):
 
     def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         """The body that rules who must act (裁定), at or above the place, other than `excluded` and those below them."""
+
+    def on_duty(self, unit: str, at: int) -> Duty | None:
+        """The post that is on duty for a unit at this instant, a stand-in before who is stood in for; None: nobody is."""
 
     def policy(self, policy: str) -> Policy:
         """A clock policy by id."""

@@ -167,6 +167,8 @@ class SupervisionBody(Body, frozen=True, kw_only=True):
     unit_name: str = ""
     level: int = 0
     what: str
+    turn: int = 0
+    post: str = ""
     due: str
     at: str
     version: int
@@ -305,7 +307,7 @@ def _within(
         "return": returns, "sub_dispatch": below, "reply": ready, "arbitrate": first, "recall": open_below,
         "send_back_below": replied_below,
     }  # fmt: skip
-    may = [action for action in _ALLOWED[state] if fits[action]]
+    may = [action for action in _ALLOWED[state] if fits.get(action, True)]
     return ("sign", *may) if state == "dispatched" else tuple(may)
 
 
@@ -398,6 +400,8 @@ def supervision_body(
         unit_name=unit_name(d, event.unit),
         level=level,
         what=what,
+        turn=event.turn if isinstance(event, ev.CaseEscalated) else 0,
+        post=event.post if isinstance(event, ev.CaseEscalated) else "",
         due=instant(case.clocks[clock_key(event.kind, event.of)].due),
         at=instant(d.now),
         version=version,

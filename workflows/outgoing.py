@@ -350,6 +350,12 @@ def _urged(case: Case, event: ev.CaseUrged) -> Again:
             yield task, case.legs.get(task.leg) if task.kind == "review" else None, "urged"
 
 
+def _escalated_again(case: Case, event: ev.CaseEscalated) -> Again:
+    """Who has not said yet that he has seen it."""
+    if event.again in case.tasks:
+        yield case.tasks[event.again], None, event.what
+
+
 def _tell_again(post: Post, again: Again) -> None:
     for task, reply, reason in again:
         _tell(post, ASSIGNED, task, reply, reason)
@@ -496,6 +502,6 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.CaseClosed: Telling(status="closed", news=_outcome),
     ev.ClockWarned: Telling(news=_warned),
     ev.ClockOverdue: Telling(news=_overdue),
-    ev.CaseEscalated: Telling(news=_escalated),
+    ev.CaseEscalated: Telling(again=_escalated_again, news=_escalated),
 }
 """Most events nobody outside learns of."""

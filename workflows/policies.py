@@ -11,24 +11,56 @@ from msgspec import Struct
 
 
 class EarlyWarning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to warn: after `percent` of the budget, or `before` the due (`1wd`); exactly one of the two."""
+    """
+    When to warn: after `percent` of the budget, or `before` the due (`1wd`); exactly one of the two.
+
+    quiet: hours in which nobody is told, as of a Step; what falls into them is said before they begin.
+    """
 
     percent: int = 0
     before: str = ""
+    quiet: str = ""
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     A rung of the escalation ladder, `after` the due (`0m` = at once): who is told and what is done.
 
+    since: what `after` counts from; `start` makes an absence rule of it: no sign within `1wh` is a rung of the sign clock.
     who: unit = who has it now; superior = the unit above that one; centre = the centre that owns the case;
-    supervisor = the supervising office (督查) at or above the place, else the unit above the centre.
+    supervisor = the supervising office (督查) at or above the place, else the unit above the centre; role = who holds
+    `role` (`function:role`) for the place, else the centre. duty: not the unit's desk but its leader on duty is told
+    (带班领导, catalog/lists/rosters.csv), the desk where nobody is on the roster.
+    what: notify, urge, supervise; raise (提级) = who is told answers for the case from now on, which becomes urgent;
+    redispatch (改派建议) = the centre is asked whether another unit should have it.
+    every, times: it is said so many times, this long apart. until: what makes it needless: a word of who was told on
+    any rung of the clock (acknowledged), the unit's signature or its reply. acknowledge: who is told gets a task to say
+    that he has seen it; after so much silence since then it is as if he had not (empty: he need not say so).
+    quiet: hours of the receiver in which nobody is told (`21:00-08:00`, or `closed` = outside office hours); what falls
+    into them is said when they end. Urgent cases go through.
     """
 
     level: int
     after: str
-    who: Literal["unit", "superior", "centre", "supervisor"]
-    what: Literal["urge", "supervise", "notify"]
+    who: Literal["unit", "superior", "centre", "supervisor", "role"]
+    what: Literal["urge", "supervise", "notify", "raise", "redispatch"]
+    since: Literal["due", "start"] = "due"
+    role: str = ""
+    duty: bool = False
+    every: str = ""
+    times: int = 1
+    until: tuple[Literal["acknowledged", "signed", "replied"], ...] = ()
+    acknowledge: str = ""
+    quiet: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a matter of level, receiver and words alone, as most rungs are."""
+        return not (self.role or self.duty or self.every or self.until or self.acknowledge or self.what in ANSWERED)
+
+
+ANSWERED = ("raise", "redispatch")
+"""What a rung does that who is told must answer, whether it says `acknowledge` or not."""
 
 
 class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
@@ -37,7 +69,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     kind and of: `case` clocks (finish, contact) run from the receipt of the request until the case is closed;
     `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
-    it signs) or replied, finish until it replied;
+    it signs) or replied, finish until it replied, progress from the last word of what it does (进展) to the next or its reply;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
     return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
@@ -47,7 +79,9 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: of a task clock, where it measures only tasks asked for this reason (`low_score`), instead of the one without.
     """
 
-    kind: Literal["sign", "contact", "finish", "review", "return_decision", "arbitration", "triage", "confirm"]
+    kind: Literal[
+        "sign", "contact", "progress", "finish", "review", "return_decision", "arbitration", "triage", "confirm"
+    ]
     of: Literal["case", "leg", "task"]
     budget: str
     start: Literal["receipt", "next_working_instant", "next_day"] = "receipt"

@@ -20,6 +20,7 @@ from workflows import events as ev
 from workflows.calendars import Calendar, Due, DueRule, budget
 from workflows.case import Clock, Pending
 from workflows.policies import ClockTemplate
+from workflows.rungs import last_waking, rungs
 from workflows.workdays import DAY
 
 _ORDER = {"warn": 0, "due": 1, "deem_signed": 1, "escalate": 2}
@@ -31,7 +32,7 @@ class Run(NamedTuple):
 
     start: an instant from which its start rule counts. budget and extended: what it was given, as `5wd`. consumed: of its
     own counting, in milliseconds, used up before `since`, the instant at which it last went on; both 0 for a clock that never paused.
-    latest: it is never due later than this (a second-level unit within the first-level one); 0 where nothing binds it.
+    latest: it is never due later than this (a second-level unit within the first-level one); 0 where nothing binds it. awake: quiet hours do not count, as the case is urgent.
     """
 
     start: int
@@ -40,6 +41,7 @@ class Run(NamedTuple):
     consumed: int = 0
     since: int = 0
     latest: int = 0
+    awake: bool = False
 
 
 class Reckoned(NamedTuple):
@@ -65,13 +67,13 @@ def reckon(calendar: Calendar, template: ClockTemplate, run: Run) -> Reckoned:
     return Reckoned(whole.anchor, at, provisional, _marks(calendar, template, run, whole.anchor, at, allowed))
 
 
-def run_of(clock: Clock, template: ClockTemplate, latest: int = 0) -> Run:
+def run_of(clock: Clock, template: ClockTemplate, latest: int = 0, awake: bool = False) -> Run:
     """How far a clock of a case has come. The day before the anchor leads to it where the day of receipt is not counted."""
     start = clock.anchor - DAY if template.start == "next_day" else clock.anchor
     course = clock.course
     if course is None:
-        return Run(start, clock.budget, latest=latest)
-    return Run(start, clock.budget, course.extended, course.consumed, course.since, latest)
+        return Run(start, clock.budget, latest=latest, awake=awake)
+    return Run(start, clock.budget, course.extended, course.consumed, course.since, latest, awake)
 
 
 def consumed(calendar: Calendar, clock: Clock, now: int) -> int:
@@ -126,10 +128,10 @@ def _marks(
             at = calendar.after(begun, allowed * warning.percent // 100 - run.consumed, run.budget, False).at
         else:
             at = calendar.percent(anchor, due, warning.percent, unit)
+        if warning.quiet and not run.awake:
+            at = last_waking(calendar, warning.quiet, at)
         if begun < at < due:
             marks.append(ev.Mark(at=at, what="warn"))
-    for step in template.ladder:
-        at = calendar.add(due, step.after).at
-        marks.append(ev.Mark(at=at, what="escalate", level=step.level, who=step.who, step=step.what))
+    marks += rungs(calendar, template.ladder, begun, due, run.awake)
     marks.sort(key=lambda mark: (mark.at, _ORDER[mark.what], mark.level))
     return tuple(marks)

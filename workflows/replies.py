@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, returns
+from workflows import arbitration, below, ladders, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.case import Leg, Task
@@ -137,6 +137,7 @@ _MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {
     "reply": _may_reply,
     **returns.MAY,
     **arbitration.MAY,
+    **progress.MAY,
     **below.MAY,
 }
 _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
@@ -144,6 +145,7 @@ _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     "reply": _reply,
     **returns.DO,
     **arbitration.DO,
+    **progress.DO,
     **below.DO,
 }
 
@@ -220,4 +222,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     "confirm_receipt": _confirm_receipt,
     **returns.DECIDE,
     **arbitration.DECIDE,
+    **ladders.DECIDE,
 }

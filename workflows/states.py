@@ -116,6 +116,7 @@ APPEAL: Table = {
 LEG: Table = {
     "dispatched": {"sign": "signed", "deem_signed": "signed", "withdraw": "withdrawn"},
     "signed": {
+        "note": "signed",
         "sub_dispatch": "sub_dispatched",
         "ask_return": "return_asked",
         "reply": "replied",
@@ -128,6 +129,7 @@ LEG: Table = {
         "withdraw": "withdrawn",
     },
     "return_rejected": {
+        "note": "return_rejected",
         "sub_dispatch": "sub_dispatched",
         "reply": "replied",
         "arbitrate": "arbitration",
@@ -135,12 +137,14 @@ LEG: Table = {
     },
     "arbitration": {"rule": "ruled", "withdraw": "withdrawn"},
     "ruled": {
+        "note": "ruled",
         "sub_dispatch": "sub_dispatched",
         "reply": "replied",
         "accept_return": "returned",
         "withdraw": "withdrawn",
     },
     "sub_dispatched": {
+        "note": "sub_dispatched",
         "sub_dispatch": "sub_dispatched",
         "recall": "sub_dispatched",
         "send_back_below": "sub_dispatched",
@@ -149,6 +153,7 @@ LEG: Table = {
     },
     "replied": {"pass": "review_passed", "send_back": "sent_back", "withdraw": "withdrawn"},
     "sent_back": {
+        "note": "sent_back",
         "sub_dispatch": "sub_dispatched",
         "recall": "sent_back",
         "send_back_below": "sent_back",
@@ -219,7 +224,7 @@ OPEN_LEG = frozenset(
 ENDED = frozenset({"closed", "archived", "forgotten"})
 """States of an appeal in which nothing runs any more."""
 
-ACTING = ("sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply")
+ACTING = ("sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply", "note")
 """What a unit may do with work it has signed for. Doing one of them unsigned signs first: nobody gains by not signing."""
 
 TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -230,6 +235,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "triage": ("dispatch",),
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),
+    "acknowledge": ("acknowledge",),
 }
 """What a reply to a task of each kind may say."""
 

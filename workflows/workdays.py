@@ -201,10 +201,11 @@ def _intervals(texts: Sequence[str]) -> Intervals:
 
 def _interval(text: str) -> tuple[int, int]:
     since, _, until = text.partition("-")
-    return _time_of_day(since), _time_of_day(until)
+    return time_of_day(since), time_of_day(until)
 
 
-def _time_of_day(text: str) -> int:
+def time_of_day(text: str) -> int:
+    """`08:30` in milliseconds since midnight; ValueError where it is no time of day."""
     hour, _, minute = text.partition(":")
     time = int(hour) * HOUR + int(minute) * MINUTE
     if not 0 <= time <= DAY or not 0 <= int(minute) < 60:

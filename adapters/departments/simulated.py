@@ -181,6 +181,10 @@ def _confirm_receipt(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "2m", ReplyAction.CONFIRM_RECEIPT, receipt_no=f"JQ-{task.number}")
 
 
+def _acknowledge(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(task, seed, "assigned", "1wh", ReplyAction.ACKNOWLEDGE)
+
+
 _OFFICERS = {
     TaskKind.REVIEW: _review,
     TaskKind.TRIAGE: _triage,
@@ -188,6 +192,7 @@ _OFFICERS = {
     TaskKind.ARBITRATE: _rule,
     TaskKind.CONFIRM_REFUSAL: _confirm_refusal,
     TaskKind.CONFIRM_RECEIPT: _confirm_receipt,
+    TaskKind.ACKNOWLEDGE: _acknowledge,
 }
 
 

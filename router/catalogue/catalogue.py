@@ -26,6 +26,7 @@ from router.catalogue.rows import (
     MatterRow,
     OneThing,
     ReasonRow,
+    RosterRow,
     SystemRow,
 )
 from router.proposals.model import ModelFile
@@ -112,6 +113,7 @@ class Catalogue:
     systems: Mapping[str, SystemRow]
     data_items: Mapping[str, DataItemRow]
     reasons: Mapping[str, ReasonRow]
+    rosters: Mapping[str, RosterRow]
     emergencies: Mapping[str, EmergencyRow]
     answers: Mapping[str, AnswerRow]
     rules: Mapping[str, Rule]

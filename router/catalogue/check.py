@@ -18,13 +18,17 @@ from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
 from router.proposals.text import fold
-from workflows.policies import Policy
+from workflows.policies import ANSWERED, Policy, Step
+from workflows.rungs import CLOSED as OUTSIDE_OFFICE_HOURS
+from workflows.rungs import hours
 from workflows.submit import TRIAGE_REASONS
 
 Known = Mapping[str, Any]
 KEYWORD = 64
 """Characters of a word that speaks for a category"""
 LOUDEST = 10
+TURNS = 20
+"""How often a rung may be said: each is a mark that the case keeps."""
 
 
 def check(tables: Tables, places: Mapping[str, Place], units: Mapping[str, DirectoryUnit], findings: Findings) -> None:
@@ -49,8 +53,10 @@ class _Check:
         self._duties()
         self._held()
         self._proposals()
+        self._rosters()
         for _, spot, policy in self.tables.policies:
             _policy(policy, spot, self.findings)
+            self._ladders(policy, spot)
         check_rules(self.tables, self.places, self.holding, self.findings)
 
     # -- what points at what -----------------------------------------------------------------------
@@ -192,6 +198,47 @@ class _Check:
             if code not in self.tables.categories.rows:
                 self.findings.add("dangling", At("proposals/model.json"), kind="诉求分类", kind_en="category", id=code)
 
+    # -- ladders and who is on duty --------------------------------------------------------------------
+
+    def _rosters(self) -> None:
+        for _, spot, row in self.tables.rosters:
+            check_dates(row.since, row.until, spot.at(), self.findings)
+            self._quiet(row.hours, spot.at(), "hours")
+            for day in row.days:
+                if not 1 <= day <= 7:
+                    self.findings.add("bad_word", spot.at(), column="days", value=day)
+
+    def _ladders(self, policy: Policy, spot: Spot) -> None:
+        for i, clock in enumerate(policy.clocks):
+            for j, warning in enumerate(clock.warn):
+                self._quiet(warning.quiet, spot.at("clocks", i, "warn", j))
+            for j, step in enumerate(clock.ladder):
+                self._step(step, spot.at("clocks", i, "ladder", j))
+
+    def _step(self, step: Step, at: At) -> None:
+        self._limits(at, step.every, step.acknowledge)
+        self._quiet(step.quiet, at)
+        if (step.who == "role") != bool(step.role):
+            self.findings.add("rung_role", at)
+        if step.role:
+            function, _, role = step.role.partition(":")
+            if function not in self.tables.functions.rows:
+                self.findings.add("dangling", at, kind="职能", kind_en="function", id=function)
+            self._role(role or "handle", at)
+        if not 1 <= step.times <= TURNS or (step.times > 1) != bool(step.every):
+            self.findings.add("rung_times", at, limit=TURNS)
+        if "acknowledged" in step.until and not step.acknowledge and step.what not in ANSWERED:
+            self.findings.add("rung_unasked", at)
+        if (step.what == "redispatch" and step.who != "centre") or (step.what == "raise" and step.who == "unit"):
+            self.findings.add("rung_who", at, what=step.what, who=step.who)
+
+    def _quiet(self, quiet: str, at: At, column: str = "quiet") -> None:
+        if quiet and not (quiet == OUTSIDE_OFFICE_HOURS and column == "quiet"):
+            try:
+                hours(quiet)
+            except ValueError:
+                self.findings.add("bad_hours", at, column=column, value=quiet)
+
     # -- who holds what --------------------------------------------------------------------------------
 
     def _duties(self) -> None:
@@ -230,6 +277,7 @@ REFERENCES = (
     ("emergencies", "receiver_function", "function"), ("emergencies", "categories", "category"),
     ("one_things", "policy", "policy"),
     ("calendars", "place", "place"), ("calendars", "units", "unit"),
+    ("rosters", "unit", "unit"), ("rosters", "endpoint", "endpoint"),
 )  # fmt: skip
 """Table, column, and what its values must name."""
 

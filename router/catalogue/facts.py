@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Raw
 
 from router.catalogue.alarm import Alarm
+from router.catalogue.rosters import Rosters
 from router.catalogue.rows import LEVELS, OneThing
 from router.catalogue.views import Views
 from router.rules.index import PLAIN
@@ -18,7 +19,7 @@ from router.rules.model import COLUMNS, Bearer, Match, Rule, View
 from router.rules.naive import lineage
 from router.rules.validity import is_on
 from workflows.calendars import Calendar
-from workflows.facts import URGENCIES, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import URGENCIES, Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.policies import Policy
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class CatalogueFacts:
         for row in catalogue.reasons.values():
             listed = Listed(name_zh=row.name_zh, name_en=row.name_en, basis=row.basis)
             self._reasons.setdefault(row.action, {})[row.code] = listed
+        self._rosters = Rosters(catalogue.rosters.values())
         self._alarm = Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
         self._named = self._index.named[KIND:PLAIN]
@@ -190,6 +192,9 @@ class CatalogueFacts:
 
     def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         return self.resolve(ARBITRATION, region, excluded=excluded)
+
+    def on_duty(self, unit: str, at: int) -> Duty | None:
+        return self._rosters.on_duty(unit, at)
 
     def policy(self, policy: str) -> Policy:
         return self._catalogue.policies[policy]

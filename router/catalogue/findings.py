@@ -115,6 +115,11 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "bad_date": ("error", "“{value}”不是日期(应如 2026-01-31)", "'{value}' is not a date such as 2026-01-31"),
     "dates_reversed": ("error", "失效日期 {end} 早于生效日期 {start}", "it ends ({end}) before it begins ({start})"),
     "bad_budget": ("error", "“{value}”不是时限(应如 30m、24h、2wh、3d、5wd)", "'{value}' is not a limit such as 30m, 24h, 2wh, 3d, 5wd"),
+    "bad_hours": ("error", "{column} 中的“{value}”不是时段(应如 21:00-08:00，起止不同)", "{column}: '{value}' is no span of hours such as 21:00-08:00, with two different ends"),
+    "rung_role": ("error", "who: role 与 role 应同时写(如 role: hotline:arbitrate)", "`who: role` and `role` (such as hotline:arbitrate) go together"),
+    "rung_times": ("error", "重复应写 every 和 times(2 至 {limit})", "to say it again takes `every` and `times` (2 to {limit})"),
+    "rung_unasked": ("error", "until: acknowledged 须写 acknowledge(确认的有效期，如 1wd)", "`until: acknowledged` takes `acknowledge` (how long that holds, such as 1wd)"),
+    "rung_who": ("error", "{what} 不能告知 {who}：改派建议给 centre，提级给上级", "{what} cannot go to {who}: redispatch goes to the centre, raise to somebody above"),
     "bad_role": ("error", "不认识的职能角色“{role}”", "unknown role '{role}'"),
     "bad_word": ("error", "{column} 中不认识“{value}”", "unknown {column}: '{value}'"),
     # -- one table against another

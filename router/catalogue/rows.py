@@ -181,6 +181,25 @@ class ReasonRow(Struct, frozen=True, kw_only=True):
         return f"{self.action}/{self.code}"
 
 
+class RosterRow(Struct, frozen=True, kw_only=True):
+    """
+    rosters/*.csv (带班值班表): which post is on duty for a unit, and through which endpoint it is told. No names.
+
+    days: ISO weekdays, none for all; hours: `17:30-08:30` belongs to the day on which it begins, none for the whole day;
+    since, until: days, both included. A `stand_in` goes before who is on `duty`; of several the first of the file.
+    """
+
+    id: str
+    unit: str
+    post: str
+    endpoint: str
+    role: Literal["duty", "stand_in"] = "duty"
+    days: tuple[int, ...] = ()
+    hours: str = ""
+    since: str = ""
+    until: str = ""
+
+
 class SystemRow(Struct, frozen=True, kw_only=True):
     """lists/systems.csv (系统清单)"""
 

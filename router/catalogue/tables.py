@@ -66,6 +66,7 @@ class Tables:
     systems: Table[rows.SystemRow]
     data_items: Table[rows.DataItemRow]
     reasons: Table[rows.ReasonRow]
+    rosters: Table[rows.RosterRow]
     emergencies: Table[rows.EmergencyRow]
     answers: Table[rows.AnswerRow]
     rules: Table[Rule]
@@ -169,6 +170,7 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         systems=t("lists/systems.csv", rows.SystemRow, "id"),
         data_items=t("lists/data_items.csv", rows.DataItemRow, "id"),
         reasons=t("lists/reasons.csv", rows.ReasonRow, "id", optional=True),
+        rosters=t("rosters/", rows.RosterRow, "id"),
         emergencies=t("emergencies.yaml", rows.EmergencyRow, "id"),
         answers=t("answers/", rows.AnswerRow, "id"),
         rules=t("rules/", Rule, "id"),

@@ -63,6 +63,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "OrderGiven+document": ("{unit} 发出指令：{action}（{document}）", "{unit} ordered: {action} ({document})"),
     "CaseUrged": ("诉求人催办", "urged by the applicant"),
     "CaseUrged+unit": ("{unit} 催办", "urged by {unit}"),
+    "CaseEscalated+post": ("第 {level} 级升级（{what}）：{kind}{of}，告知 {unit} 值班的{post}", "escalated to level {level} ({what}): {kind}{of}; {post} on duty for {unit} told"),
+    "EscalationSkipped": ("第 {level} 级升级不再需要（{why}）：{kind}{of}", "escalation to level {level} needless ({why}): {kind}{of}"),
+    "EscalationAcknowledged": ("第 {level} 级升级已阅：{kind}{of}", "escalation to level {level} acknowledged: {kind}{of}"),
+    "EscalationAcknowledged+until": ("第 {level} 级升级已阅（{until} 前有效）：{kind}{of}", "escalation to level {level} acknowledged (holds until {until}): {kind}{of}"),
+    "LegNoted": ("{leg} 报告进展", "{leg} said what was done so far"),
     "CommandRefused": ("操作被拒绝：{action}（{code}，当时状态 {state}）", "refused: {action} ({code}, in state {state})"),
 }  # fmt: skip
 
@@ -135,6 +140,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "forgotten": ("已注销", "dropped"),
     "no_unit": ("没有单位承担", "no unit holds"),
     "refusal_rejected": ("不予受理未被确认", "the refusal was not confirmed"),
+    "acknowledged": ("已阅", "acknowledged"),
     "rule": ("规则要求人工分派", "the rule asks for a dispatcher"),
     "low_score": ("分类建议把握不足", "no proposed category is sure enough"),
     "proposed_answer": (

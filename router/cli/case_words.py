@@ -169,6 +169,8 @@ class Words:
         if event == "TriageAsked" and field == "reason":
             code, _, rest = value.partition(": ")
             return f"{self.word(code)} {rest}".rstrip()
+        if event == "EscalationSkipped" and field == "why":
+            return self.label("case_state", value)
         if event == "CommandRefused" and field == "state":
             return self.label("case_state", value)
         say = self._sayers.get(field)
@@ -189,6 +191,7 @@ class Words:
     def _sayers(self) -> Mapping[str, Callable[[Any], str]]:
         return {
             "due": self.moment,
+            "until": self.moment,
             "budget": self.budget,
             "start": self.word,
             "channel": self.channel,

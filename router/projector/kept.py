@@ -52,13 +52,16 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ClockResumed": ("kind", "of"),
     "ClockWarned": ("kind", "of", "due", "unit", "endpoint"),
     "ClockOverdue": ("kind", "of", "due", "unit", "endpoint"),
-    "CaseEscalated": ("kind", "of", "level", "unit", "endpoint", "what"),
     "CommandRefused": ("action", "code", "state", "endpoint", "channel", "task", "unit"),
     "OrderGiven": ("action", "unit", "endpoint", "document"),
     "CaseUrged": ("unit", "leg"),
     "ArbitrationAsked": ("leg", "task", "unit", "endpoint", "why"),
     "CaseRuled": ("leg", "document", "by", "lead", "assists", "first_receiver", "charged", "rule", "category", "matter", "place", "function"),
     "LegTakenBack": ("leg", "action"),
+    "CaseEscalated": ("kind", "of", "level", "unit", "endpoint", "what", "turn", "post", "task", "again"),
+    "EscalationSkipped": ("kind", "of", "level", "why", "turn"),
+    "EscalationAcknowledged": ("kind", "of", "level", "task", "until"),
+    "LegNoted": ("leg", "contacted"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -75,6 +78,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "LegReturnRejected": ("reason",),
     "LegReplied": ("text", "basis", "contacted_at", "contact_method", "attachments"),
     "LegSentBack": ("reason",),
+    "LegNoted": ("text",),
     "ClockStarted": ("marks",),
     "OrderGiven": ("officer", "confirmed_by", "reason", "text", "basis"),
     "CaseUrged": ("text",),

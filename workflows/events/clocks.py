@@ -10,7 +10,8 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     Something a clock brings about at `at`.
 
     what: warn | due | deem_signed | escalate; of an escalation: `level`, `who` is told (the unit is resolved
-    when it fires) and the `step`: urge | supervise | notify.
+    when it fires) and the `step`: urge | supervise | notify | raise | redispatch. `turn` and what follows it: of a rung
+    that says more than that (workflows.policies.Step), its number among its repetitions from 1 on.
     """
 
     at: int
@@ -18,6 +19,11 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     level: int = 0
     who: str = ""
     step: str = ""
+    turn: int = 0
+    role: str = ""
+    duty: bool = False
+    until: tuple[str, ...] = ()
+    acknowledge: str = ""
 
 
 class ClockStarted(Event, frozen=True):
@@ -70,7 +76,12 @@ class ClockOverdue(Event, frozen=True):
 
 
 class CaseEscalated(Event, frozen=True):
-    """升级: `unit` is told at `level` of the ladder because clock `kind`/`of` passed its due."""
+    """
+    升级: `unit` is told at `level` of the ladder because clock `kind`/`of` passed its due.
+
+    turn: the how manieth time, of a rung that says so. post: of the leader on duty, where he is told. task: opened for
+    whoever is told to acknowledge it; again: that one is open already.
+    """
 
     kind: str
     of: str
@@ -78,8 +89,33 @@ class CaseEscalated(Event, frozen=True):
     unit: str
     endpoint: str
     what: str
+    turn: int = 0
+    post: str = ""
+    task: str = ""
+    again: str = ""
+
+
+class EscalationSkipped(Event, frozen=True):
+    """A rung that was due and needless: `why` is what its ladder named (acknowledged | signed | replied). Nobody is told."""
+
+    kind: str
+    of: str
+    level: int
+    why: str
+    turn: int = 0
+
+
+class EscalationAcknowledged(Event, frozen=True):
+    """Who was told has seen it (已阅). `until`: when it is as if he had not, should nothing come of it; 0 for never."""
+
+    kind: str
+    of: str
+    level: int
+    task: str
+    until: int = 0
 
 
 ClockEvent = (
-    ClockStarted | ClockStopped | ClockResumed | ClockWarned | ClockOverdue | CaseEscalated
+    ClockStarted | ClockStopped | ClockResumed | ClockWarned | ClockOverdue | CaseEscalated | EscalationSkipped
+    | EscalationAcknowledged
 )  # fmt: skip

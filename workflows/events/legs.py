@@ -100,6 +100,14 @@ class LegSentBack(Event, frozen=True):
     round: int
 
 
+class LegNoted(Event, frozen=True):
+    """进展: what the unit has done so far. It ends no task and starts no clock but the one that waits for such a word."""
+
+    leg: str
+    text: str
+    contacted: bool = False
+
+
 class LegWithdrawn(Event, frozen=True):
     """The leg ends because its case ended or its parent did."""
 
@@ -108,5 +116,5 @@ class LegWithdrawn(Event, frozen=True):
 
 LegEvent = (
     LegDispatched | LegSigned | LegReturnAsked | LegReturned | LegReturnRejected | LegReplied | LegReviewPassed
-    | LegSentBack | LegWithdrawn
+    | LegSentBack | LegNoted | LegWithdrawn
 )  # fmt: skip

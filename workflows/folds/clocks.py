@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Clock, Pending, clock_key
+from workflows.case import Case, Clock, Pending, Rung, clock_key
 
 
 class Started(NamedTuple):
@@ -38,8 +38,16 @@ def _clock_started(case: Case, e: ev.ClockStarted, at: int) -> Case:
 
 
 def _clock(e: ev.ClockStarted) -> Clock:
-    marks = tuple([Pending(m.at, m.what, m.level, m.who, m.step) for m in e.marks])
-    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, marks)
+    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, pending(e.marks))
+
+
+def pending(marks: Iterable[ev.Mark]) -> tuple[Pending, ...]:
+    """The marks as a case keeps them."""
+    return tuple([Pending(m.at, m.what, m.level, m.who, m.step, _rung(m) if m.turn else None) for m in marks])
+
+
+def _rung(m: ev.Mark) -> Rung:
+    return Rung(m.turn, m.role, m.duty, m.until, m.acknowledge)
 
 
 def _clock_stopped(case: Case, e: ev.ClockStopped, at: int) -> Case:
@@ -51,7 +59,9 @@ def _clock_resumed(case: Case, e: ev.ClockResumed, at: int) -> Case:
     return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], running=True)})
 
 
-def _mark_fired(case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, at: int) -> Case:
+def mark_fired(
+    case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped, at: int
+) -> Case:
     """Marks fire in the order of their times, so it was the first one."""
     key = clock_key(e.kind, e.of)
     clock = case.clocks[key]
@@ -62,7 +72,6 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.ClockStarted: _clock_started,
     ev.ClockStopped: _clock_stopped,
     ev.ClockResumed: _clock_resumed,
-    ev.ClockWarned: _mark_fired,
-    ev.ClockOverdue: _mark_fired,
-    ev.CaseEscalated: _mark_fired,
+    ev.ClockWarned: mark_fired,
+    ev.ClockOverdue: mark_fired,
 }

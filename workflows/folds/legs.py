@@ -67,6 +67,10 @@ def _leg_withdrawn(case: Case, e: ev.LegWithdrawn, at: int) -> Case:
     return replace(after, tasks=less(after.tasks, after.legs[e.leg].task))
 
 
+def _noted(case: Case, e: ev.LegNoted, at: int) -> Case:
+    return replace(case, legs={**case.legs, e.leg: replace(case.legs[e.leg], contacted=True)}) if e.contacted else case
+
+
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.LegDispatched: _dispatched,
     ev.LegSigned: _signed,
@@ -76,5 +80,6 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.LegReplied: _replied,
     ev.LegReviewPassed: _review_passed,
     ev.LegSentBack: _sent_back,
+    ev.LegNoted: _noted,
     ev.LegWithdrawn: _leg_withdrawn,
 }

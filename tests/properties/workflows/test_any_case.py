@@ -256,8 +256,10 @@ class AnyCase(RuleBasedStateMachine):
         for event in record.events:
             if isinstance(event, ev.ClockStarted):
                 assert list(event.marks) == sorted(event.marks, key=lambda mark: mark.at)
+                for old in [key for key in self.marks if key[:2] == (event.kind, event.of)]:
+                    del self.marks[old]  # a clock that begins anew
                 self.marks.update((event.kind, event.of, mark.at) for mark in event.marks)
-            elif isinstance(event, ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated):
+            elif isinstance(event, ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped):
                 assert (event.kind, event.of) in running
                 at = min(at for (kind, of, at), n in self.marks.items() if n and (kind, of) == (event.kind, event.of))
                 assert at <= record.at

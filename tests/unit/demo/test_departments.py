@@ -136,6 +136,7 @@ def test_officers_decide_each_kind_of_task() -> None:
         TaskKind.DECIDE_RETURN: {"accept_return", "reject_return"},
         TaskKind.CONFIRM_REFUSAL: {"confirm_refusal", "reject_refusal"},
         TaskKind.CONFIRM_RECEIPT: {"confirm_receipt"},
+        TaskKind.ACKNOWLEDGE: {"acknowledge"},
     }
     found = {kind: {actions(plan(task(n, kind), OWN, "s"))[0] for n in range(200)} for kind in expected}
     assert found == expected

@@ -17,7 +17,7 @@ from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
-from workflows.facts import Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, step
 from workflows.outgoing import Message
 from workflows.policies import ClockTemplate, EarlyWarning, Policy
@@ -167,6 +167,9 @@ ROUTES = {
             Target(function="health", part="assist"),
         ),
     ),
+    "watched": Route(
+        rule="r-watched", number=47, outcome="dispatch", policy="watched", targets=(Target(function="urban"),)
+    ),
     "birth": Route(
         rule="r-birth",
         number=50,
@@ -202,6 +205,24 @@ ROUTES = {
     "unclear": Route(rule="r-last", number=999, outcome="triage", policy="city"),
 }
 CALLED = ClockTemplate(kind="contact", of="leg", budget="2wh")
+WATCHED = (
+    ClockTemplate(
+        kind="finish",
+        of="case",
+        budget="2wd",
+        warn=(EarlyWarning(before="2h", quiet="20:00-08:00"),),
+        ladder=(
+            Rung(level=1, after="0m", who="superior", what="urge", duty=True, every="1wd", times=3,
+                 until=("acknowledged", "replied"), acknowledge="1wd", quiet="closed"),
+            Rung(level=2, after="1wd", who="supervisor", what="raise", quiet="20:00-08:00"),
+            Rung(level=3, after="2wd", who="centre", what="redispatch", until=("signed",)),
+        ),
+    ),
+    ClockTemplate(kind="progress", of="leg", budget="1wd", ladder=(Rung(level=1, after="0m", who="unit", what="urge"),)),
+    ClockTemplate(kind="sign", of="leg", budget="4wh", on_due="deem_signed",
+                  ladder=(Rung(level=1, after="1wh", since="start", who="role", role="water", what="notify"),)),
+    ClockTemplate(kind="review", of="task", budget="1wd"),
+)  # fmt: skip
 URGENT = ClockTemplate(
     kind="confirm", of="task", budget="10m", ladder=(Rung(level=1, after="5m", who="centre", what="urge"),)
 )
@@ -210,6 +231,7 @@ POLICIES = {
     "ruled": replace(POLICY, id="ruled", returns=False),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
     "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
+    "watched": replace(POLICY, id="watched", clocks=WATCHED),
     "urgent": replace(POLICY, id="urgent", clocks=(URGENT,)),
 }
 
@@ -261,6 +283,13 @@ class SmallWorld(Struct):
 
     def arbiter(self, region: str, excluded: frozenset[str] = frozenset()) -> Unit | None:
         return self.resolve(Target(function="hotline", role="arbitrate"), region, "", excluded)
+
+    def on_duty(self, unit: str, at: int) -> Duty | None:
+        """The city's bureau has a leader on duty by day, and a stand-in on the 22nd."""
+        if unit != "370100.urban":
+            return None
+        stands_in = ms("2026-09-22 00:00") <= at < ms("2026-09-23 00:00")
+        return Duty(post="副局长（代）" if stands_in else "带班副局长", endpoint="watch" if stands_in else "desk")
 
     def policy(self, policy: str) -> Policy:
         return POLICIES[policy]
