@@ -192,6 +192,9 @@ class Facts(Protocol):
     def reasons(self, action: str) -> Mapping[str, Listed]:
         """The closed list of reasons for an action, by code; empty where there is none and a reason is free text."""
 
+    def has_category(self, code: str) -> bool:
+        """Whether this is a category of appeals."""
+
     def answer(self, entry: str, now: int) -> str:
         """What the citizen reads of an entry of the knowledge base that is in force; empty where there is none."""
 

@@ -36,6 +36,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     ),
     "not_own_unit": ("只能转派给本单位的下级单位", "only own units of the second level can be named"),
     "unknown_unit": ("没有这个单位", "there is no such unit"),
+    "unknown_category": ("没有这个诉求分类", "there is no such appeal category"),
     "recused": ("被反映单位及其下属单位须回避", "a unit complained about, and those below it, must stand aside"),
     "one_lead": ("须有且只有一个主办单位", "exactly one unit must lead"),
     "children_open": ("下级单位尚未答复", "units below have not replied yet"),

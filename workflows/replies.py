@@ -40,6 +40,8 @@ def reply(d: Decision, command: Reply) -> str:
     if command.action not in (SPOKEN_FOR if speaker else TASK_ACTIONS[task.kind]):
         return "wrong_action"
     said = read(command.body)
+    if said.category and not d.facts.has_category(said.category):
+        return "unknown_category"
     if said.reason and (code := unlisted(d, command.action, said.reason)):
         return code
     if task.kind == "handle":

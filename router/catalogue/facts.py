@@ -186,6 +186,9 @@ class CatalogueFacts:
     def reasons(self, action: str) -> Mapping[str, Listed]:
         return self._reasons.get(action, NONE)
 
+    def has_category(self, code: str) -> bool:
+        return code in self._catalogue.categories
+
     def answer(self, entry: str, now: int) -> str:
         row = self._catalogue.answers.get(entry)
         return row.text if row and is_on(row.valid_from, row.valid_to, now) else ""

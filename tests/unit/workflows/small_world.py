@@ -278,6 +278,9 @@ class SmallWorld(Struct):
     def reasons(self, action: str) -> dict[str, Listed]:
         return REASONS.get(action, {})
 
+    def has_category(self, code: str) -> bool:
+        return code in ROUTES
+
     def answer(self, entry: str, now: int) -> str:
         return "窗口周六上午开放" if entry == "saturday" else ""
 

@@ -111,6 +111,16 @@ def test_what_the_dispatcher_says_it_is_about_is_kept() -> None:
     assert registered(t).category == t.held.category == ""
 
 
+def test_a_category_that_there_is_not_is_no_sample() -> None:
+    """Refused with a code, state unchanged: what a model learns from is a category of the catalogue or nothing."""
+    t = told().submit("", proposal=proposed(""))
+    held = t.held
+    t.reply("triage", "dispatch", targets=[{"unit": "370102.water"}], category="C99")
+    assert t.happened == ["CommandRefused"]
+    assert t.data("reply.refused")["code"] == "unknown_category"
+    assert (t.held.state, t.held.legs, t.held.tasks) == (held.state, held.legs, held.tasks)
+
+
 @given(
     st.builds(
         Proposal,
