@@ -20,7 +20,8 @@ from schemas.vocabulary import OrderAction, OrderCode
 ACCOUNT = "account for who decided what"
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
-    OrderAction.URGE: (),
+    OrderAction.SUPERVISE: ("reason",),
+    OrderAction.INSTRUCT: ("post", "text"),
 }
 """What an action cannot do without, whoever gives it."""
 
@@ -41,6 +42,10 @@ class Order(Complete):
     text: Annotated[Text | None, described("说明", "in words"), personal("content", purpose=HANDLE)] = None
     document: Annotated[Name | None, described("文号", "document number")] = None
     basis: Annotated[Line | None, described("依据", "legal basis")] = None
+    post: Annotated[Name | None, described("批示领导的职务（不写姓名）", "post of the leader; no name")] = None
+    order: Annotated[Code | None, described("所解除的指令序号，空为本单位的全部", "which order; all where empty")] = (
+        None
+    )
     leg: Annotated[str | None, Field(max_length=16), described("承办分支", "about which leg")] = None
     until: Annotated[Instant | None, described("截止时间", "until when")] = None
     limit: Annotated[

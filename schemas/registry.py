@@ -11,7 +11,7 @@ from types import MappingProxyType
 from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
 from schemas.order import Order, OrderAnswered
-from schemas.request import Evaluation, ServiceRequest, Supplement, Withdrawal
+from schemas.request import Evaluation, ServiceRequest, Supplement, Urging, Withdrawal
 from schemas.supervision import Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
 
@@ -19,6 +19,7 @@ REQUEST_SUBMITTED = "cn.duokua.request.submitted.v1"
 REQUEST_SUPPLEMENTED = "cn.duokua.request.supplemented.v1"
 REQUEST_WITHDRAWN = "cn.duokua.request.withdrawn.v1"
 REQUEST_EVALUATED = "cn.duokua.request.evaluated.v1"
+REQUEST_URGED = "cn.duokua.request.urged.v1"
 REPLY_SUBMITTED = "cn.duokua.reply.submitted.v1"
 ORDER_GIVEN = "cn.duokua.order.given.v1"
 TASK_ASSIGNED = "cn.duokua.task.assigned.v1"
@@ -39,6 +40,7 @@ FROM_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
         REQUEST_SUPPLEMENTED: Supplement,
         REQUEST_WITHDRAWN: Withdrawal,
         REQUEST_EVALUATED: Evaluation,
+        REQUEST_URGED: Urging,
     }
 )
 """Taken on `intake.<channel>`."""
@@ -67,7 +69,7 @@ TO_SUPERVISORS: Mapping[str, type[Model]] = MappingProxyType(
 )
 """Written on `supervision`."""
 
-FOLLOW_UPS = frozenset({REQUEST_SUPPLEMENTED, REQUEST_WITHDRAWN, REQUEST_EVALUATED})
+FOLLOW_UPS = frozenset({REQUEST_SUPPLEMENTED, REQUEST_WITHDRAWN, REQUEST_EVALUATED, REQUEST_URGED})
 """Their CloudEvents `subject` is the channel's id of the request they belong to."""
 
 MODELS: Mapping[str, type[Model]] = MappingProxyType(

@@ -266,6 +266,12 @@ class Withdrawal(Model):
     reason: Annotated[Line | None, described("撤回原因", "why"), personal("content", purpose=HANDLE)] = None
 
 
+class Urging(Model):
+    """催办 the applicant asks to hurry; it moves no due date and is counted apart from what offices urge."""
+
+    text: Annotated[Text | None, described("催办内容", "in words"), personal("content", purpose=HANDLE)] = None
+
+
 class Evaluation(Model):
     """评价 the applicant's grade, once per round: 5 very satisfied … 1 very dissatisfied (好差评五级)."""
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, Ref, TaskId, Text, UnitId, described, personal
 from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest, Supplement
 from schemas.times import Instant
-from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind, Urgency
+from schemas.vocabulary import ClockKind, OrderAction, Part, ReplyAction, ReplyResult, TaskKind, Urgency
 
 
 class Said(Model):
@@ -105,6 +105,20 @@ class Proposal(Model):
     answer: Annotated[Found | None, described("可能的答复（咨询）", "what may answer a question")] = None
 
 
+class OrderStanding(Model):
+    """指令 what an office ordered the unit to report on, and what it reported."""
+
+    id: Annotated[Code, described("指令序号", "its number on the case")]
+    action: Annotated[OrderAction, described("督办或批示", "supervise or instruct")]
+    unit: Annotated[UnitId, described("发出指令的单位", "who ordered it")]
+    unit_name: Annotated[str, described("其名称", "its name")]
+    text: Annotated[Text, described("内容", "in words"), personal("content", purpose=HANDLE)] = ""
+    document: Annotated[str, described("文号", "document number")] = ""
+    post: Annotated[str, described("批示领导的职务", "post of the leader")] = ""
+    report: Annotated[Text, described("报告内容", "what was reported"), personal("content", purpose=HANDLE)] = ""
+    attachments: Annotated[tuple[Attachment, ...], described("报告附件", "attachments of the report")] = ()
+
+
 class Task(Model):
     """
     任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back.
@@ -137,6 +151,7 @@ class Task(Model):
     parent_task: Annotated[TaskId | None, described("上级任务", "task of the unit that dispatched further")] = None
     round: Annotated[Count, described("轮次", "round")] = 0
     reason: Annotated[str | None, described("原因", "reason: of the return, the refusal, the sending back")] = None
+    order: Annotated[OrderStanding | None, described("所依指令", "the order to report on")] = None
     version: Annotated[Count, described("工单版本", "version of the case")]
 
 
@@ -164,6 +179,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.REPLY: ("result", "text"),
     ReplyAction.RETURN: ("reason",),
     ReplyAction.SEND_BACK: ("reason",),
+    ReplyAction.REPORT: ("text",),
+    ReplyAction.REJECT_REPORT: ("reason",),
     ReplyAction.SUB_DISPATCH: ("units",),
     ReplyAction.DISPATCH: ("targets",),
     ReplyAction.RECALL: ("units",),

@@ -163,6 +163,8 @@ class TaskKind(Word):
     CONFIRM_REFUSAL = "confirm_refusal", "确认不予受理", "confirm a proposed refusal"
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt of an emergency"
     ACKNOWLEDGE = "acknowledge", "升级告知，请确认已阅", "acknowledge an escalation"
+    REPORT = "report", "报告办理情况（督办、批示）", "report to the office that ordered it"
+    READ_REPORT = "read_report", "审阅报告", "read a report"
 
 
 class Part(Word):
@@ -195,6 +197,9 @@ class ReplyAction(Word):
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt"
     NOTE = "note", "报告进展", "say what was done so far"
     ACKNOWLEDGE = "acknowledge", "已阅", "acknowledge"
+    REPORT = "report", "报告办理情况", "report"
+    ACCEPT_REPORT = "accept_report", "采纳报告", "accept the report"
+    REJECT_REPORT = "reject_report", "退回报告", "ask for the report again"
 
 
 class OrderAction(Word):
@@ -309,6 +314,7 @@ class ClockKind(Word):
     ARBITRATION = "arbitration", "裁定", "rule on who must act"
     TRIAGE = "triage", "人工分派", "triage"
     CONFIRM = "confirm", "确认", "confirm"
+    REPORT = "report", "督办、批示报告", "report to the office that ordered it"
 
 
 class SupervisionStep(Word):

@@ -117,12 +117,41 @@ class Task(Struct, frozen=True, array_like=True, gc=False):
     reason: str = ""
 
 
+class Standing(Struct, frozen=True, array_like=True, gc=False):
+    """An order to report (督办, 批示) that has not been lifted. `task` is the unit's, `reading` the office's."""
+
+    id: str
+    action: str
+    by: str
+    by_endpoint: str
+    unit: str
+    endpoint: str
+    leg: str
+    task: str
+    text: str = ""
+    document: str = ""
+    post: str = ""
+    reading: str = ""
+    report: str = ""
+    attachments: bytes = b""
+    """JSON"""
+    round: int = 0
+
+    @property
+    def reported(self) -> bool:
+        """Whether the unit has answered, and has not been asked again."""
+        return bool(self.reading)
+
+
 class Oversight(Struct, frozen=True, array_like=True, gc=False):
     """What offices and the applicant have pressed for beside the clocks (催办 …). None of it moves a due date."""
 
     urged: int = 0
     """by offices"""
     urged_by_citizen: int = 0
+    given: int = 0
+    """orders to report so far, lifted ones too"""
+    standing: tuple[Standing, ...] = ()
 
 
 class Asked(Struct, frozen=True, array_like=True, gc=False):

@@ -9,6 +9,8 @@ its instant; a clock that started late (a backfilled request) fires what is past
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Pending, clock_key
@@ -26,6 +28,7 @@ TASK_CLOCK: Mapping[str, str] = {
     "triage": "triage",
     "confirm_refusal": "confirm",
     "confirm_receipt": "confirm",
+    "report": "report",
 }
 """The clock that measures how long a task of this kind takes."""
 
@@ -61,11 +64,17 @@ def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
         d.emit(_start(calendar, template, d.case.policy, leg, d.now, bound, awake=is_awake(d)))
 
 
-def start_task_clock(d: Decision, task: str, kind: str, reason: str = "") -> None:
-    """The clock of an officer's task: the one for this very reason where the policy has such a one."""
+def start_task_clock(d: Decision, task: str, kind: str, reason: str = "", limit: str = "") -> None:
+    """The clock of an officer's task: the one for this very reason where the policy has such a one.
+
+    limit: set for this very task, in place of the policy's."""
     fitting = [template for template in _templates(d.policy, "task") if template.kind == TASK_CLOCK[kind]]
     special = [template for template in fitting if template.reason and template.reason == reason]
-    for template in special or [template for template in fitting if not template.reason]:
+    chosen = special or [template for template in fitting if not template.reason]
+    if limit:
+        bare = ClockTemplate(kind="report", of="task", budget=limit, start="next_day", due="end_of_day")
+        chosen = [replace(template, budget=limit) for template in chosen] or [bare]
+    for template in chosen:
         d.emit(_start(d.calendar, template, d.case.policy, task, d.now, awake=is_awake(d)))
 
 
@@ -81,6 +90,11 @@ def restart_leg_clock(d: Decision, leg: str, kind: str) -> None:
 def is_awake(d: Decision) -> bool:
     """Urgent: whoever is to be told is told in his quiet hours too."""
     return d.case.urgency != "normal"
+
+
+def has_task_clock(d: Decision, kind: str) -> bool:
+    """Whether the policy says how long a task of this kind may take."""
+    return any(template.kind == TASK_CLOCK[kind] for template in _templates(d.policy, "task"))
 
 
 def finish_of(d: Decision, leg: str) -> Clock | None:
@@ -160,9 +174,9 @@ def stop_all_clocks(d: Decision) -> None:
     _stop(d, [clock for clock in d.case.clocks.values() if clock.running])
 
 
-def resume_clock(d: Decision, leg: str) -> None:
+def resume_clock(d: Decision, of: str, kind: str = RESUMES) -> None:
     """Sent back: the unit's clock goes on as if it had not stopped, overdue at once where its due has passed."""
-    clock = d.case.clocks.get(clock_key(RESUMES, leg))
+    clock = d.case.clocks.get(clock_key(kind, of))
     if clock is not None and not clock.running:
         d.emit(ev.ClockResumed(kind=clock.kind, of=clock.of))
 

@@ -63,11 +63,20 @@ class Evaluate(Command, frozen=True, tag="evaluate"):
     body: Raw
 
 
+class Urge(Command, frozen=True, tag="urge"):
+    """The applicant asks to hurry; `body` is an Urging of the contract."""
+
+    channel: str
+    ref: str
+    body: Raw
+
+
 ReplyAction = Literal[
     "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
     "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
     "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
     "note", "acknowledge",
+    "report", "accept_report", "reject_report",
 ]  # fmt: skip
 
 
@@ -108,7 +117,7 @@ class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
     Its id is derived from the case and its version, so that a replay makes the same one."""
 
 
-AnyCommand = Submit | Supplement | Withdraw | Evaluate | Reply | Order | ReachDeadline
+AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | Reply | Order | ReachDeadline
 
 
 class Release(Command, frozen=True, tag="release"):

@@ -19,6 +19,7 @@ from workflows.orders import order
 from workflows.replies import reply
 from workflows.states import APPEAL, verdict
 from workflows.submit import submit
+from workflows.urging import urged
 
 
 def decide(case: Case | None, command: cmd.AnyCommand | cmd.GiveUp, facts: Facts, now: int) -> list[ev.AnyEvent]:
@@ -76,6 +77,12 @@ def _evaluate(d: Decision, command: cmd.Evaluate) -> None:
         d.emit(ev.CaseEvaluated(grade=command.grade, body=command.body))
 
 
+def _urge(d: Decision, command: cmd.Urge) -> None:
+    """催办 by the applicant: whoever has it in hand is told; no due date moves."""
+    if _allowed(d, command, "urge"):
+        urged(d, command)
+
+
 def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
     fire_marks(d)
     if d.case.archive_at and d.case.archive_at <= d.now:
@@ -97,7 +104,7 @@ def _give_up(d: Decision, order: cmd.GiveUp) -> None:
         _refuse(d, of, type(of).__name__.lower(), "discarded")
 
 
-_FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate
+_FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge
 
 
 def _allowed(d: Decision, command: _FromChannel, action: str) -> bool:
@@ -134,6 +141,7 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Supplement: _supplement,
     cmd.Withdraw: _withdraw,
     cmd.Evaluate: _evaluate,
+    cmd.Urge: _urge,
     cmd.ReachDeadline: _reach_deadline,
     cmd.GiveUp: _give_up,
 }

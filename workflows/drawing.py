@@ -94,9 +94,6 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "release": ("销账", "release", "市县批准", "county or city approves"),
     "ask_extension": ("申请延期", "ask for an extension", "单位负责人", "unit leader"),
     "decide_extension": ("审批延期", "decide the extension", "派单员或上级", "dispatcher or above"),
-    "urge": ("催办", "urge", "诉求人、中心", "applicant, centre"),
-    "supervise": ("督办", "supervise", "督查", "supervisor"),
-    "instruct": ("批示", "instruct", "领导办公室", "leader's office"),
     "merge": ("合并", "merge", "派单员", "dispatcher"),
     "confirm_merge": ("确认合并", "confirm the merger", "主工单", "the head case"),
     "refuse_merge": ("拒绝合并", "refuse the merger", "主工单", "the head case"),
@@ -135,6 +132,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "confirm_refusal": ("确认不予受理", "confirm a refusal"),
     "confirm_receipt": ("确认接收", "confirm receipt"),
     "acknowledge": ("升级告知", "acknowledge an escalation"),
+    "report": ("报告办理情况（督办、批示）", "report to the office that ordered it"),
+    "read_report": ("审阅报告", "read a report"),
 }
 
 
@@ -151,6 +150,9 @@ OFFICES: Mapping[str, tuple[str, str]] = {
 
 ORDERED: Mapping[str, tuple[str, str]] = {
     "urge": ("催办", "urge"),
+    "supervise": ("督办", "supervise"),
+    "lift": ("解除督办、批示", "lift"),
+    "instruct": ("批示", "instruct"),
 }
 
 

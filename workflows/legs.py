@@ -199,6 +199,8 @@ def close(d: Decision, reason: str, result: str = "") -> None:
     for leg in d.case.legs.values():
         if leg.open or (leg.part == "lead" and leg.state == "replied"):
             d.emit(ev.LegWithdrawn(leg=leg.id))
+    for order in d.case.oversight.standing if d.case.oversight else ():
+        d.emit(ev.OrderLifted(order=order.id))
     stop_all_clocks(d)
     window = d.policy.reopen_window if d.case.policy else DEFAULT_REOPEN_WINDOW
     d.emit(ev.CaseClosed(reason=reason, result=result, archive_at=d.calendar.add(d.now, window).at))

@@ -71,6 +71,20 @@ class ReturnAskedBody(Body, frozen=True, kw_only=True):
     number: int = 0
 
 
+class OrderBody(Body, frozen=True, kw_only=True):
+    """What was ordered, and what was reported to it."""
+
+    id: str
+    action: str
+    unit: str
+    unit_name: str
+    text: str = ""
+    document: str = ""
+    post: str = ""
+    report: str = ""
+    attachments: Raw | None = None
+
+
 class TaskBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
@@ -93,6 +107,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     parent_task: str | None = None
     round: int = 0
     reason: str | None = None
+    order: OrderBody | None = None
     version: int
 
 
@@ -232,7 +247,7 @@ def task_body(
         unit_name=unit_name(d, task.unit),
         leg=task.leg,
         title=asked.title,
-        request=asked.shown if handle else asked.request,
+        request=asked.request if _sees_names(case, task) else asked.shown,
         supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
         reply_under_review=_reply_body(d, reply) if reply else None,
         return_asked=_return_body(d, leg, task.reason) if leg is not None and task.kind in _ABOUT_A_RETURN else None,
@@ -246,8 +261,25 @@ def task_body(
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
+        order=_order_body(d, task) if task.kind in ("report", "read_report") else None,
         version=version,
     )
+
+
+def _sees_names(case: Case, task: Task) -> bool:
+    """The centre, which must call back, and who takes an emergency; whoever handles it sees what the applicant shows."""
+    return task.kind != "handle" and (task.unit == case.centre or task.kind == "confirm_receipt")
+
+
+def _order_body(d: Decision, task: Task) -> OrderBody | None:
+    for order in d.case.oversight.standing if d.case.oversight else ():
+        if task.id in (order.task, order.reading):
+            return OrderBody(
+                id=order.id, action=order.action, unit=order.by, unit_name=unit_name(d, order.by), text=order.text,
+                document=order.document, post=order.post, report=order.report,
+                attachments=Raw(order.attachments) if order.attachments else None,
+            )  # fmt: skip
+    return None
 
 
 def unit_name(d: Decision, unit: str) -> str:

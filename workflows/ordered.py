@@ -18,6 +18,8 @@ class Ordered(Struct, frozen=True, kw_only=True):
     text: str = ""
     document: str = ""
     basis: str = ""
+    post: str = ""
+    order: str = ""
     leg: str = ""
     until: str = ""
     limit: str = ""

@@ -96,7 +96,7 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
         _refuse_reply(post, command.action, "unknown_case", "")
     elif isinstance(command, cmd.Order):
         _answer_order(post, "refused", "unknown_case", "")
-    elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate):
+    elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge):
         _refuse_channel(post, "unknown_case")
     else:
         return ()
@@ -202,6 +202,11 @@ def _receipt(post: Post, code: str) -> None:
 
 def _accepted(post: Post, event: ev.Event) -> None:
     _receipt(post, "accepted")
+
+
+def _urge_taken(post: Post, event: ev.CaseUrged) -> None:
+    if not event.unit:
+        _receipt(post, "accepted")
 
 
 def _duplicate(post: Post, event: ev.DuplicateReceived) -> None:
@@ -486,7 +491,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.IdReused: Telling(answer=_id_reused),
     ev.CommandRefused: Telling(answer=_refused),
     ev.OrderGiven: Telling(answer=_ordered),
-    ev.CaseUrged: Telling(again=_urged),
+    ev.CaseUrged: Telling(answer=_urge_taken, again=_urged),
     ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
     ev.CaseEvaluated: Telling(answer=_accepted),
     ev.CaseWithdrawn: Telling(answer=_accepted, status="withdrawn"),

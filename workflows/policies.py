@@ -71,7 +71,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
     it signs) or replied, finish until it replied, progress from the last word of what it does (进展) to the next or its reply;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
-    return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency).
+    return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency);
+    report while a unit has to report (督办, 批示).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
     due: exact | end_of_day (of the last day).
@@ -80,7 +81,16 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     kind: Literal[
-        "sign", "contact", "progress", "finish", "review", "return_decision", "arbitration", "triage", "confirm"
+        "sign",
+        "contact",
+        "progress",
+        "finish",
+        "review",
+        "return_decision",
+        "arbitration",
+        "triage",
+        "confirm",
+        "report",
     ]
     of: Literal["case", "leg", "task"]
     budget: str

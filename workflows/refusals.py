@@ -47,6 +47,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "wrong_unit": ("该端点不代表此单位", "this endpoint does not speak for that unit"),
     "unknown_reason": ("原因代码不在清单内", "the reason is not on the closed list"),
     "leg_not_open": ("没有这个承办分支，或已结束", "there is no such leg, or it is over"),
+    "too_many_orders": ("该工单上未解除的指令过多", "too many orders stand on this case already"),
+    "no_such_order": ("没有该单位发出的此项指令", "this unit has no such order standing"),
+    "report_first": ("领导批示须先答复", "the leader's instruction must be answered first"),
+    "under_supervision": ("督办未解除，不得退单", "under supervision: it cannot be returned until that is lifted"),
     "second_officer": ("须由另一人复核", "a second officer must confirm this"),
     "document_needed": ("须注明文号", "a document number is needed"),
     "case_too_large": (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, ladders, progress, returns
+from workflows import arbitration, below, ladders, oversight, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.case import Leg, Task
@@ -157,6 +157,8 @@ _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
 
 def _pass(d: Decision, task: Task, said: ReplyView) -> str:
     """审核通过: the lead's answer becomes the citizen's."""
+    if oversight.report_first(d.case):
+        return "report_first"
     leg = d.case.legs[task.leg]
     d.emit(ev.LegReviewPassed(leg=leg.id))
     close(d, leg.result, leg.text)
@@ -225,4 +227,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **returns.DECIDE,
     **arbitration.DECIDE,
     **ladders.DECIDE,
+    **oversight.REPLIES,
 }

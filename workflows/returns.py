@@ -12,6 +12,7 @@ from workflows.clocks import start_task_clock, stop_clocks
 from workflows.decision import Decision
 from workflows.facts import Unit
 from workflows.legs import ask_triage, dispatch_instead
+from workflows.oversight import is_supervised
 from workflows.said import ReplyView
 
 
@@ -20,6 +21,8 @@ def _may_return(d: Decision, leg: Leg, said: ReplyView) -> str:
         return "return_not_allowed"
     if not leg.parent and d.case.disputes is not None and d.case.disputes.ruling is not None:
         return "ruled_case"
+    if is_supervised(d.case, leg.id):
+        return "under_supervision"
     if not said.reason:
         return "incomplete"
     within = d.policy.return_within

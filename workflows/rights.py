@@ -32,6 +32,9 @@ class Right(NamedTuple):
 
 RIGHTS: Mapping[str, Right] = {
     "urge": Right(("centre", "supervisor", "leaders_office", "superior")),
+    "supervise": Right(("supervisor", "leaders_office"), reason=True),
+    "instruct": Right(("leaders_office",), text=True),
+    "lift": Right(("supervisor", "leaders_office")),
 }
 """By action. One that is not here nobody may order yet."""
 

@@ -1,7 +1,12 @@
 """What a reply says, as far as decisions look at it."""
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+from workflows.case import Task
+from workflows.decision import Decision
 
 
 class TargetView(Struct, frozen=True, kw_only=True):
@@ -35,5 +40,8 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     by: str = ""
     """not from the reply: the unit above that speaks for the one that has the task"""
 
+
+ReplyHandler = Callable[[Decision, Task, ReplyView], str]
+"""Takes what an officer says about a task: returns the code of a refusal, or lets it happen and returns an empty text."""
 
 read = msgspec.json.Decoder(ReplyView).decode

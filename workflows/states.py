@@ -53,8 +53,6 @@ APPEAL: Table = {
         "sign": "signed",
         "supplement": "dispatched",
         "withdraw": "withdrawn",
-        "supervise": "dispatched",
-        "instruct": "dispatched",
         "merge": "merging",
     },
     "signed": {
@@ -65,8 +63,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "signed",
         "decide_extension": "signed",
-        "supervise": "signed",
-        "instruct": "signed",
         "hang": "hung",
         "merge": "merging",
     },
@@ -77,8 +73,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sub_dispatched",
         "decide_extension": "sub_dispatched",
-        "supervise": "sub_dispatched",
-        "instruct": "sub_dispatched",
         "hang": "hung",
     },
     "replied": {
@@ -86,7 +80,6 @@ APPEAL: Table = {
         "send_back": "sent_back",
         "supplement": "replied",
         "withdraw": "withdrawn",
-        "supervise": "replied",
     },
     "sent_back": {
         "sub_dispatch": "sub_dispatched",
@@ -95,8 +88,6 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sent_back",
         "decide_extension": "sent_back",
-        "supervise": "sent_back",
-        "instruct": "sent_back",
         "hang": "hung",
     },
     "review_passed": {"close": "closed", "call_back": "called_back"},
@@ -207,13 +198,13 @@ LEAD_MOVES = frozenset(
 
 LATER = frozenset(
     {
-        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "supervise", "instruct", "ask_extension",
+        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "ask_extension",
         "decide_extension", "hang", "release", "call_back", "redo", "conclude",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
 
-ANYTIME = frozenset({"urge"})
+ANYTIME = frozenset({"urge", "supervise", "instruct", "lift"})
 """May be done in every state of an appeal in which somebody has something in hand, and moves nothing."""
 
 OPEN_LEG = frozenset(
@@ -236,6 +227,8 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),
     "acknowledge": ("acknowledge",),
+    "report": ("report",),
+    "read_report": ("accept_report", "reject_report"),
 }
 """What a reply to a task of each kind may say."""
 

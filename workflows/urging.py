@@ -4,10 +4,25 @@
 
 from collections.abc import Mapping
 
+import msgspec
+from msgspec import Struct
+
 from workflows import events as ev
-from workflows.commands import Order
+from workflows.commands import Order, Urge
 from workflows.decision import Decision
 from workflows.ordered import Handler, Ordered
+
+
+class _Said(Struct):
+    text: str | None = None
+
+
+_said = msgspec.json.Decoder(_Said).decode
+
+
+def urged(d: Decision, command: Urge) -> None:
+    """By the applicant."""
+    d.emit(ev.CaseUrged(text=_said(command.body).text or ""))
 
 
 def _urge(d: Decision, command: Order, said: Ordered) -> str:

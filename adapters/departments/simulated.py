@@ -185,6 +185,14 @@ def _acknowledge(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "1wh", ReplyAction.ACKNOWLEDGE)
 
 
+def _report(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(task, seed, "assigned", "6wh", ReplyAction.REPORT, text=_answer(task, seed)["text"])
+
+
+def _read_report(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(task, seed, "assigned", "2wh", ReplyAction.ACCEPT_REPORT)
+
+
 _OFFICERS = {
     TaskKind.REVIEW: _review,
     TaskKind.TRIAGE: _triage,
@@ -193,6 +201,8 @@ _OFFICERS = {
     TaskKind.CONFIRM_REFUSAL: _confirm_refusal,
     TaskKind.CONFIRM_RECEIPT: _confirm_receipt,
     TaskKind.ACKNOWLEDGE: _acknowledge,
+    TaskKind.REPORT: _report,
+    TaskKind.READ_REPORT: _read_report,
 }
 
 

@@ -68,6 +68,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "EscalationAcknowledged": ("第 {level} 级升级已阅：{kind}{of}", "escalation to level {level} acknowledged: {kind}{of}"),
     "EscalationAcknowledged+until": ("第 {level} 级升级已阅（{until} 前有效）：{kind}{of}", "escalation to level {level} acknowledged (holds until {until}): {kind}{of}"),
     "LegNoted": ("{leg} 报告进展", "{leg} said what was done so far"),
+    "ReportOrdered": ("要求 {unit} 报告办理情况（指令 {order}，{action}）", "{unit} has to report (order {order}, {action})"),
+    "ReportSubmitted": ("已报告（指令 {order}）", "reported (order {order})"),
+    "ReportRejected": ("报告退回，须重新报告（指令 {order}）", "the report was not enough, asked again (order {order})"),
+    "OrderLifted": ("指令 {order} 解除", "order {order} lifted"),
+    "OrderLifted+accepted": ("报告已采纳，指令 {order} 解除", "the report was accepted, order {order} lifted"),
     "CommandRefused": ("操作被拒绝：{action}（{code}，当时状态 {state}）", "refused: {action} ({code}, in state {state})"),
 }  # fmt: skip
 

@@ -249,6 +249,8 @@ def _follow_up(record: Record, event: Event, channel: str, known: Known, now: in
         command = commands.Evaluate(**common, grade=model.grade)
     elif event.type == registry.REQUEST_WITHDRAWN:
         command = commands.Withdraw(**common)
+    elif event.type == registry.REQUEST_URGED:
+        command = commands.Urge(**common)
     else:
         command = commands.Supplement(**common)
     return _accepted(case, commands.encode(command), event, known)

@@ -62,6 +62,10 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "EscalationSkipped": ("kind", "of", "level", "why", "turn"),
     "EscalationAcknowledged": ("kind", "of", "level", "task", "until"),
     "LegNoted": ("leg", "contacted"),
+    "ReportOrdered": ("order", "action", "by", "by_endpoint", "task", "unit", "endpoint", "leg", "document", "post"),
+    "ReportSubmitted": ("order", "task"),
+    "ReportRejected": ("order",),
+    "OrderLifted": ("order", "accepted"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -82,6 +86,9 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "ClockStarted": ("marks",),
     "OrderGiven": ("officer", "confirmed_by", "reason", "text", "basis"),
     "CaseUrged": ("text",),
+    "ReportOrdered": ("text",),
+    "ReportSubmitted": ("text", "attachments"),
+    "ReportRejected": ("reason",),
 }
 
 WORDS = ("words_", "form.")

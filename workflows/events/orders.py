@@ -1,5 +1,7 @@
 """What offices order, and what citizens urge."""
 
+from msgspec import UNSET, Raw, UnsetType
+
 from workflows.events.event import Event
 
 
@@ -30,4 +32,48 @@ class CaseUrged(Event, frozen=True):
     text: str = ""
 
 
-OrderEvent = OrderGiven | CaseUrged
+class ReportOrdered(Event, frozen=True):
+    """
+    督办 or 批示 (`action`): the unit has to report to the office `by` (task), by a due of its own.
+
+    order: its number on the case. post: of the leader whose 批示 it is.
+    """
+
+    order: str
+    action: str
+    by: str
+    by_endpoint: str
+    task: str
+    unit: str
+    endpoint: str
+    leg: str = ""
+    text: str = ""
+    document: str = ""
+    post: str = ""
+
+
+class ReportSubmitted(Event, frozen=True):
+    """The unit reported; the office that ordered it reads it first (task)."""
+
+    order: str
+    task: str
+    text: str
+    attachments: Raw | UnsetType = UNSET
+    """JSON, as in the Reply of the contract"""
+
+
+class ReportRejected(Event, frozen=True):
+    """The office asks again: the unit has the same task once more."""
+
+    order: str
+    reason: str
+
+
+class OrderLifted(Event, frozen=True):
+    """解除: the order stands no longer. accepted: because its report was."""
+
+    order: str
+    accepted: bool = False
+
+
+OrderEvent = OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted

@@ -6,7 +6,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Oversight
+from workflows.case import Case, Oversight, Standing, Task
+from workflows.folds.moves import less, opened
 
 
 def _given(case: Case, e: ev.OrderGiven, at: int) -> Case:
@@ -19,6 +20,50 @@ def _urged(case: Case, e: ev.CaseUrged, at: int) -> Case:
     return replace(case, oversight=replace(held, **more))
 
 
+def _report_ordered(case: Case, e: ev.ReportOrdered, at: int) -> Case:
+    held = oversight(case)
+    order = Standing(
+        e.order, e.action, e.by, e.by_endpoint, e.unit, e.endpoint, e.leg, e.task, e.text, e.document, e.post
+    )  # fmt: skip
+    watched = replace(held, given=held.given + 1, standing=(*held.standing, order))
+    return opened(replace(case, oversight=watched), _reporting(order))
+
+
+def _report_submitted(case: Case, e: ev.ReportSubmitted, at: int) -> Case:
+    order = _standing(case, e.order)
+    told = replace(order, reading=e.task, report=e.text, attachments=bytes(e.attachments or b""))
+    after = _changed(replace(case, tasks=less(case.tasks, order.task)), told)
+    return opened(after, Task(e.task, "read_report", order.by, order.by_endpoint, order.leg))
+
+
+def _report_rejected(case: Case, e: ev.ReportRejected, at: int) -> Case:
+    order = _standing(case, e.order)
+    after = replace(case, tasks=less(case.tasks, order.reading))
+    again = replace(order, reading="", report="", attachments=b"", round=order.round + 1)
+    return opened(_changed(after, again), _reporting(order, e.reason))
+
+
+def _lifted(case: Case, e: ev.OrderLifted, at: int) -> Case:
+    order, held = _standing(case, e.order), oversight(case)
+    left = tuple([one for one in held.standing if one.id != e.order])
+    tasks = less(less(case.tasks, order.task), order.reading)
+    return replace(case, tasks=tasks, oversight=replace(held, standing=left))
+
+
+def _reporting(order: Standing, reason: str = "") -> Task:
+    return Task(order.task, "report", order.unit, order.endpoint, order.leg, reason or order.action)
+
+
+def _standing(case: Case, order: str) -> Standing:
+    return next(one for one in oversight(case).standing if one.id == order)
+
+
+def _changed(case: Case, order: Standing) -> Case:
+    held = oversight(case)
+    changed = tuple([order if one.id == order.id else one for one in held.standing])
+    return replace(case, oversight=replace(held, standing=changed))
+
+
 def oversight(case: Case) -> Oversight:
     return case.oversight or Oversight()
 
@@ -26,4 +71,8 @@ def oversight(case: Case) -> Oversight:
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.OrderGiven: _given,
     ev.CaseUrged: _urged,
+    ev.ReportOrdered: _report_ordered,
+    ev.ReportSubmitted: _report_submitted,
+    ev.ReportRejected: _report_rejected,
+    ev.OrderLifted: _lifted,
 }

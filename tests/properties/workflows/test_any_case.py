@@ -57,6 +57,9 @@ BODIES = st.fixed_dictionaries(
 ORDERS = st.fixed_dictionaries(
     {"officer": st.just("0001")},
     optional={
+        "post": st.just("分管副市长"),
+        "limit": st.sampled_from(["1wd", "24h"]),
+        "order": st.sampled_from(["1", "2"]),
         "confirmed_by": st.sampled_from(["0001", "0002"]),
         "reason": st.sampled_from(["listed", "unlisted"]),
         "text": st.just("请尽快"),
@@ -200,7 +203,7 @@ class AnyCase(RuleBasedStateMachine):
             )
         )
 
-    @rule(kind=st.sampled_from([cmd.Supplement, cmd.Supplement, cmd.Withdraw, cmd.Evaluate]))
+    @rule(kind=st.sampled_from([cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate]))
     def the_applicant_says_more(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Evaluate]) -> None:
         base = {**self.told.base(), "channel": "website", "ref": "w-1", "body": Raw(b'{"text":"x"}')}
         self.check(cmd.Evaluate(**base, grade=4) if kind is cmd.Evaluate else kind(**base))

@@ -154,6 +154,7 @@ def test_a_time_of_receipt_is_kept() -> None:
         ("supplemented", {"text": "一共五盏"}, commands.Supplement),
         ("withdrawn", {}, commands.Withdraw),
         ("evaluated", {"grade": 5}, commands.Evaluate),
+        ("urged", {"text": "请尽快"}, commands.Urge),
     ],
 )
 def test_follow_ups_go_to_the_case_of_their_subject(kind: str, data: Any, expected: type) -> None:

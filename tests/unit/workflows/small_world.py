@@ -77,7 +77,8 @@ OFFICES = {
     "leaders_office": ("370100.mayor",),
     "arbiter": ("370000.hotline",),
 }
-REASONS: dict[str, dict[str, Listed]] = {}
+LISTED = {"listed": Listed(name_zh="清单内", name_en="listed", basis="某办法")}
+REASONS: dict[str, dict[str, Listed]] = {"supervise": LISTED}
 
 POLICY = Policy(
     id="city",
@@ -109,6 +110,7 @@ POLICY = Policy(
         ClockTemplate(kind="review", of="task", budget="1wd"),
         ClockTemplate(kind="return_decision", of="task", budget="4wh"),
         ClockTemplate(kind="arbitration", of="task", budget="1wd", warn=(EarlyWarning(percent=50),)),
+        ClockTemplate(kind="report", of="task", budget="3wd"),
         ClockTemplate(kind="triage", of="task", budget="2wh"),
         ClockTemplate(kind="triage", of="task", budget="1wh", reason="low_score"),
         ClockTemplate(
@@ -358,7 +360,7 @@ class Told(Struct):
         door = endpoint or (known.endpoint if known else "desk")
         return self.take(cmd.Order(**self.base(), endpoint=door, unit=unit, action=action, body=Raw(json.encode(body))))
 
-    def follow_up(self, kind: type[cmd.Supplement] | type[cmd.Withdraw], **body: object) -> "Told":
+    def follow_up(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Urge], **body: object) -> "Told":
         return self.take(kind(**self.base(), channel="website", ref="w-1", body=Raw(json.encode(body))))
 
     def evaluate(self, grade: int) -> "Told":

@@ -5,6 +5,7 @@ from msgspec import Raw, json
 from schemas.registry import MODELS
 from tests.unit.workflows.small_world import UNITS, told
 from workflows import commands as cmd
+from workflows import events as ev
 from workflows.handle import give_up, step
 from workflows.orders import ORDERS
 from workflows.outgoing import undecided
@@ -86,3 +87,124 @@ def test_every_unit_of_the_small_world_is_answered() -> None:
     for unit in UNITS:
         t = told().submit("street").order(unit, "urge")
         assert t.left[0].endswith("order.answered")
+
+
+# -- 催办 by the applicant ------------------------------------------------------------------------
+
+
+def test_the_applicant_urges_and_is_counted_apart() -> None:
+    t = told().submit("alone").follow_up(cmd.Urge, text="等了三天").order("370100.hotline", "urge")
+    assert t.held.oversight is not None
+    assert (t.held.oversight.urged, t.held.oversight.urged_by_citizen) == (1, 1)
+    t.follow_up(cmd.Urge)
+    assert t.left == ["answers.website receipt.issued", "tasks.desk task.assigned"]
+    t.follow_up(cmd.Withdraw).follow_up(cmd.Urge)
+    assert t.data("receipt.issued")["reason"] == "not_allowed"
+
+
+# -- 督办, 批示 -------------------------------------------------------------------------------------
+
+SUPERVISED = {"reason": "listed", "text": "请报送办理情况", "document": "政督〔2026〕1号"}
+
+
+def test_supervision_has_its_own_due_and_moves_none() -> None:
+    """A task to report beside the work; by the policy's limit or the order's own."""
+    t = told().submit("alone")
+    dues = {key: clock.due for key, clock in t.held.clocks.items()}
+    t.order("370100.watch", "supervise", **SUPERVISED)
+    assert t.happened == ["OrderGiven", "ReportOrdered", "ClockStarted"]
+    task = t.data("task.assigned")
+    assert (task["kind"], task["unit"], task["allowed"]) == ("report", "370102.urban", ["report"])
+    assert task["order"]["document"] == "政督〔2026〕1号"  # type: ignore[index]
+    assert [due["kind"] for due in task["due"]] == ["finish", "report"]  # type: ignore[union-attr,attr-defined]
+    assert dues.items() <= {key: clock.due for key, clock in t.held.clocks.items()}.items()
+    t.order("370100.watch", "supervise", **SUPERVISED, limit="1wd")
+    first, second = (c for c in t.held.clocks.values() if c.kind == "report")
+    assert second.due < first.due
+
+
+def test_a_report_is_read_first_by_the_office_that_ordered_it() -> None:
+    t = told().submit("alone").order("370100.watch", "supervise", **SUPERVISED)
+    t.reply("report", "report", text="已到现场")
+    assert t.left == ["tasks.watch task.assigned"]
+    assert t.data("task.assigned")["order"]["report"] == "已到现场"  # type: ignore[index]
+    t.reply("read_report", "reject_report", reason="不具体")
+    assert t.left == ["tasks.desk task.assigned"]
+    assert (
+        t.data("task.assigned")["reason"],
+        next(c.running for c in t.held.clocks.values() if c.kind == "report"),
+    ) == (
+        "不具体",
+        True,
+    )
+    t.reply("report", "report", text="明日修复").reply("read_report", "accept_report")
+    assert t.happened == ["OrderLifted"]
+    assert t.held.oversight is not None
+    assert t.held.oversight.standing == ()
+    assert not any(clock.running for clock in t.held.clocks.values() if clock.kind == "report")
+
+
+def test_several_stand_at_once_and_each_office_lifts_its_own() -> None:
+    t = told().submit("alone").order("370100.watch", "supervise", **SUPERVISED)
+    t.order("370100.mayor", "instruct", post="分管副市长", text="抓紧")
+    t.order("370100.mayor", "lift", order="1")
+    assert t.data("order.answered")["reason"] == "no_such_order"
+    t.order("370100.mayor", "lift")
+    assert t.held.oversight is not None
+    assert [order.action for order in t.held.oversight.standing] == ["supervise"]
+    assert sum(task.kind == "report" for task in t.held.tasks.values()) == 1
+
+
+def test_what_is_supervised_cannot_be_returned() -> None:
+    """Until it is lifted (督办件不得擅自退单)."""
+    t = told().submit("alone").order("370100.watch", "supervise", **SUPERVISED)
+    t.reply("handle", "return", reason="不属本局职责")
+    assert t.data("reply.refused")["code"] == "under_supervision"
+    t.order("370100.watch", "lift").reply("handle", "return", reason="不属本局职责")
+    assert "LegReturnAsked" in t.happened
+
+
+def test_the_leader_is_answered_before_the_citizen() -> None:
+    t = told().submit("alone").order("370100.mayor", "instruct", post="分管副市长", text="抓紧")
+    t.reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
+    assert t.data("reply.refused")["code"] == "report_first"
+    t.reply("report", "report", text="已办").reply("review", "pass")
+    assert t.held.state == "closed"
+    assert "OrderLifted" in t.happened
+
+
+def test_a_report_goes_on_the_ladder_of_its_own() -> None:
+    t = (
+        told()
+        .submit("alone")
+        .order("370100.watch", "supervise", **SUPERVISED, limit="1wd")
+        .wait_until("2026-09-21 17:00")
+    )
+    assert ("report", "370102.urban") in {
+        (event.kind, event.unit)
+        for record in t.records
+        for event in record.events
+        if isinstance(event, ev.ClockOverdue)
+    }
+
+
+def test_an_order_that_lacks_what_it_needs_is_refused() -> None:
+    t = told().submit("alone")
+    for said, code in (
+        ({}, "incomplete"),
+        ({"reason": "whim"}, "unknown_reason"),
+        ({"reason": "listed", "leg": "7"}, "leg_not_open"),
+    ):
+        t.order("370100.watch", "supervise", **said)
+        assert t.data("order.answered")["reason"] == code
+    for _ in range(20):
+        t.order("370100.watch", "supervise", reason="listed")
+    t.order("370100.watch", "supervise", reason="listed")
+    assert t.data("order.answered")["reason"] == "too_many_orders"
+
+
+def test_who_asks_for_confidence_is_not_named_in_a_report_either() -> None:
+    applicant = {"kind": "person", "name": "张三", "disclosure": "confidential"}
+    t = told().submit("alone", applicant=applicant).order("370100.watch", "supervise", **SUPERVISED)
+    t.reply("report", "report", text="已到现场")
+    assert "张三" not in b"".join(bytes(m.data) for m in t.said if m.to != "tasks.centre").decode()
