@@ -155,7 +155,7 @@ def _is_signed(life: Life, entry: audit.Entry) -> bool:
     """Whether it is signed by whom it names, where that is needed: once there is a key, by every person."""
     text, signature = audit.signed(entry)
     if not signature:
-        return entry.act in UNSIGNED or (entry.act == "publish" and not life.keys)
+        return entry.act in UNSIGNED or (entry.act in ("publish", "mend") and not life.keys)
     if entry.act == "key" and not life.keys:
         return entry.who == entry.facts["of"] and is_signed(entry.facts["key"], text, signature)
     key = life.key_of(entry.who)
@@ -262,6 +262,12 @@ def _activate(life: Life, entry: audit.Entry) -> None:
     _end(life, "waiting", "in_force")
 
 
+def _mend(life: Life, entry: audit.Entry) -> None:
+    """Its content was written again; the hash says that it is the same."""
+    found = life.versions[entry.facts["version"]]
+    _need(found.state == "in_force" and found.hash == entry.facts["hash"])
+
+
 def _withdraw(life: Life, entry: audit.Entry) -> None:
     _waits(life, entry)
     _end(life, "waiting", "withdrawn")
@@ -305,5 +311,5 @@ _KINDS: Mapping[str, type] = {
 _DO: Mapping[str, Callable[[Life, audit.Entry], None]] = {
     "key": _key, "revoke": _revoke, "save": _save, "approve": _approve, "drop": _drop, "publish": _publish,
     "activate": _activate, "lapse": _withdraw, "withdraw": _withdraw, "review": _review,
-    "adopt": _adopt,
+    "adopt": _adopt, "mend": _mend,
 }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+from pydantic import ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from router.catalogue.analyse import refuse_contradictions
@@ -37,12 +38,12 @@ from router.catalogue.desk import (
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.keys import Signer
 from router.catalogue.latest import POLL_MS, keep, latest, read_to
-from router.catalogue.life import add, lived, may_be_folder
+from router.catalogue.life import Life, Version, add, lived, may_be_folder
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, is_inside, pack, unpack
 from router.catalogue.tables import RETAINED
 from router.operate import audit, metrics
-from router.operate.process import Process, settle
+from router.operate.process import Process
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
 from schemas.times import from_milliseconds
@@ -50,6 +51,8 @@ from schemas.times import from_milliseconds
 log = structlog.get_logger()
 RETAINED_POLICIES = "policies/retained.yaml"
 """Made by the publisher, never edited; JSON, which YAML reads."""
+TRIED = 5
+"""Of so many versions before the one that cannot be read it is tried whether they were carried on in it."""
 STAYS = (VersionUnusable, CatalogueFaulty, TopicsMissing, audit.ChainBroken)
 """What does not pass by itself: somebody has to do something before a version can take effect."""
 SOON, LATER = wait_exponential(max=10), wait_exponential(max=180) + wait_random(max=60)
@@ -57,11 +60,15 @@ SOON, LATER = wait_exponential(max=10), wait_exponential(max=180) + wait_random(
 
 @dataclass(frozen=True)
 class Published:
-    """What a publication came to. `changed` is False where the same files were in force already."""
+    """
+    What a publication came to. `changed` is False where the same files were in force already; `mended`: they were, and
+    could not be read from the log any more, and now can.
+    """
 
     version: int
     hash: str
     changed: bool
+    mended: bool = False
 
 
 async def publish(
@@ -75,22 +82,70 @@ async def publish(
     `now` is the business time of the act. Once a key is known it needs the signature of `by`. Once there is a version
     too, or with only_first even without keys, it is refused: drafts are the way. Calendars and policies of earlier
     versions are carried on, because running clocks and cases name them.
+
+    Where the version in force cannot be read from the log, its own files are written again, under its number: whoever
+    has them may, as the hash shows that they are the same.
     """
     async with opened(broker, topics) as desk:
         life = lived(desk.entries)
-        if not may_be_folder(life) or (only_first and desk.active):
+        mended = await asyncio.to_thread(_mended, desk, files, life)
+        if not mended and (not may_be_folder(life) or (only_first and desk.active)):
             raise NotAllowed("drafts_only")
         if life.keys and life.deployment not in ("", desk.deployment):
             raise NotAllowed("elsewhere", there=life.deployment, here=desk.deployment)
         if life.keys and (signer is None or signer.who != by or not life.holds(by, signer.public)):
             raise NotAllowed("no_key", who=by)
-        published = add_version(desk, files, by=by, reason=reason, now=now)
+        published = mended or add_version(desk, files, by=by, reason=reason, now=now)
         if published.changed:
             sign = signer.sign if life.keys and signer else None
-            desk.note("publish", by, reason, now, sign, version=published.version, hash=published.hash)
+            desk.note(
+                "mend" if mended else "publish", by, reason, now, sign, version=published.version, hash=published.hash
+            )
             add(life, desk.entries[-1])  # what a reader would refuse would be a chain that nobody can mend
             await desk.commit()
         return published
+
+
+def _mended(desk: Desk, files: Mapping[str, bytes], life: Life) -> Published | None:
+    """Add to the act: what is lost or damaged of the version in force; None where it can be read, or is of other files."""
+    active = desk.active
+    if active is None or _readable(desk.kept, active):
+        return None
+    earlier = sorted((version for version in life.versions.values() if version.number < active.version), key=_number)
+    for before in (*(_readable(desk.kept, Active(v.number, v.hash)) for v in earlier[: -TRIED - 1 : -1]), None):
+        catalogue = from_files(_with_carried(files, before))
+        if catalogue.hash == active.hash:
+            known = life.versions[active.version]
+            manifest, chunks = pack(catalogue, active.version, published_by=known.by or None, note=known.why or None)
+            for name, piece in chunks.items():
+                desk.put(desk.topics.catalog, name, piece)
+            if not _has_manifest(desk.kept, active):
+                desk.put(desk.topics.catalog, f"manifest/{active.version}", _manifest_text(manifest))
+            return Published(active.version, active.hash, changed=True, mended=True)
+    return None
+
+
+def _number(version: Version) -> int:
+    return version.number
+
+
+def _readable(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue | None:
+    try:
+        return unpacked(kept, wanted)
+    except (VersionUnusable, CatalogueFaulty, ValidationError):
+        return None
+
+
+def _has_manifest(kept: Mapping[bytes, bytes], wanted: Active) -> bool:
+    try:
+        manifest = _manifest(kept, wanted.version)
+    except (VersionUnusable, ValidationError):
+        return False
+    return manifest is not None and manifest.hash == wanted.hash
+
+
+def _manifest_text(manifest: CatalogueManifest) -> bytes:
+    return manifest.model_dump_json(exclude_none=True).encode()
 
 
 def refuse_while_one_waits(desk: Desk) -> None:
@@ -120,7 +175,7 @@ def add_version(
     for name, piece in chunks.items():
         if name.encode() not in desk.kept:
             desk.put(desk.topics.catalog, name, piece)
-    desk.put(desk.topics.catalog, f"manifest/{version}", manifest.model_dump_json(exclude_none=True).encode())
+    desk.put(desk.topics.catalog, f"manifest/{version}", _manifest_text(manifest))
     if start:
         waiting = Waiting(version, catalogue.hash, before.version if before else 0, start, by)
         desk.put(desk.topics.catalog, WAITING, msgspec.json.encode(waiting))
@@ -195,7 +250,7 @@ async def _due(broker: Any, topics: Topics, now: int) -> Waiting | None:
     partitions = await broker.topics()
     require(topics.catalog, topics.audit, among=partitions)
     kept = await latest(broker, topics.catalog)
-    found, active = kept.get(WAITING), _active(kept.get(ACTIVE))
+    found, active = kept.get(WAITING), active_of(kept.get(ACTIVE))
     waiting = msgspec.json.decode(found, type=Waiting) if found else None
     if waiting is None or now < waiting.start:
         return None
@@ -272,7 +327,7 @@ async def fetch_numbered(broker: Any, topic: str, version: int) -> Catalogue | N
 
 async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
     """Version and hash in force; None before the first publication."""
-    active = _active((await latest(broker, topic)).get(ACTIVE))
+    active = active_of((await latest(broker, topic)).get(ACTIVE))
     return (active.version, active.hash) if active else None
 
 
@@ -287,12 +342,13 @@ def manifest_version(key: bytes) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _active(value: bytes | None) -> Active | None:
+def active_of(value: bytes | None) -> Active | None:
+    """What the key `active` says."""
     return msgspec.json.decode(value, type=Active) if value else None
 
 
 def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
-    active = _active(kept.get(ACTIVE))
+    active = active_of(kept.get(ACTIVE))
     return unpacked(kept, active) if active else None
 
 
@@ -318,79 +374,3 @@ def _manifest(kept: Mapping[bytes, bytes], version: int) -> CatalogueManifest | 
 
 def _whole(kept: Mapping[bytes, bytes], manifest: CatalogueManifest) -> Catalogue:
     return unpack(manifest, lambda chunk: kept.get(chunk.encode()))
-
-
-# -- following ----------------------------------------------------------------------------------------
-
-
-class Following:
-    """The catalogue in force, kept up to date by a task of its own. Made by `follow`."""
-
-    def __init__(self, process: Process) -> None:
-        self._process, self._kept = process, dict[bytes, bytes]()
-        self._current: Catalogue | None = None
-        self.arrived = asyncio.Event()
-        self._task = asyncio.create_task(self._watch())
-
-    @property
-    def current(self) -> Catalogue:
-        """The version in force now."""
-        if self._current is None:
-            raise VersionUnusable("no catalogue was published yet")
-        return self._current
-
-    async def stopped(self) -> None:
-        """Until the watching ended, which it does when the process stops."""
-        await self._task
-
-    async def _watch(self) -> None:
-        """Until the process stops; a broker that is away is waited for, however long."""
-        stop = self._process.stop
-        async for attempt in AsyncRetrying(wait=wait_exponential(max=10), retry=retry_if_exception_type(Exception)):
-            with attempt:
-                await self._read(stop)
-
-    async def _read(self, stop: asyncio.Event) -> None:
-        partition = TopicPartition(self._process.topics.catalog, 0)
-        if partition.topic not in await self._process.log.topics():
-            raise TopicsMissing
-        async with self._process.log.reader(partitions=[partition]) as reader:
-            end = (await reader.end_offsets([partition]))[partition]
-            await read_to(end, reader, partition, self._kept)
-            self._take()
-            while not stop.is_set():
-                batch = await reader.getmany(timeout_ms=POLL_MS)
-                if batch:
-                    keep(batch, self._kept)
-                    self._take()
-
-    def _take(self) -> None:
-        """Make what is `active` the current catalogue. One that cannot be used is refused; the old one stays."""
-        active = _active(self._kept.get(ACTIVE))
-        if active is None or (self._current is not None and active.version == self._current.version):
-            return
-        try:
-            self._current = unpacked(self._kept, active)
-        except (VersionUnusable, CatalogueFaulty) as error:
-            log.error("catalogue.refused", version=active.version, error=error)
-            return
-        settle()
-        metrics.CATALOGUE_FOLLOWED.labels(self._process.role).set(active.version)
-        log.info("catalogue.followed", version=active.version, hash=active.hash)
-        self.arrived.set()
-
-
-async def follow(process: Process) -> Following:
-    """
-    Wait for the catalogue in force and keep following it: `(await follow(process)).current`.
-
-    Returns early, without a current catalogue, only when the process is asked to stop.
-    """
-    following = Following(process)
-    process.health.waiting_for = "a published catalogue"
-    stopping = asyncio.create_task(process.stop.wait())
-    arriving = asyncio.create_task(following.arrived.wait())
-    await asyncio.wait({stopping, arriving}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopping, arriving):
-        task.cancel()
-    return following

@@ -61,7 +61,7 @@ OTHERS = {
     "meanwhile": ("同时有人在发布或编辑：看看现状再试", "somebody else acts at the same moment: look again, then try again"),
     "broken": ("审计记录被改动过，或缺了签名（{where}）：先查清楚", "the audit entries were changed, or a signature is missing ({where}): find out first"),
     "faulty": ("目录有误，没有写入", "the catalogue is faulty, nothing was written"),
-    "unusable": ("版本或草稿的内容读不出，或与哈希不符", "the content of the version or draft cannot be read, or is not what its hash says"),
+    "unusable": ("版本或草稿的内容读不出，或与哈希不符；在用版本可用原来的文件夹 duokua catalog publish 补写", "the content of the version or draft cannot be read, or is not what its hash says; of the version in force it can be written again: duokua catalog publish with the folder it came from"),
     "unsure": ("提交已发出、没有回音，不知道是否生效：看看现状再试", "sent, but no answer came: whether it holds is not known; look again, then try again"),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from router.cli.rules_life import rollback
 
 TEXTS = {
     "published": ("已发布第 {version} 版 {hash}，未经他人批准", "published version {version} {hash}; nobody else approved it"),
+    "mended": ("在用的第 {version} 版 {hash} 已补写，内容未变", "version {version} {hash} in force was written again; its content is the same"),
     "drafts": ("新版本经草稿发布，文件夹未发布", "new versions come from drafts, the folder was not published"),
     "unchanged": ("与在用的第 {version} 版相同，未发布", "the same as version {version} in force, nothing published"),
 }  # fmt: skip
@@ -54,6 +55,6 @@ def publish(
         at.say(at.choose(TEXTS["drafts"]))
         at.result({"version": None, "hash": None, "changed": False})
         return
-    text = TEXTS["published" if published.changed else "unchanged"]
+    text = TEXTS["mended" if published.mended else "published" if published.changed else "unchanged"]
     at.say(at.choose(text, version=published.version, hash=published.hash[:SHOWN]))
     at.result({"version": published.version, "hash": published.hash, "changed": published.changed})

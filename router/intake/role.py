@@ -19,7 +19,7 @@ import structlog
 from adapters.kafka.forgiving import Withheld
 from adapters.platforms.http import HttpPlatform
 from adapters.platforms.simulated import SimulatedPlatform
-from router.catalogue.publish import follow
+from router.catalogue.following import follow
 from router.intake.knowledge import Entries, Knowledge, KnowledgeBase
 from router.intake.platform import Judge, Platform, SecondOpinion
 from router.intake.refuse import STAGE, refusal

@@ -47,8 +47,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the state was written for {there} shards, but DUOKUA_SHARDS is {wanted}: set it to {there}",
     ),
     "catalogue_unusable": (
-        "生效中的目录版本读不出或与哈希不符：请执行 duokua catalog publish 重新发布",
-        "the catalogue in force cannot be read or is not what its hash says: publish it again with duokua catalog publish",
+        "生效中的目录版本读不出或与哈希不符：请用发布那一版时的文件夹原样执行 duokua catalog publish，内容与哈希一致就补写那一版",
+        "the catalogue in force cannot be read or is not what its hash says: run duokua catalog publish with the very "
+        "folder it was published from; where the content fits the hash that version is written again",
     ),
     "catalogue_faulty": (
         "目录有错误，整份不用：duokua catalog check 会列出每一处",

@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 from pydantic import ValidationError
 
 from adapters.departments.simulated import Planned, plan, reply_id
-from router.catalogue.publish import follow
+from router.catalogue.following import follow
 from router.operate.process import Process
 from router.simulator.desk import Desk
 from router.simulator.schedule import schedule

@@ -13,9 +13,10 @@ from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.desk import STREAM, TopicsMissing
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.following import follow
 from router.catalogue.load import from_files
 from router.catalogue.pack import VersionUnusable, pack, unpack
-from router.catalogue.publish import active_version, fetch_active, fetch_version, follow, publish
+from router.catalogue.publish import active_version, fetch_active, fetch_version, publish
 from router.operate import audit
 from router.operate.process import Process
 from router.operate.settings import Settings
@@ -202,3 +203,28 @@ async def test_waiting_ends_when_the_process_stops(broker: MemoryLog) -> None:
     with pytest.raises(VersionUnusable):
         _ = following.current
     await asyncio.wait_for(following.stopped(), 10)
+
+
+@pytest.mark.parametrize("lost", ["chunk", "damaged", "manifest"])
+async def test_a_version_that_cannot_be_read_is_mended_with_its_own_files(broker: MemoryLog, lost: str) -> None:
+    """Under its number, calendars and policies of earlier versions with it; no other files do, and nobody is ordered anew."""
+    gone = edited("rules/90.yaml", "按事项", "事项")
+    await publish(broker, TOPICS, OTHER, by="a", now=1)
+    second = await publish(broker, TOPICS, gone, by="b", reason="why", now=2)
+    partition = TopicPartition(TOPICS.catalog, 0)
+    manifest = next(r for r in broker.records[partition] if r.key == b"manifest/2")
+    chunk = msgspec.json.decode(manifest.value or b"")["chunks"][-1].encode()
+    key, value = {"chunk": (chunk, None), "damaged": (chunk, b"x"), "manifest": (b"manifest/2", None)}[lost]
+    broker.records[partition].append(replace(manifest, key=key, value=value, offset=len(broker.records[partition])))
+    before = orders(broker)
+    with pytest.raises(VersionUnusable):
+        await fetch_active(broker, TOPICS.catalog)
+    with pytest.raises(VersionUnusable):
+        await publish(broker, TOPICS, small(), by="a", now=3)
+    mended = await publish(broker, TOPICS, gone, by="a", reason="补写", now=3)
+    assert (mended.version, mended.hash, mended.changed, mended.mended) == (2, second.hash, True, True)
+    assert (await fetch_version(broker, TOPICS.catalog, 2, second.hash)).hash == second.hash
+    assert orders(broker) == before
+    assert not (await publish(broker, TOPICS, gone, by="a", now=4)).changed
+    assert [entry.act for entry in await audit.read(broker, TOPICS.audit, STREAM)] == ["publish", "publish", "mend"]
+    assert (await publish(broker, TOPICS, small(), by="a", now=5)).version == 3
