@@ -95,7 +95,7 @@ async def publish(
             raise NotAllowed("elsewhere", there=life.deployment, here=desk.deployment)
         if life.keys and (signer is None or signer.who != by or not life.holds(by, signer.public)):
             raise NotAllowed("no_key", who=by)
-        published = mended or add_version(desk, files, by=by, reason=reason, now=now)
+        published = mended or await add_version(desk, files, by=by, reason=reason, now=now)
         if published.changed:
             sign = signer.sign if life.keys and signer else None
             desk.note(
@@ -154,22 +154,24 @@ def refuse_while_one_waits(desk: Desk) -> None:
         raise NotAllowed("waits", version=waiting.version, who=waiting.by, start=waiting.start)
 
 
-def add_version(
+async def add_version(
     desk: Desk, files: Mapping[str, bytes], *, by: str, reason: str, now: int, start: int = 0, **said: Any
 ) -> Published:
-    """Add to the act: a version with what is `said` of it in its manifest, in force at once or from `start` on."""
+    """
+    Add to the act: a version with what is `said` of it in its manifest, in force at once or from `start` on.
+
+    Reading and checking a large catalogue takes seconds: a thread does it, or the connection would be given up meanwhile.
+    """
     refuse_long(reason)
     refuse_outside(files)
-    before = _active_catalogue(desk.kept)
-    catalogue = from_files(_with_carried(files, before))
+    # what was in force before is taken back as it was
+    before, catalogue = await asyncio.to_thread(_checked, desk.kept, files, None if said.get("rollback_of") else now)
     if before is not None and before.hash == catalogue.hash:
         return Published(before.version, before.hash, changed=False)
-    if not said.get("rollback_of"):  # what was in force before is taken back as it was
-        refuse_contradictions(catalogue, now)
     require(*(s.name for s in desk.topics.specs(catalogue.channels, catalogue.endpoints)), among=desk.partitions)
     version = 1 + max((manifest_version(key) for key in desk.kept), default=0)
-    manifest, chunks = pack(
-        catalogue, version, published_at=from_milliseconds(now) if now else None, published_by=by or None,
+    manifest, chunks = await asyncio.to_thread(
+        pack, catalogue, version, published_at=from_milliseconds(now) if now else None, published_by=by or None,
         note=reason or None, starts_at=from_milliseconds(start) if start else None, **said,
     )  # fmt: skip
     for name, piece in chunks.items():
@@ -184,6 +186,17 @@ def add_version(
             desk.put(desk.topics.catalog, WAITING, None)
         desk.order(version, catalogue.hash)
     return Published(version, catalogue.hash, changed=True)
+
+
+def _checked(
+    kept: Mapping[bytes, bytes], files: Mapping[str, bytes], now: int | None
+) -> tuple[Catalogue | None, Catalogue]:
+    """The version in force, and what these files make with what is carried on; without contradictions at `now`."""
+    before = _active_catalogue(kept)
+    catalogue = from_files(_with_carried(files, before))
+    if now is not None and (before is None or before.hash != catalogue.hash):
+        refuse_contradictions(catalogue, now)
+    return before, catalogue
 
 
 def refuse_outside(files: Mapping[str, bytes]) -> None:

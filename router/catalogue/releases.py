@@ -5,6 +5,7 @@ Nothing takes effect by the word of one person alone without being told apart: a
 that was published directly stand among the reviews until somebody else has looked at them.
 """
 
+import asyncio
 from typing import Any
 
 from router.catalogue.catalogue import Catalogue
@@ -65,7 +66,7 @@ async def publish_draft(
             raise NotAllowed("no_reason")
         if start and (start <= now or emergency):
             raise NotAllowed("not_ahead", start=start)
-        published = add_version(
+        published = await add_version(
             hand.desk, await files(broker, topics, head), by=by.who, reason=reason or head.why, now=now, start=start,
             draft=name, content=head.content, authors=head.authors, basis=head.basis or None,
             approved_by=head.approved_by or None, approved_at=head.approved_at or None,
@@ -95,8 +96,8 @@ async def rollback(broker: Any, topics: Topics, version: int, *, by: Signer, rea
             raise NotAllowed("no_reason")
         if old is None or old.state not in ("earlier", "in_force"):
             raise NotAllowed("no_such_version", version=version)
-        catalogue: Catalogue = unpacked(hand.desk.kept, Active(old.number, old.hash))
-        published = add_version(
+        catalogue: Catalogue = await asyncio.to_thread(unpacked, hand.desk.kept, Active(old.number, old.hash))
+        published = await add_version(
             hand.desk, catalogue.files, by=by.who, reason=reason, now=now, rollback_of=version
         )  # fmt: skip
         if not published.changed:

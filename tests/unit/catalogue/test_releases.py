@@ -1,5 +1,6 @@
 """From a draft to a version: by two people, on what is in force, for a day if need be, and back."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.memory import MemoryLog
 from router.catalogue import drafts, releases
+from router.catalogue import publish as publishing
 from router.catalogue.desk import STREAM, WAITING, Active, NotAllowed, TopicsMissing
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
@@ -276,3 +278,21 @@ async def test_a_folder_is_published_in_nobody_elses_name() -> None:
         await refused(log, "no_key", publish(log, TOPICS, small(), by=by, signer=signer, now=NOON))
     await publish(log, TOPICS, small(), by="zhang.wei", signer=ZHANG, now=NOON)
     assert (await releases.history(log, TOPICS)).versions[1].by == "zhang.wei"
+
+
+async def test_who_acts_is_heard_of_while_a_version_is_checked(
+    broker: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading and checking are work for a thread: on the loop nothing else would go on, the connection's heartbeat included."""
+    await save(broker)
+    await approve(broker)
+    loop, seen = threading.get_ident(), list[bool]()
+    check = publishing.from_files
+
+    def watched(files: Any, version: int = 0) -> Any:
+        seen.append(threading.get_ident() == loop)
+        return check(files, version)
+
+    monkeypatch.setattr(publishing, "from_files", watched)
+    await put_out(broker)
+    assert seen and not any(seen)
