@@ -47,6 +47,8 @@ class CaseStatus(Model):
     at: Annotated[Instant, described("时间", "when")]
     unit_name: Annotated[str | None, described("承办单位", "unit")] = None
     promised_due: Annotated[Instant | None, described("承诺办结时间", "promised by")] = None
+    promised_before: Annotated[Instant | None, described("原承诺时间", "promised by, before it moved")] = None
+    reason: Annotated[str | None, described("时限变更原因", "why the promised date moved")] = None
 
 
 class Outcome(Model):

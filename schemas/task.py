@@ -29,6 +29,7 @@ class Due(Model):
     kind: Annotated[ClockKind, described("时限类型", "which clock")]
     due: Annotated[Instant, described("到期时间", "due at")]
     provisional: Annotated[Flag, described("暂定（日历未公布）", "provisional: calendar not published")] = False
+    paused: Annotated[Flag, described("暂停计时中", "stands still for now; due moves by as much")] = False
 
 
 class Why(Model):
@@ -152,6 +153,7 @@ class Task(Model):
     round: Annotated[Count, described("轮次", "round")] = 0
     reason: Annotated[str | None, described("原因", "reason: of the return, the refusal, the sending back")] = None
     order: Annotated[OrderStanding | None, described("所依指令", "the order to report on")] = None
+    limit: Annotated[str | None, described("申请的延期时长", "the extension asked for, such as 5wd")] = None
     version: Annotated[Count, described("工单版本", "version of the case")]
 
 
@@ -188,6 +190,9 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.ARBITRATE: ("reason",),
     ReplyAction.RULE: ("document", "reason"),
     ReplyAction.NOTE: ("text",),
+    ReplyAction.ASK_EXTENSION: ("limit", "reason"),
+    ReplyAction.REFUSE_EXTENSION: ("reason",),
+    ReplyAction.PAUSE: ("reason",),
 }
 """What an action cannot do without."""
 
@@ -233,6 +238,11 @@ class Reply(Complete):
         Ref | None,
         described("确认的负责人工号", "staff code of the leader who confirmed"),
         personal("identity", purpose=ACCOUNT),
+    ] = None
+    limit: Annotated[
+        str | None,
+        Field(pattern=r"^[1-9][0-9]{0,3}(m|h|d|wh|wd)$"),
+        described("延期时长（如 5wd）；同意时可少于申请", "for how long, such as 5wd; granted may be less than asked"),
     ] = None
 
     @classmethod

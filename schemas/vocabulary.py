@@ -160,6 +160,7 @@ class TaskKind(Word):
     TRIAGE = "triage", "人工分派", "triage"
     DECIDE_RETURN = "decide_return", "退单裁量", "decide a return"
     ARBITRATE = "arbitrate", "裁定", "rule on who must act"
+    DECIDE_EXTENSION = "decide_extension", "审批延期", "decide an extension"
     CONFIRM_REFUSAL = "confirm_refusal", "确认不予受理", "confirm a proposed refusal"
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt of an emergency"
     ACKNOWLEDGE = "acknowledge", "升级告知，请确认已阅", "acknowledge an escalation"
@@ -200,6 +201,11 @@ class ReplyAction(Word):
     REPORT = "report", "报告办理情况", "report"
     ACCEPT_REPORT = "accept_report", "采纳报告", "accept the report"
     REJECT_REPORT = "reject_report", "退回报告", "ask for the report again"
+    ASK_EXTENSION = "ask_extension", "申请延期", "ask for an extension"
+    GRANT_EXTENSION = "grant_extension", "同意延期", "grant the extension"
+    REFUSE_EXTENSION = "refuse_extension", "不同意延期", "refuse the extension"
+    PAUSE = "pause", "暂停计时", "let the clock stand still"
+    GO_ON = "go_on", "恢复计时", "let the clock go on"
 
 
 class OrderAction(Word):
@@ -300,6 +306,7 @@ class CaseState(Word):
     ANSWERED_AT_ONCE = "answered_at_once", "直接答复", "answered at once"
     CLOSED = "closed", "已办结", "closed"
     WITHDRAWN = "withdrawn", "已撤回", "withdrawn"
+    DUE_MOVED = "due_moved", "办理时限变更", "the promised date has moved"
 
 
 class ClockKind(Word):
@@ -315,6 +322,8 @@ class ClockKind(Word):
     TRIAGE = "triage", "人工分派", "triage"
     CONFIRM = "confirm", "确认", "confirm"
     REPORT = "report", "督办、批示报告", "report to the office that ordered it"
+    EXTENSION_DECISION = "extension_decision", "延期审批", "decide an extension"
+    STATUTORY = "statutory", "法定程序", "statutory procedure"
 
 
 class SupervisionStep(Word):

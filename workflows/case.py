@@ -76,18 +76,22 @@ class Rung(Struct, frozen=True, array_like=True, gc=False):
 
 class Course(Struct, frozen=True, array_like=True, gc=False):
     """
-    What has happened to a clock besides running: only clocks that were paused or extended, or may be, have one.
+    What has happened to a clock besides running: only those that were paused or extended, or asked for it, have one.
 
-    consumed: milliseconds of its own counting before `since`, at which it last went on (0: it never paused).
-    extended: lengths granted, as `5wd`. pause: the reason for which it stands still. pauses: reasons it has paused for, with
-    the milliseconds each of them took. waiting: marks that come to nothing while it stands still or an extension is undecided.
+    whole: what it was given in all, in milliseconds of its own counting (reckoning.py). consumed: what of that was used up
+    before `since`, at which it last went on (0: it never paused). extended: lengths granted, as `5wd`. pause: the reason for
+    which it stands still, from `paused_at` on. pauses: earlier ones, with the milliseconds they took. waiting: marks that come to
+    nothing while it stands still or an extension is undecided (`held`).
     """
 
+    whole: int = 0
     consumed: int = 0
     since: int = 0
     extended: tuple[str, ...] = ()
     pause: str = ""
+    paused_at: int = 0
     pauses: tuple[tuple[str, int], ...] = ()
+    held: bool = False
     waiting: tuple[Pending, ...] = ()
 
 
@@ -115,6 +119,8 @@ class Task(Struct, frozen=True, array_like=True, gc=False):
     endpoint: str
     leg: str = ""
     reason: str = ""
+    limit: str = ""
+    """the time that is asked for, as `5wd`"""
 
 
 class Standing(Struct, frozen=True, array_like=True, gc=False):

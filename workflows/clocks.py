@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, day_of
-from workflows.case import Clock, Pending, clock_key
+from workflows.case import Clock, Leg, Pending, clock_key
+from workflows.courses import finish_of, go_on, held_by, is_awake, is_paused, release
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.ladders import escalate, holder
@@ -25,6 +26,7 @@ TASK_CLOCK: Mapping[str, str] = {
     "review": "review",
     "decide_return": "return_decision",
     "arbitrate": "arbitration",
+    "decide_extension": "extension_decision",
     "triage": "triage",
     "confirm_refusal": "confirm",
     "confirm_receipt": "confirm",
@@ -87,20 +89,9 @@ def restart_leg_clock(d: Decision, leg: str, kind: str) -> None:
             d.emit(_start(calendar, template, d.case.policy, leg, d.now, awake=is_awake(d)))
 
 
-def is_awake(d: Decision) -> bool:
-    """Urgent: whoever is to be told is told in his quiet hours too."""
-    return d.case.urgency != "normal"
-
-
 def has_task_clock(d: Decision, kind: str) -> bool:
     """Whether the policy says how long a task of this kind may take."""
     return any(template.kind == TASK_CLOCK[kind] for template in _templates(d.policy, "task"))
-
-
-def finish_of(d: Decision, leg: str) -> Clock | None:
-    """The finish clock that binds a leg: its own, else the case's."""
-    clocks = d.case.clocks
-    return clocks.get(clock_key("finish", leg)) or clocks.get(clock_key("finish", ""))
 
 
 def _begin(d: Decision, calendar: Calendar, group: str, of: str, start: int, without: str = "") -> None:
@@ -165,8 +156,28 @@ def _start(
 
 def stop_clocks(d: Decision, of: str, *kinds: str) -> None:
     """Stop the running clocks of a leg or task (of these kinds only, where any are named)."""
+    if not kinds and of in d.case.legs:
+        _settle(d, d.case.legs[of])
     clocks = d.case.clocks.values()
     _stop(d, [clock for clock in clocks if clock.running and clock.of == of and (not kinds or clock.kind in kinds)])
+
+
+def _settle(d: Decision, leg: Leg) -> None:
+    """A leg replied or ended: what it paused goes on, and what it asked for, if it ended, nobody need decide."""
+    for clock in list(d.case.clocks.values()):
+        if is_paused(clock) and (clock.of == leg.id or (leg.part == "lead" and not clock.of)):
+            go_on(d, clock, "ended")
+    if leg.state != "replied":
+        lapse(d, leg.id)
+
+
+def lapse(d: Decision, leg: str) -> None:
+    """The extension that this leg asked for, if it is undecided, is no matter any more."""
+    for task in [task for task in d.case.tasks.values() if task.kind == "decide_extension" and task.leg == leg]:
+        d.emit(ev.ExtensionLapsed(leg=leg, task=task.id))
+        stop_clocks(d, task.id)
+        for clock in held_by(d, d.case.legs[leg]):
+            release(d, clock)
 
 
 def stop_all_clocks(d: Decision) -> None:
@@ -187,7 +198,8 @@ def _stop(d: Decision, clocks: Sequence[Clock]) -> None:
 
 def _stopped(d: Decision, clock: Clock) -> ev.ClockStopped:
     used = consumed(d.facts.calendar_named(clock.calendar), clock, d.now)
-    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=used, met=d.now <= clock.due)
+    undecided = clock.course is not None and clock.course.held
+    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=used, met=undecided or d.now <= clock.due)
 
 
 # -- firing -------------------------------------------------------------------------------------
@@ -222,8 +234,14 @@ def _deem_signed(d: Decision, clock: Clock, mark: Pending) -> None:
     _stop(d, [clock])
 
 
+def _go_on(d: Decision, clock: Clock, mark: Pending) -> None:
+    """What the policy allows a pause to take is used up."""
+    go_on(d, clock, "pause_used_up")
+
+
 _FIRE: Mapping[str, Callable[[Decision, Clock, Pending], None]] = {
     "warn": _warn,
+    "go_on": _go_on,
     "due": _overdue,
     "deem_signed": _deem_signed,
     "escalate": escalate,

@@ -77,6 +77,7 @@ ReplyAction = Literal[
     "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
     "note", "acknowledge",
     "report", "accept_report", "reject_report",
+    "ask_extension", "grant_extension", "refuse_extension", "pause", "go_on",
 ]  # fmt: skip
 
 

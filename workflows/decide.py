@@ -16,6 +16,7 @@ from workflows.decision import Decision
 from workflows.facts import Facts
 from workflows.legs import close
 from workflows.orders import order
+from workflows.pauses import applicant_said_more
 from workflows.replies import reply
 from workflows.states import APPEAL, verdict
 from workflows.submit import submit
@@ -58,6 +59,7 @@ def _supplement(d: Decision, command: cmd.Supplement) -> None:
         _refuse(d, command, "supplement", "too_many_supplements")
     elif _allowed(d, command, "supplement"):
         d.emit(ev.CaseSupplemented(body=command.body))
+        applicant_said_more(d)
 
 
 def _withdraw(d: Decision, command: cmd.Withdraw) -> None:

@@ -16,6 +16,7 @@ from workflows import events as ev
 from workflows.case import Case, remembering, unborn
 from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
+from workflows.folds import courses as of_courses
 from workflows.folds import disputes as of_disputes
 from workflows.folds import ladders as of_ladders
 from workflows.folds import legs as of_legs
@@ -49,4 +50,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_orders.FOLDS,
     **of_disputes.FOLDS,
     **of_ladders.FOLDS,
+    **of_courses.FOLDS,
 }

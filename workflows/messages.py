@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from schemas.times import to_text
 from workflows import events as ev
 from workflows.case import Case, Clock, Leg, Task, clock_key
+from workflows.courses import is_paused, moved_with
 from workflows.decision import Decision
 from workflows.facts import Reason
 from workflows.legs import level, waits_for
@@ -40,6 +41,7 @@ class DueBody(Body, frozen=True, kw_only=True):
     kind: str
     due: str
     provisional: bool = False
+    paused: bool = False
 
 
 class RuleBody(Body, frozen=True, kw_only=True):
@@ -108,6 +110,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     round: int = 0
     reason: str | None = None
     order: OrderBody | None = None
+    limit: str | None = None
     version: int
 
 
@@ -160,6 +163,8 @@ class StatusBody(Body, frozen=True, kw_only=True):
     at: str
     unit_name: str | None = None
     promised_due: str | None = None
+    promised_before: str | None = None
+    reason: str | None = None
 
 
 class OutcomeBody(Body, frozen=True, kw_only=True):
@@ -262,6 +267,7 @@ def task_body(
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
         order=_order_body(d, task) if task.kind in ("report", "read_report") else None,
+        limit=task.limit or None,
         version=version,
     )
 
@@ -315,7 +321,14 @@ def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
     returns = d.policy.returns and (bool(leg.parent) or d.case.disputes is None or d.case.disputes.ruling is None)
     below = (not leg.parent or level(leg) < d.policy.levels) and bool(d.facts.children(leg.unit))
     open_below, replied_below = _below(d.case, leg) if leg.state in _WITH_CHILDREN else (False, False)
-    return _within(leg.state, returns, below, not waits_for(d.case, leg), not leg.parent, open_below, replied_below)
+    policy = d.policy
+    paused = bool(policy.pauses) and any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
+    pauses = bool(policy.pauses) and not paused
+    extends = policy.extensions is not None
+    return _within(
+        leg.state, returns, below, not waits_for(d.case, leg), not leg.parent, open_below, replied_below,
+        extends, pauses, paused,
+    )  # fmt: skip
 
 
 _WITH_CHILDREN = frozenset(state for state, moves in LEG.items() if "recall" in moves)
@@ -329,15 +342,24 @@ def _below(case: Case, leg: Leg) -> tuple[bool, bool]:
 
 @lru_cache(maxsize=256)
 def _within(
-    state: str, returns: bool, below: bool, ready: bool, first: bool, open_below: bool, replied_below: bool
+    state: str,
+    returns: bool,
+    below: bool,
+    ready: bool,
+    first: bool,
+    open_below: bool,
+    replied_below: bool,
+    extends: bool,
+    pauses: bool,
+    paused: bool,
 ) -> tuple[str, ...]:
     """
     The same, by what it depends on: whether it may return, has units below, waits for nobody, is of the first level, and
-    what those stand at to which it has dispatched.
+    what those stand at to which it has dispatched; and what its time may do.
     """
     fits = {
         "return": returns, "sub_dispatch": below, "reply": ready, "arbitrate": first, "recall": open_below,
-        "send_back_below": replied_below,
+        "send_back_below": replied_below, "ask_extension": extends, "pause": pauses, "go_on": paused,
     }  # fmt: skip
     may = [action for action in _ALLOWED[state] if fits.get(action, True)]
     return ("sign", *may) if state == "dispatched" else tuple(may)
@@ -360,12 +382,15 @@ def _dues(case: Case, task: Task) -> list[DueBody]:
             citizens[clock.kind] = clock
         elif clock.running and clock.of in (task.id, leg):
             own[clock.kind] = clock
-    return [_due_body(clock.kind, clock.due, clock.provisional) for clock in (citizens | own).values()]
+    return [
+        _due_body(clock.kind, clock.due, clock.provisional, clock.course is not None and bool(clock.course.pause))
+        for clock in (citizens | own).values()
+    ]
 
 
 @lru_cache(maxsize=8192)
-def _due_body(kind: str, due: int, provisional: bool) -> DueBody:
-    return DueBody(kind=kind, due=to_text(due), provisional=provisional)
+def _due_body(kind: str, due: int, provisional: bool, paused: bool) -> DueBody:
+    return DueBody(kind=kind, due=to_text(due), provisional=provisional, paused=paused)
 
 
 def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:

@@ -361,6 +361,19 @@ def _escalated_again(case: Case, event: ev.CaseEscalated) -> Again:
         yield case.tasks[event.again], None, event.what
 
 
+def _extension_decided(case: Case, event: ev.ExtensionDecided) -> Again:
+    task = case.tasks.get(case.legs[event.leg].task)
+    if task is not None:
+        yield task, None, "extension_granted" if event.limit else event.reason
+
+
+def _went_on(case: Case, event: ev.ClockWentOn) -> Again:
+    """Whoever asked for it knows."""
+    leg = case.legs.get(event.of)
+    if event.why == "pause_used_up" and leg is not None and leg.task in case.tasks:
+        yield case.tasks[leg.task], None, event.why
+
+
 def _tell_again(post: Post, again: Again) -> None:
     for task, reply, reason in again:
         _tell(post, ASSIGNED, task, reply, reason)
@@ -426,6 +439,28 @@ def _status(post: Post, told: Sequence[tuple[ev.Event, "Telling"]]) -> None:
 def _concerns(case: Case, event: Any) -> bool:
     leg = getattr(event, "leg", "")
     return not leg or case.legs[leg].part == "lead"
+
+
+def _due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn) -> None:
+    """The citizen is told a new date, and why."""
+    if event.of or event.kind != "finish" or event.due == event.before:
+        return
+    case = post.case
+    action, code = ("ask_extension", event.why) if isinstance(event, ev.ClockExtended) else ("pause", event.reason)
+    listed = post.d.facts.reasons(action).get(code)
+    post.answer(
+        STATUS,
+        body.StatusBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            status="due_moved",
+            at=body.instant(post.d.now),
+            promised_due=body.instant(event.due),
+            promised_before=body.instant(event.before),
+            reason=listed.name_zh if listed else code,
+        ),
+    )
 
 
 def _outcome(post: Post, event: ev.CaseClosed) -> None:
@@ -508,5 +543,8 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.ClockWarned: Telling(news=_warned),
     ev.ClockOverdue: Telling(news=_overdue),
     ev.CaseEscalated: Telling(again=_escalated_again, news=_escalated),
+    ev.ExtensionDecided: Telling(again=_extension_decided),
+    ev.ClockExtended: Telling(news=_due_moved),
+    ev.ClockWentOn: Telling(again=_went_on, news=_due_moved),
 }
 """Most events nobody outside learns of."""

@@ -91,6 +91,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "triage",
         "confirm",
         "report",
+        "extension_decision",
+        "statutory",
     ]
     of: Literal["case", "leg", "task"]
     budget: str
@@ -100,6 +102,44 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     warn: tuple[EarlyWarning, ...] = ()
     ladder: tuple[Step, ...] = ()
     reason: str = ""
+
+
+class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A reason for which a unit may let its clock stand still: so often, and `at_most` so long in all its pauses together.
+
+    moves: which clocks stand still, the leg's own and (of the lead only) the citizen's. waits_for: what ends the pause by
+    itself: `applicant`, as soon as the applicant says more.
+    """
+
+    reason: str
+    at_most: str
+    times: int = 1
+    moves: tuple[Literal["leg", "case"], ...] = ("leg",)
+    waits_for: Literal["", "applicant"] = ""
+
+
+class Approver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who decides on extensions up to this length; of a second-level unit's always the first-level one."""
+
+    up_to: str
+    who: Literal["centre", "supervisor"]
+
+
+class Extensions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    延期: asked before due only, so often, and `at_most` so much in all, in one unit of counting (`10wd`).
+
+    approvers: from the shortest length to `at_most`. moves: which clocks get longer, the leg's own and (of the lead) the citizen's.
+    source and grade: where these limits come from.
+    """
+
+    at_most: str
+    approvers: tuple[Approver, ...]
+    times: int = 1
+    moves: tuple[Literal["leg", "case"], ...] = ("leg", "case")
+    source: str = ""
+    grade: Literal["A", "B", "C", "mem"] = "mem"
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
@@ -114,6 +154,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     then must be named in the reply. reopen_window: how long after its end a case stays whole before only a stub is kept.
     answers_from: how sure a knowledge base must be (0 to 1) that an entry answers a question which the rules leave to a
     dispatcher, to have it sent at once; 0: a person always looks.
+    pauses, extensions: what may move a due date; without them nothing does.
     """
 
     id: str
@@ -129,3 +170,5 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     arbitrate_after: int = 2
     levels: int = 2
     join: str = "lead"
+    pauses: tuple[Pause, ...] = ()
+    extensions: Extensions | None = None

@@ -1,9 +1,9 @@
 """
 When a clock is due and what it brings about until then and after: the one place where both are reckoned.
 
-A clock is given a *whole*: its budget from the anchor on, with every extension laid to its end. Pauses take nothing from
-it: what was used up before (`consumed`) is taken off the whole, and the rest runs from where the clock went on (`since`),
-in the clock's own counting. The whole is never rounded again, so no number of pauses gains or loses a minute of it.
+A clock is given a *whole*: the time from its anchor to its first due, and every extension, in its own counting. Pauses
+take nothing from it: what was used up before (`consumed`) is taken off the whole, and the rest runs from where the clock
+went on (`since`). The whole is never rounded again, so no number of pauses gains or loses a minute of it.
 
 A start, the end of a pause, an extension and a new calendar all ask `reckon`. Where a clock runs already, a mark that
 has fired stays fired: `unfired` keeps of the new marks those that still waited.
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.calendars import Calendar, Due, DueRule, budget
-from workflows.case import Clock, Pending
+from workflows.case import Clock, Course, Pending, Rung
 from workflows.policies import ClockTemplate
 from workflows.rungs import last_waking, rungs
 from workflows.workdays import DAY
@@ -32,7 +32,9 @@ class Run(NamedTuple):
 
     start: an instant from which its start rule counts. budget and extended: what it was given, as `5wd`. consumed: of its
     own counting, in milliseconds, used up before `since`, the instant at which it last went on; both 0 for a clock that never paused.
-    latest: it is never due later than this (a second-level unit within the first-level one); 0 where nothing binds it. awake: quiet hours do not count, as the case is urgent.
+    latest: it is never due later than this (a second-level unit within the first-level one); 0 where nothing binds it.
+    whole: what it was given in all, in milliseconds, where that is known; 0: by `budget` and `extended`, on this calendar.
+    awake: quiet hours do not count, as the case is urgent.
     """
 
     start: int
@@ -41,6 +43,7 @@ class Run(NamedTuple):
     consumed: int = 0
     since: int = 0
     latest: int = 0
+    whole: int = 0
     awake: bool = False
 
 
@@ -56,15 +59,76 @@ class Reckoned(NamedTuple):
 @lru_cache(maxsize=4096)
 def reckon(calendar: Calendar, template: ClockTemplate, run: Run) -> Reckoned:
     """The due of a clock that runs, and every mark it would bring about, those that are past included."""
-    whole = _whole(calendar, template, run)
-    at, provisional, allowed = whole.at, whole.provisional, 0
-    if run.since:
-        allowed = calendar.consumed(whole.anchor, whole.at, budget(run.budget).unit)
-        due = calendar.after(run.since, allowed - run.consumed, run.budget, by_the_day(template, run.budget))
-        at, provisional = due.at, provisional or due.provisional
+    by_calendar = _given(calendar, template, run)
+    anchor, at, provisional, whole = by_calendar.anchor, by_calendar.at, by_calendar.provisional, run.whole
+    if run.since and not whole:
+        whole = calendar.consumed(anchor, at, budget(run.budget).unit)
+    if whole:
+        due = calendar.after(run.since or anchor, whole - run.consumed, run.budget, by_the_day(template, run.budget))
+        at, provisional = due.at, due.provisional
     if run.latest:
         at = min(at, run.latest)
-    return Reckoned(whole.anchor, at, provisional, _marks(calendar, template, run, whole.anchor, at, allowed))
+    return Reckoned(anchor, at, provisional, _marks(calendar, template, run, anchor, at, whole))
+
+
+def moved(
+    calendar: Calendar,
+    template: ClockTemplate | None,
+    clock: Clock,
+    course: Course,
+    latest: int = 0,
+    awake: bool = False,
+    now: int = 0,
+) -> Reckoned:
+    """
+    A clock of a case as its course becomes `course`, with the marks that have not fired; after `now` it warns anew, if given.
+
+    Its ladder stays the one it began with. Where `template`, the one in force, would no longer give what still waits, it was
+    edited since: then the rungs keep their distance from the due.
+    """  # fmt: skip
+    rules = template or _plain(calendar, clock)
+    waits = waiting(clock)
+    made = reckon(calendar, rules, run_of(replace(clock, course=course), rules, latest, awake))
+    before = unfired(reckon(calendar, rules, run_of(clock, rules, clock.due, awake)).marks, waits)
+    marks = list(unfired(made.marks, waits))
+    if [(m.at, m.what, m.level) for m in before] != [(m.at, m.what, m.level) for m in waits]:
+        marks = [mark for mark in marks if mark.what == "warn"]
+        marks += [_shifted(calendar, clock, mark, made.due) for mark in waits if mark.what != "warn"]
+    if now:
+        marks = [mark for mark in marks if mark.what != "warn"]
+        marks += [mark for mark in made.marks if mark.what == "warn" and mark.at > now]
+    return made._replace(marks=_in_order(marks))
+
+
+def waiting(clock: Clock) -> tuple[Pending, ...]:
+    """All marks of a clock that have not fired, those included that wait for a decision or the end of a pause."""
+    if clock.course is None:
+        return clock.marks
+    marks = [mark for mark in (*clock.marks, *clock.course.waiting) if mark.what != "go_on"]
+    return tuple(sorted(marks, key=lambda mark: (mark.at, _ORDER[mark.what], mark.level)))
+
+
+def _shifted(calendar: Calendar, clock: Clock, mark: Pending, due: int) -> ev.Mark:
+    at = mark.at + due - clock.due
+    if mark.at >= clock.due:
+        distance = calendar.consumed(clock.due, mark.at, budget(clock.budget).unit)
+        at = calendar.after(due, distance, clock.budget, False).at
+    return replace(announced(mark), at=at)
+
+
+def announced(mark: Pending) -> ev.Mark:
+    """A mark that a case keeps, as an event says it."""
+    rung = mark.rung or Rung(0)
+    return ev.Mark(
+        at=mark.at, what=mark.what, level=mark.level, who=mark.who, step=mark.step,
+        turn=rung.turn, role=rung.role, duty=rung.duty, until=rung.until, acknowledge=rung.acknowledge,
+    )  # fmt: skip
+
+
+def _plain(calendar: Calendar, clock: Clock) -> ClockTemplate:
+    """What stands for the template of a clock that its policy no longer has."""
+    ends = calendar.after(clock.due, 0, clock.budget, True).at == clock.due
+    return ClockTemplate(kind="finish", of="case", budget=clock.budget, due="end_of_day" if ends else "exact")
 
 
 def run_of(clock: Clock, template: ClockTemplate, latest: int = 0, awake: bool = False) -> Run:
@@ -73,7 +137,7 @@ def run_of(clock: Clock, template: ClockTemplate, latest: int = 0, awake: bool =
     course = clock.course
     if course is None:
         return Run(start, clock.budget, latest=latest, awake=awake)
-    return Run(start, clock.budget, course.extended, course.consumed, course.since, latest, awake)
+    return Run(start, clock.budget, course.extended, course.consumed, course.since, latest, course.whole, awake)
 
 
 def consumed(calendar: Calendar, clock: Clock, now: int) -> int:
@@ -104,18 +168,34 @@ def by_the_day(template: ClockTemplate, limit: str) -> bool:
     return template.due == "end_of_day" or (template.start == "next_day" and budget(limit).unit in ("d", "wd"))
 
 
-def _whole(calendar: Calendar, template: ClockTemplate, run: Run) -> Due:
+def _given(calendar: Calendar, template: ClockTemplate, run: Run) -> Due:
     """As if the clock had never paused: each extension is counted from the due before."""
     due = calendar.add(run.start, run.budget, template.start, template.due)
     for length in run.extended:
-        rule: DueRule = "end_of_day" if by_the_day(template, length) else "exact"
-        more = calendar.add(due.at, length, "receipt", rule)
+        more = calendar.add(due.at, length, "receipt", _rule(template, length))
         due = replace(due, at=more.at, provisional=due.provisional or more.provisional)
     return due
 
 
+def longer(calendar: Calendar, template: ClockTemplate | None, clock: Clock, length: str) -> int:
+    """How much `length`, counted from its due, adds to the whole of a clock: milliseconds of its own counting."""
+    due = calendar.add(clock.due, length, "receipt", _rule(template or _plain(calendar, clock), length)).at
+    return calendar.consumed(clock.due, due, budget(clock.budget).unit)
+
+
+def given(calendar: Calendar, clock: Clock) -> int:
+    """The whole of a clock, in milliseconds of its own counting."""
+    if clock.course is not None and clock.course.whole:
+        return clock.course.whole
+    return calendar.consumed(clock.anchor, clock.due, budget(clock.budget).unit)
+
+
+def _rule(template: ClockTemplate, length: str) -> DueRule:
+    return "end_of_day" if by_the_day(template, length) else "exact"
+
+
 def _marks(
-    calendar: Calendar, template: ClockTemplate, run: Run, anchor: int, due: int, allowed: int
+    calendar: Calendar, template: ClockTemplate, run: Run, anchor: int, due: int, whole: int
 ) -> tuple[ev.Mark, ...]:
     """All that the clock will bring about, in order. A warning that could only come before the start, or late, is none."""
     marks = [ev.Mark(at=due, what="deem_signed" if template.on_due == "deem_signed" else "due")]
@@ -124,8 +204,8 @@ def _marks(
     for warning in template.warn:
         if warning.before:
             at = calendar.subtract(due, warning.before)
-        elif run.since:
-            at = calendar.after(begun, allowed * warning.percent // 100 - run.consumed, run.budget, False).at
+        elif whole:
+            at = calendar.after(begun, whole * warning.percent // 100 - run.consumed, run.budget, False).at
         else:
             at = calendar.percent(anchor, due, warning.percent, unit)
         if warning.quiet and not run.awake:
@@ -133,5 +213,8 @@ def _marks(
         if begun < at < due:
             marks.append(ev.Mark(at=at, what="warn"))
     marks += rungs(calendar, template.ladder, begun, due, run.awake)
-    marks.sort(key=lambda mark: (mark.at, _ORDER[mark.what], mark.level))
-    return tuple(marks)
+    return _in_order(marks)
+
+
+def _in_order(marks: Iterable[ev.Mark]) -> tuple[ev.Mark, ...]:
+    return tuple(sorted(marks, key=lambda mark: (mark.at, _ORDER[mark.what], mark.level)))

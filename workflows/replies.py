@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, ladders, oversight, progress, returns
+from workflows import arbitration, below, extensions, ladders, oversight, pauses, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.case import Leg, Task
@@ -141,6 +141,8 @@ _MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {
     **arbitration.MAY,
     **progress.MAY,
     **below.MAY,
+    **extensions.MAY,
+    **pauses.MAY,
 }
 _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     "sign": _sign,
@@ -149,6 +151,8 @@ _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     **arbitration.DO,
     **progress.DO,
     **below.DO,
+    **extensions.DO,
+    **pauses.DO,
 }
 
 
@@ -228,4 +232,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **arbitration.DECIDE,
     **ladders.DECIDE,
     **oversight.REPLIES,
+    **extensions.DECIDE,
 }

@@ -63,6 +63,8 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "signed",
         "decide_extension": "signed",
+        "pause": "signed",
+        "go_on": "signed",
         "hang": "hung",
         "merge": "merging",
     },
@@ -73,11 +75,14 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sub_dispatched",
         "decide_extension": "sub_dispatched",
+        "pause": "sub_dispatched",
+        "go_on": "sub_dispatched",
         "hang": "hung",
     },
     "replied": {
         "pass": "review_passed",
         "send_back": "sent_back",
+        "decide_extension": "replied",
         "supplement": "replied",
         "withdraw": "withdrawn",
     },
@@ -88,6 +93,8 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "ask_extension": "sent_back",
         "decide_extension": "sent_back",
+        "pause": "sent_back",
+        "go_on": "sent_back",
         "hang": "hung",
     },
     "review_passed": {"close": "closed", "call_back": "called_back"},
@@ -104,6 +111,12 @@ APPEAL: Table = {
 }
 """An appeal. Where an action leads back to its own state it is allowed there and moves nothing."""
 
+
+def _time(state: str) -> dict[str, str]:
+    """What a unit may say about its time while it acts moves nothing."""
+    return {"ask_extension": state, "pause": state, "go_on": state}
+
+
 LEG: Table = {
     "dispatched": {"sign": "signed", "deem_signed": "signed", "withdraw": "withdrawn"},
     "signed": {
@@ -112,6 +125,7 @@ LEG: Table = {
         "ask_return": "return_asked",
         "reply": "replied",
         "withdraw": "withdrawn",
+        **_time("signed"),
     },
     "return_asked": {
         "accept_return": "returned",
@@ -125,6 +139,7 @@ LEG: Table = {
         "reply": "replied",
         "arbitrate": "arbitration",
         "withdraw": "withdrawn",
+        **_time("return_rejected"),
     },
     "arbitration": {"rule": "ruled", "withdraw": "withdrawn"},
     "ruled": {
@@ -133,6 +148,7 @@ LEG: Table = {
         "reply": "replied",
         "accept_return": "returned",
         "withdraw": "withdrawn",
+        **_time("ruled"),
     },
     "sub_dispatched": {
         "note": "sub_dispatched",
@@ -141,6 +157,7 @@ LEG: Table = {
         "send_back_below": "sub_dispatched",
         "reply": "replied",
         "withdraw": "withdrawn",
+        **_time("sub_dispatched"),
     },
     "replied": {"pass": "review_passed", "send_back": "sent_back", "withdraw": "withdrawn"},
     "sent_back": {
@@ -150,6 +167,7 @@ LEG: Table = {
         "send_back_below": "sent_back",
         "reply": "replied",
         "withdraw": "withdrawn",
+        **_time("sent_back"),
     },
     "review_passed": {},
     "returned": {},
@@ -198,8 +216,8 @@ LEAD_MOVES = frozenset(
 
 LATER = frozenset(
     {
-        "merge", "confirm_merge", "refuse_merge", "unmerge", "split", "ask_extension",
-        "decide_extension", "hang", "release", "call_back", "redo", "conclude",
+        "merge", "confirm_merge", "refuse_merge", "unmerge", "split",
+        "hang", "release", "call_back", "redo", "conclude",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
@@ -215,7 +233,9 @@ OPEN_LEG = frozenset(
 ENDED = frozenset({"closed", "archived", "forgotten"})
 """States of an appeal in which nothing runs any more."""
 
-ACTING = ("sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply", "note")
+ACTING = (
+    "sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply", "note", "ask_extension", "pause", "go_on",
+)  # fmt: skip
 """What a unit may do with work it has signed for. Doing one of them unsigned signs first: nobody gains by not signing."""
 
 TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -223,6 +243,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "review": ("pass", "send_back"),
     "decide_return": ("accept_return", "reject_return", "arbitrate"),
     "arbitrate": ("rule",),
+    "decide_extension": ("grant_extension", "refuse_extension"),
     "triage": ("dispatch",),
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),

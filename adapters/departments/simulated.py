@@ -171,6 +171,13 @@ def _rule(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "4wh", ReplyAction.RULE, **said)
 
 
+def _decide_extension(task: Task, directory: Directory, seed: str) -> Planned:
+    """Most are granted as asked."""
+    if _draw(seed, task, "extension") < 80:
+        return _planned(task, seed, "assigned", "2wh", ReplyAction.GRANT_EXTENSION)
+    return _planned(task, seed, "assigned", "2wh", ReplyAction.REFUSE_EXTENSION, reason="理由不充分")
+
+
 def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
     action = ReplyAction.CONFIRM_REFUSAL if _draw(seed, task, "refusal") < 75 else ReplyAction.REJECT_REFUSAL
     return _planned(task, seed, "assigned", "2wh", action)
@@ -198,6 +205,7 @@ _OFFICERS = {
     TaskKind.TRIAGE: _triage,
     TaskKind.DECIDE_RETURN: _decide_return,
     TaskKind.ARBITRATE: _rule,
+    TaskKind.DECIDE_EXTENSION: _decide_extension,
     TaskKind.CONFIRM_REFUSAL: _confirm_refusal,
     TaskKind.CONFIRM_RECEIPT: _confirm_receipt,
     TaskKind.ACKNOWLEDGE: _acknowledge,

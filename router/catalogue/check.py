@@ -5,6 +5,7 @@ Everything is checked, whatever was found before, so that an author sees every f
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from router.catalogue.catalogue import DirectoryUnit, Place, successor
@@ -18,7 +19,7 @@ from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
 from router.proposals.text import fold
-from workflows.policies import ANSWERED, Policy, Step
+from workflows.policies import ANSWERED, Extensions, Policy, Step
 from workflows.rungs import CLOSED as OUTSIDE_OFFICE_HOURS
 from workflows.rungs import hours
 from workflows.submit import TRIAGE_REASONS
@@ -325,9 +326,26 @@ def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
     for limit, at in _policy_limits(policy, spot.at):
         if limit:
             check_budget(limit, at, findings)
+    if policy.extensions is not None:
+        _extensions(policy, policy.extensions, spot.at("extensions"), findings)
+
+
+def _extensions(policy: Policy, rules: Extensions, at: At, findings: Findings) -> None:
+    """Every length up to the most has somebody who decides, within a time of their own, and all are counted alike."""
+    lengths = [*(step.up_to for step in rules.approvers), rules.at_most]
+    if any(longer(first, second) for first, second in pairwise(lengths)) or lengths[-2:] != [rules.at_most] * 2:
+        findings.add("bad_approvers", at, at_most=rules.at_most)
+    if not any(clock.kind == "extension_decision" for clock in policy.clocks):
+        findings.add("no_decision_clock", at, kind="extension_decision")
 
 
 def _policy_limits(policy: Policy, at: Callable[..., At]) -> Iterator[tuple[str, At]]:
+    yield from ((pause.at_most, at("pauses", i)) for i, pause in enumerate(policy.pauses))
+    if policy.extensions is not None:
+        yield policy.extensions.at_most, at("extensions")
+        yield from (
+            (step.up_to, at("extensions", "approvers", i)) for i, step in enumerate(policy.extensions.approvers)
+        )
     yield from ((limit, at()) for limit in (policy.return_within, policy.reserve, policy.reopen_window))
     for i, clock in enumerate(policy.clocks):
         yield clock.budget, at("clocks", i, "budget")

@@ -120,6 +120,8 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "rung_times": ("error", "重复应写 every 和 times(2 至 {limit})", "to say it again takes `every` and `times` (2 to {limit})"),
     "rung_unasked": ("error", "until: acknowledged 须写 acknowledge(确认的有效期，如 1wd)", "`until: acknowledged` takes `acknowledge` (how long that holds, such as 1wd)"),
     "rung_who": ("error", "{what} 不能告知 {who}：改派建议给 centre，提级给上级", "{what} cannot go to {who}: redispatch goes to the centre, raise to somebody above"),
+    "bad_approvers": ("error", "延期审批人应由短到长，最长的一级等于 at_most({at_most})", "the approvers go from the shortest length to at_most ({at_most})"),
+    "no_decision_clock": ("error", "允许延期的政策应有 {kind} 时钟", "a policy that allows it needs a clock {kind}"),
     "bad_role": ("error", "不认识的职能角色“{role}”", "unknown role '{role}'"),
     "bad_word": ("error", "{column} 中不认识“{value}”", "unknown {column}: '{value}'"),
     # -- one table against another

@@ -173,6 +173,10 @@ class Words:
             return self.label("case_state", value)
         if event == "CommandRefused" and field == "state":
             return self.label("case_state", value)
+        if event == "ClockWentOn" and field == "why":
+            return self.word(value)
+        if event == "ClockExtended" and field == "by":
+            return self.budget(value)
         say = self._sayers.get(field)
         return say(value) if say else self.label(field, value) if isinstance(value, str) else str(value)
 
@@ -192,6 +196,8 @@ class Words:
         return {
             "due": self.moment,
             "until": self.moment,
+            "before": self.moment,
+            "limit": self.budget,
             "budget": self.budget,
             "start": self.word,
             "channel": self.channel,

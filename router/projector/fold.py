@@ -234,6 +234,15 @@ def _escalated(clock: ClockRow, _: ev.EventRecord, event: ev.CaseEscalated) -> N
     clock.level = max(clock.level, event.level)
 
 
+def _clock_paused(clock: ClockRow, _: ev.EventRecord, __: ev.ClockPaused) -> None:
+    clock.state = "paused"
+
+
+def _clock_moved(clock: ClockRow, _: ev.EventRecord, event: ev.ClockWentOn | ev.ClockExtended) -> None:
+    clock.due, clock.provisional = event.due, event.provisional
+    clock.state = "running" if clock.state == "paused" else clock.state
+
+
 FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], None]] = {
     ev.CaseRouted: _routed,
     ev.UrgencyRaised: _urgency_raised,
@@ -249,5 +258,8 @@ FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], N
     ev.ClockWarned: _on_clock(_clock_warned),
     ev.ClockOverdue: _on_clock(_clock_overdue),
     ev.CaseEscalated: _on_clock(_escalated),
+    ev.ClockPaused: _on_clock(_clock_paused),
+    ev.ClockWentOn: _on_clock(_clock_moved),
+    ev.ClockExtended: _on_clock(_clock_moved),
 }
 """What an event changes beyond a state, by its type."""

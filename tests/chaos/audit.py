@@ -27,6 +27,8 @@ FATES = {
     "dead": ("dead",),
 }
 """What must be found of an input, by what it must become."""
+ANNOUNCING = ev.ClockStarted | ev.ClockPaused | ev.ClockWentOn | ev.ClockHeld | ev.ClockReleased | ev.ClockExtended
+"""Events that say all that their clock will bring about from here on."""
 FIRED: Mapping[type[ev.Event], str] = {ev.ClockWarned: "warn", ev.ClockOverdue: "due", ev.CaseEscalated: "escalate"}
 
 
@@ -147,7 +149,7 @@ class Audit:
         """Each mark of a clock fires at most once, and not before its time."""
         marks = self._marks[record.case]
         for event in record.events:
-            if isinstance(event, ev.ClockStarted):
+            if isinstance(event, ANNOUNCING):
                 marks[event.kind, event.of] = [Mark(m.at, m.what, m.level) for m in event.marks]
             elif isinstance(event, ev.ClockStopped):
                 self._stopped.add((record.case, event.kind, event.of))

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from workflows.events.case import *
 from workflows.events.clocks import *
+from workflows.events.courses import *
 from workflows.events.disputes import *
 from workflows.events.event import *
 from workflows.events.legs import *
 from workflows.events.orders import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent
+AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -23,7 +23,7 @@ from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import outgoing
-from workflows.case import Case, decode, encode
+from workflows.case import Case, clock_key, decode, encode
 from workflows.evolve import fold
 from workflows.handle import step
 from workflows.proposals import Proposal
@@ -37,7 +37,7 @@ BODIES = st.fixed_dictionaries(
     optional={
         "result": st.sampled_from(["solved", "answered", "transferred"]),
         "text": st.just("已办"),
-        "reason": st.just("不属本局职责"),
+        "reason": st.sampled_from(["不属本局职责", "appraisal", "applicant"]),
         "proposed_unit": UNIT,
         "units": st.lists(
             UNIT | st.sampled_from(["370102001.town", "370102002.town", "370102001001.village"]), max_size=2
@@ -52,6 +52,7 @@ BODIES = st.fixed_dictionaries(
         "basis": st.just("三定方案"),
         "unanswered": st.lists(UNIT, max_size=3),
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
+        "limit": st.sampled_from(["1wd", "5wd", "10wd", "11wd", "24h"]),
     },
 )
 ORDERS = st.fixed_dictionaries(
@@ -69,6 +70,7 @@ ORDERS = st.fixed_dictionaries(
 )
 FULL = {
     "result": "solved", "text": "已办", "reason": "不属本局职责", "document": "裁〔2026〕3号",
+    "limit": "5wd",
     "unanswered": ["370102.water", "370102.health"],
 }  # fmt: skip
 
@@ -79,13 +81,21 @@ def _fits(state: str, action: str) -> bool:
     return LEG_ACTION.get(action, action) in LEG[state]
 
 
+ANNOUNCING = (
+    ev.ClockStarted, ev.ClockPaused, ev.ClockWentOn, ev.ClockHeld, ev.ClockReleased, ev.ClockExtended,
+)  # fmt: skip
+"""Events that say all that their clock will bring about from here on."""
+MOVING = ev.ClockWentOn | ev.ClockExtended
+"""Events that move a due date."""
+
+
 class AnyCase(RuleBasedStateMachine):
     """One case of the small world."""
 
     told: Told
 
     @initialize(
-        category=st.sampled_from([*ROUTES, "street", "alone", "deep", "birth", ""]),
+        category=st.sampled_from([*ROUTES, "street", "alone", "deep", "timed", "timed", "birth", ""]),
         urgency=st.sampled_from([*["normal"] * 9, "emergency"]),
         kind=st.sampled_from(["help", "complaint", "report"]),
         late=st.sampled_from([0, 0, 3 * DAY, 30 * DAY]),
@@ -226,6 +236,7 @@ class AnyCase(RuleBasedStateMachine):
         self.told.records.append(made.record)
         self._is_refused_or_allowed(before, command, made.record)
         self._marks(made.record)
+        self._dues(before, made.record)
         self._messages(made.messages, made.record)
         self._same_command_again(command)
 
@@ -257,7 +268,7 @@ class AnyCase(RuleBasedStateMachine):
         """Each mark of a clock is taken from what its start announced; none is taken twice or early."""
         running = {(c.kind, c.of) for c in self.told.held.clocks.values()}
         for event in record.events:
-            if isinstance(event, ev.ClockStarted):
+            if isinstance(event, ANNOUNCING):
                 assert list(event.marks) == sorted(event.marks, key=lambda mark: mark.at)
                 for old in [key for key in self.marks if key[:2] == (event.kind, event.of)]:
                     del self.marks[old]  # a clock that begins anew
@@ -269,6 +280,20 @@ class AnyCase(RuleBasedStateMachine):
                 self.marks[event.kind, event.of, at] -= 1
             elif isinstance(event, ev.LegSigned) and event.deemed:
                 assert ev.ClockStopped in map(type, record.events)
+
+    def _dues(self, before: Case | None, record: ev.EventRecord) -> None:
+        """A due date moves by an event that names both dates and says why, and by no other; a clock that is over stays."""
+        dues = {key: clock.due for key, clock in before.clocks.items()} if before else {}
+        for event in record.events:
+            if isinstance(event, ev.ClockStarted):
+                assert event.kind == "progress" or clock_key(event.kind, event.of) not in dues
+                dues[clock_key(event.kind, event.of)] = event.due
+            elif isinstance(event, MOVING):
+                assert dues[clock_key(event.kind, event.of)] == event.before <= event.due
+                assert event.why
+                dues[clock_key(event.kind, event.of)] = event.due
+        if self.told.held.clocks:
+            assert {key: clock.due for key, clock in self.told.held.clocks.items()} == dues
 
     def _messages(self, messages: tuple[outgoing.Message, ...], record: ev.EventRecord) -> None:
         assert record.sent == tuple(m.to for m in messages)

@@ -20,7 +20,7 @@ from workflows.events import EventRecord
 from workflows.facts import Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, step
 from workflows.outgoing import Message
-from workflows.policies import ClockTemplate, EarlyWarning, Policy
+from workflows.policies import Approver, ClockTemplate, EarlyWarning, Extensions, Pause, Policy
 from workflows.policies import Step as Rung
 from workflows.proposals import Proposal
 
@@ -172,6 +172,13 @@ ROUTES = {
     "watched": Route(
         rule="r-watched", number=47, outcome="dispatch", policy="watched", targets=(Target(function="urban"),)
     ),
+    "timed": Route(
+        rule="r-timed",
+        number=46,
+        outcome="dispatch",
+        policy="timed",
+        targets=(Target(function="urban"), Target(function="water", part="assist")),
+    ),
     "birth": Route(
         rule="r-birth",
         number=50,
@@ -228,8 +235,23 @@ WATCHED = (
 URGENT = ClockTemplate(
     kind="confirm", of="task", budget="10m", ladder=(Rung(level=1, after="5m", who="centre", what="urge"),)
 )
+TIMED = replace(
+    POLICY,
+    id="timed",
+    clocks=(*POLICY.clocks, ClockTemplate(kind="extension_decision", of="task", budget="4wh")),
+    pauses=(
+        Pause(reason="appraisal", at_most="5wd", times=2, moves=("leg", "case")),
+        Pause(reason="applicant", at_most="2wd", waits_for="applicant"),
+    ),
+    extensions=Extensions(
+        at_most="10wd",
+        times=2,
+        approvers=(Approver(up_to="5wd", who="centre"), Approver(up_to="10wd", who="supervisor")),
+    ),
+)
 POLICIES = {
     "city": POLICY,
+    "timed": TIMED,
     "ruled": replace(POLICY, id="ruled", returns=False),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
     "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
