@@ -209,8 +209,20 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "words_all": ("含词", "with the word"),
     "words_none": ("不含词", "without the word"),
     "time": ("收到时间", "received"),
+    "form": ("表单", "form"),
+    "route": ("没有单位承担", "no unit holds"),
 }
-"""Columns of a routing rule."""
+"""Columns of a routing rule, and what kept its route from being followed."""
+
+CELLS: Mapping[str, tuple[str, str]] = {
+    "(missing)": ("未填", "not given"),
+    "(null)": ("空值", "null"),
+    "(empty)": ("内容为空", "empty"),
+    "(present)": ("有值", "given"),
+    "working_hours": ("工作时间", "working hours"),
+    "outside_working_hours": ("非工作时间", "outside working hours"),
+}
+"""Cells of a routing rule that are no code, word or number."""
 
 WEEKDAYS = (
     ("周一", "Mon"),

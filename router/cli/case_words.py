@@ -17,7 +17,7 @@ from adapters.readmodel import CaseFile, ClockRow, StepRow
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import FolderUnreadable, load
-from router.cli.case_texts import COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
+from router.cli.case_texts import CELLS, COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
 from schemas import vocabulary as v
 from schemas.times import from_milliseconds
 
@@ -120,10 +120,15 @@ class Words:
         """Which columns of the rule matched: what the request held and which cell of the rule took it."""
         parts = []
         for reason in why:
-            column = COLUMNS.get(reason["column"], (reason["column"],) * 2)[self._side]
-            held, cell = reason.get("value", ""), reason.get("cell", "")
+            name, _, field = reason["column"].partition(".")  # of the one-thing form: `form.<field>`
+            column = " ".join(filter(None, (COLUMNS.get(name, (name, name))[self._side], field)))
+            held, cell = (self._cell(reason.get(part, "")) for part in ("value", "cell"))
             parts.append(f"{column} {held or cell}" + (f" ∈ {cell}" if held and held != cell else ""))
         return f"{self.heading('why')} " + (("；", "; ")[self._side].join(parts) or self.word("any"))
+
+    def _cell(self, cell: str) -> str:
+        """What a cell says; states and kinds of hours in words."""
+        return CELLS.get(cell, (cell, cell))[self._side]
 
     def clock_reason(self, clock: ClockRow) -> str:
         """Why a clock is due when it is: budget, start rule, from when, calendar, policy."""

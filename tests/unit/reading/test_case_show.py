@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from adapters.readmodel import ReadModel
 from router.cli.case import app
 from router.cli.case_texts import HEADINGS, SENTENCES, WORDS
+from router.cli.case_words import Words
 from router.projector.kept import KEPT
 from router.projector.role import Projection
 from tests.unit.reading.made_up import (
@@ -126,3 +127,15 @@ def test_each_event_has_its_sentence_in_both_languages() -> None:
         asked = [{f for _, f, _, _ in string.Formatter().parse(text) if f} for text in (zh, en)]
         assert asked[0] == asked[1] <= kept and (not variant or variant in kept), name
     assert all(len(pair) == 2 and all(pair) for texts in (HEADINGS, WORDS) for pair in texts.values())
+
+
+def test_fields_of_the_form_and_states_are_in_words(tmp_path: Path) -> None:
+    """Why a rule held, as the case keeps it: no column and no state is shown as it is spelt inside."""
+    why = [
+        {"column": "form.entity", "value": "", "cell": "(present)"},
+        {"column": "matter_under", "value": "(missing)", "cell": "(missing)"},
+        {"column": "time", "value": "", "cell": "outside_working_hours"},
+    ]
+    chinese, english = (Words(lang, tmp_path).reasons(why) for lang in ("zh", "en"))
+    assert chinese == "因为 表单 entity 有值；事项 未填；收到时间 非工作时间"
+    assert english == "because form entity given; matter not given; received outside working hours"
