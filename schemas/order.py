@@ -22,6 +22,7 @@ ACCOUNT = "account for who decided what"
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.SUPERVISE: ("reason",),
     OrderAction.INSTRUCT: ("post", "text"),
+    OrderAction.RE_DISPATCH: ("reason", "targets"),
 }
 """What an action cannot do without, whoever gives it."""
 

@@ -13,7 +13,7 @@ from workflows.case import Leg, Task
 from workflows.clocks import start_task_clock, stop_clocks
 from workflows.decision import Decision
 from workflows.facts import Unit
-from workflows.legs import dispatch, dispatch_instead, take_back
+from workflows.legs import put_beside, put_in_place
 from workflows.said import ReplyView, TargetView
 from workflows.states import APPEAL, verdict
 
@@ -105,13 +105,8 @@ def _rule(d: Decision, task: Task, said: ReplyView) -> str:
     if lead.id != leg.unit:
         d.emit(ev.LegReturned(leg=leg.id))
         stop_clocks(d, leg.id)
-        if leg.part == "lead":
-            _end_parts_of(d, lead)
-        dispatch_instead(d, leg, lead, leg.part)
-    acting = {held.unit for held in d.case.legs.values() if held.open and not held.parent}
-    for unit, part in beside.values():
-        if unit.id not in acting:
-            dispatch(d, unit, part, matter=d.case.matter)
+        put_in_place(d, leg, lead)
+    put_beside(d, beside.values())
     return ""
 
 
@@ -131,13 +126,6 @@ def _first_receiver(d: Decision, leg: Leg) -> str:
     if leg.part != "lead":
         return leg.unit
     return next(held.unit for held in d.case.legs.values() if held.part == "lead")
-
-
-def _end_parts_of(d: Decision, unit: Unit) -> None:
-    """Who leads from now on does not assist or get a copy as well."""
-    for held in d.case.legs.values():
-        if held.unit == unit.id and held.open and not held.parent and not held.stage:
-            take_back(d, held, "rule")
 
 
 MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {"arbitrate": _may_dispute}

@@ -67,7 +67,13 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "reject_refusal": ("不同意不予受理", "reject the refusal", "受理人员", "intake officer"),
     "ask_triage": ("转人工分派", "hand to a dispatcher", "规则、退单", "a rule, a return"),
     "accept": ("受理", "accept", "规则、派单员", "a rule, a dispatcher"),
-    "dispatch": ("派单、改派", "dispatch", "规则、派单员", "a rule, a dispatcher"),
+    "dispatch": ("派单", "dispatch", "规则、派单员", "a rule, a dispatcher"),
+    "re_dispatch": (
+        "改派",
+        "dispatch to another",
+        "派单员；县中心限本县",
+        "dispatcher; a county's centre within its county",
+    ),
     "sign": ("签收", "sign", "单位经办人", "unit clerk"),
     "deem_signed": ("视为签收", "deem signed", "时钟", "the clock"),
     "sub_dispatch": ("转派", "dispatch further", "一级单位", "first-level unit"),
@@ -156,6 +162,7 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "supervise": ("督办", "supervise"),
     "lift": ("解除督办、批示", "lift"),
     "instruct": ("批示", "instruct"),
+    "re_dispatch": ("改派", "dispatch to another unit"),
 }
 
 

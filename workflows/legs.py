@@ -5,6 +5,7 @@ A leg that cannot be given to anybody becomes a task of the centre (triage), nev
 the lead answers for the whole: what no unit holds there falls to the lead.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from workflows import events as ev
@@ -12,6 +13,7 @@ from workflows.case import Case, Leg
 from workflows.clocks import start_leg_clocks, start_sub_leg_clocks, start_task_clock, stop_all_clocks, stop_clocks
 from workflows.decision import Decision
 from workflows.facts import Stage, Target, Unit
+from workflows.folds.moves import goes_with
 from workflows.states import ENDED
 
 DEFAULT_REOPEN_WINDOW = "30d"
@@ -69,13 +71,30 @@ def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
         )  # fmt: skip
 
 
+def put_in_place(d: Decision, left: Leg, unit: Unit) -> None:
+    """改派: `unit` gets what `left` had. Who leads from now on does not assist or get a copy as well."""
+    if left.part == "lead":
+        for held in d.case.legs.values():
+            if held.unit == unit.id and held.open and not held.parent and not held.stage:
+                take_back(d, held, "leads")
+    dispatch_instead(d, left, unit, left.part)
+
+
+def put_beside(d: Decision, units: Iterable[tuple[Unit, str]]) -> None:
+    """Assists and copies for those of the units (each with its part) that have no part yet."""
+    acting = {held.unit for held in d.case.legs.values() if held.open and not held.parent}
+    for unit, part in units:
+        if unit.id not in acting:
+            dispatch(d, unit, part, matter=d.case.matter)
+
+
 def take_back(d: Decision, leg: Leg, action: str, reason: str = "") -> None:
     """Who dispatched the leg takes it back, with all that was dispatched below it and was asked about it."""
     for child in d.case.legs.values():
         if child.parent == leg.id and child.open:
             take_back(d, child, action, reason)
     for task in d.case.tasks.values():
-        if task.leg == leg.id:
+        if goes_with(task, leg.id):
             stop_clocks(d, task.id)
     stop_clocks(d, leg.id)
     d.emit(ev.LegTakenBack(leg=leg.id, action=action, reason=reason))

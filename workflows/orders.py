@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import msgspec
 
 from workflows import events as ev
-from workflows import oversight, rights, urging
+from workflows import oversight, redispatch, rights, urging
 from workflows.commands import Order
 from workflows.decision import Decision
 from workflows.ordered import Handler, Ordered
 
-ORDERS: Mapping[str, Handler] = {**urging.ORDERS, **oversight.ORDERS}
+ORDERS: Mapping[str, Handler] = {**urging.ORDERS, **oversight.ORDERS, **redispatch.ORDERS}
 """By action; `rights.RIGHTS` has a row for each."""
 
 _view = msgspec.json.Decoder(Ordered).decode

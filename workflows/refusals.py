@@ -16,7 +16,12 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "already_signed": ("已签收，或已到时自动签收", "signed already, or deemed signed"),
     "return_not_allowed": ("此类工单不得退单", "cases of this kind cannot be returned"),
     "return_window_over": ("已超过退单时限", "the time for returning is over"),
-    "ruled_case": ("已裁定的工单不得退单", "a case that was ruled on cannot be returned"),
+    "ruled_case": ("已裁定的工单不得退单、改派", "a case that was ruled on is not returned or given to another"),
+    "same_unit": ("该单位就是现承办单位", "that unit has it already"),
+    "out_of_county": (
+        "只能派给本中心辖区内的单位",
+        "a centre that does not own the case dispatches only to units of its own place",
+    ),
     "no_arbiter": ("没有可以裁定的机构", "there is no body that could rule"),
     "inner_dispute": (
         "单位内部的退单由转派单位决定，不提请裁定",

@@ -35,6 +35,7 @@ RIGHTS: Mapping[str, Right] = {
     "supervise": Right(("supervisor", "leaders_office"), reason=True),
     "instruct": Right(("leaders_office",), text=True),
     "lift": Right(("supervisor", "leaders_office")),
+    "re_dispatch": Right(("centre",), reason=True),
 }
 """By action. One that is not here nobody may order yet."""
 

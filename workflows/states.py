@@ -51,6 +51,7 @@ APPEAL: Table = {
     },
     "dispatched": {
         "sign": "signed",
+        "re_dispatch": "accepted",
         "supplement": "dispatched",
         "withdraw": "withdrawn",
         "merge": "merging",
@@ -59,6 +60,7 @@ APPEAL: Table = {
         "sub_dispatch": "sub_dispatched",
         "reply": "replied",
         "accept_return": "accepted",
+        "re_dispatch": "accepted",
         "supplement": "signed",
         "withdraw": "withdrawn",
         "ask_extension": "signed",
@@ -71,6 +73,7 @@ APPEAL: Table = {
     "sub_dispatched": {
         "sub_dispatch": "sub_dispatched",
         "reply": "replied",
+        "re_dispatch": "accepted",
         "supplement": "sub_dispatched",
         "withdraw": "withdrawn",
         "ask_extension": "sub_dispatched",
@@ -118,12 +121,13 @@ def _time(state: str) -> dict[str, str]:
 
 
 LEG: Table = {
-    "dispatched": {"sign": "signed", "deem_signed": "signed", "withdraw": "withdrawn"},
+    "dispatched": {"sign": "signed", "deem_signed": "signed", "re_dispatch": "withdrawn", "withdraw": "withdrawn"},
     "signed": {
         "note": "signed",
         "sub_dispatch": "sub_dispatched",
         "ask_return": "return_asked",
         "reply": "replied",
+        "re_dispatch": "withdrawn",
         "withdraw": "withdrawn",
         **_time("signed"),
     },
@@ -131,6 +135,7 @@ LEG: Table = {
         "accept_return": "returned",
         "reject_return": "return_rejected",
         "arbitrate": "arbitration",
+        "re_dispatch": "withdrawn",
         "withdraw": "withdrawn",
     },
     "return_rejected": {
@@ -138,6 +143,7 @@ LEG: Table = {
         "sub_dispatch": "sub_dispatched",
         "reply": "replied",
         "arbitrate": "arbitration",
+        "re_dispatch": "withdrawn",
         "withdraw": "withdrawn",
         **_time("return_rejected"),
     },
@@ -156,6 +162,7 @@ LEG: Table = {
         "recall": "sub_dispatched",
         "send_back_below": "sub_dispatched",
         "reply": "replied",
+        "re_dispatch": "withdrawn",
         "withdraw": "withdrawn",
         **_time("sub_dispatched"),
     },
@@ -210,7 +217,7 @@ APPROVAL: Table = {
 TABLES: Mapping[str, Table] = {"appeal": APPEAL, "leg": LEG, "approval": APPROVAL}
 
 LEAD_MOVES = frozenset(
-    {"dispatch", "sign", "deem_signed", "sub_dispatch", "accept_return", "reply", "pass", "send_back"}
+    {"dispatch", "sign", "deem_signed", "sub_dispatch", "re_dispatch", "accept_return", "reply", "pass", "send_back"}
 )
 """Actions on the lead leg that move the appeal as well (deem_signed moves it as sign does)."""
 

@@ -110,10 +110,11 @@ def _returning(task: Task, directory: Directory, seed: str) -> tuple[Planned, ..
         return _prompt(task, directory, seed)
     bearer = directory.bearer(task)
     proposed = None if bearer == task.unit else bearer
-    reason = _pick(phrases.RETURN_REASONS, seed, task).format(unit=task.unit_name)
+    reason, text = phrases.RETURN_REASONS[_number(seed, task, "text") % len(phrases.RETURN_REASONS)]
+    why = {"reason": reason, "text": text.format(unit=task.unit_name)}
     return (
         _sign(task, seed, "1wh"),
-        _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, reason=reason, proposed_unit=proposed),
+        _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, proposed_unit=proposed, **why),
         _planned(task, seed, "before_due", "4wh", ReplyAction.REPLY, **_answer(task, seed)),
     )
 

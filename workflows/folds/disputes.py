@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Asked, Case, Disputes, Ruling, Task
-from workflows.folds.moves import moved, opened, without
+from workflows.folds.moves import goes_with, moved, opened, without
 
 
 def asked(case: Case, e: ev.LegReturnAsked) -> Case:
@@ -34,8 +34,9 @@ def _ruled(case: Case, e: ev.CaseRuled, at: int) -> Case:
 
 
 def _taken_back(case: Case, e: ev.LegTakenBack, at: int) -> Case:
-    after = moved(case, e.leg, "withdraw")
-    return replace(after, tasks={i: task for i, task in after.tasks.items() if task.leg != e.leg})
+    again = e.action == "re_dispatch" and not case.legs[e.leg].parent
+    after = moved(case, e.leg, "re_dispatch" if again else "withdraw")
+    return replace(after, tasks={i: task for i, task in after.tasks.items() if not goes_with(task, e.leg)})
 
 
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {

@@ -25,6 +25,15 @@ def handling(leg: Leg, reason: str = "") -> Task:
     return Task(leg.task, "handle", leg.unit, leg.endpoint, leg.id, reason)
 
 
+ORDERED = ("report", "read_report")
+"""Tasks about a leg that stand until who ordered them lifts them, whatever becomes of the leg."""
+
+
+def goes_with(task: Task, leg: str) -> bool:
+    """Whether there is no such task without the leg."""
+    return task.leg == leg and task.kind not in ORDERED
+
+
 def opened(case: Case, task: Task) -> Case:
     return replace(case, tasks={**case.tasks, task.id: task})
 

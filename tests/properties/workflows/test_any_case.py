@@ -66,6 +66,9 @@ ORDERS = st.fixed_dictionaries(
         "text": st.just("请尽快"),
         "document": st.just("政督〔2026〕1号"),
         "leg": st.sampled_from(["1", "2", "1.1", "9"]),
+        "targets": st.lists(
+            st.fixed_dictionaries({"unit": UNIT, "part": st.sampled_from(["lead", "lead", "assist"])}), max_size=2
+        ),
     },
 )
 FULL = {

@@ -42,6 +42,7 @@ UNITS = {
         _unit("370100.urban", "市城管局", "370000.urban"),
         _unit("370100.watch", "市督查室", endpoint="watch"),
         _unit("370100.mayor", "市政府办公室", endpoint="mayor"),
+        _unit("370102.hotline", "区热线中心", "370100.hotline", endpoint="county"),
         _unit("370102.urban", "区城管局", "370100.urban", "370000.urban"),
         _unit("370102.water", "区水务局", "370100.urban", endpoint="water"),
         _unit("370102.police", "区公安分局", endpoint="police"),
@@ -72,7 +73,7 @@ HOLDERS = {
 }
 
 OFFICES = {
-    "centre": ("370100.hotline", "370000.hotline"),
+    "centre": ("370102.hotline", "370100.hotline", "370000.hotline"),
     "supervisor": ("370100.watch",),
     "leaders_office": ("370100.mayor",),
     "arbiter": ("370000.hotline",),
@@ -297,7 +298,7 @@ class SmallWorld(Struct):
         return None if "370100.watch" in excluded else UNITS["370100.watch"]
 
     def holds(self, unit: str, office: Office, region: str) -> bool:
-        return unit in OFFICES[office]
+        return unit in OFFICES[office] and region.startswith(UNITS[unit].place.rstrip("0"))
 
     def reasons(self, action: str) -> dict[str, Listed]:
         return REASONS.get(action, {})

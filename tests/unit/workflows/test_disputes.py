@@ -11,6 +11,7 @@ from msgspec import UNSET
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import Told, told
 from workflows import events as ev
+from workflows.evolve import evolve
 
 ANSWER = {"result": "solved", "text": "已办"}
 RULING = {"document": "裁〔2026〕3号", "reason": "市级养护"}
@@ -169,12 +170,19 @@ def test_an_undecided_arbitration_is_overdue_by_its_own_clock() -> None:
     assert ("arbitration", "370100.hotline") in {(e.kind, e.unit) for e in overdue}
 
 
+def test_what_is_supervised_is_not_returned_without_leave() -> None:
+    """Leave is that the office lifts its order; other legs may still be returned."""
+    t = told().submit().order("370100.watch", "supervise", reason="listed", limit="2wd")
+    assert _refused(_returned(t, unit="370102.urban")) == "under_supervision"
+    assert _returned(t, unit="370102.water").happened[-2:] == ["LegReturnAsked", "ClockStarted"]
+    t.order("370100.watch", "lift")
+    assert _returned(t, unit="370102.urban").happened[-2:] == ["LegReturnAsked", "ClockStarted"]
+
+
 def test_returns_of_old_cases_are_read_as_they_were() -> None:
     """An event of an earlier release counts nothing: the state it folds to has not changed."""
     t = told().submit("alone")
     old = ev.LegReturnAsked(leg="1", task="x", endpoint="centre", reason="不属本局", unit="370100.hotline")
     assert (old.number, old.attachments) == (0, UNSET)
-    from workflows.evolve import evolve
-
     signed = evolve(t.held, ev.LegSigned(leg="1"), ms("2026-09-18 10:00"))
     assert evolve(signed, old, ms("2026-09-18 10:00")).disputes is None
