@@ -209,7 +209,7 @@ class Intake:
             shards=self._topics.shards,
             secret=self._process.settings.secret.get_secret_value().encode(),
             propose=partial(_guess, catalogue.proposer) if catalogue.proposer else None,
-            find=partial(_found, catalogue.shelf) if catalogue.answers else None,
+            find=partial(_found, catalogue.shelf) if catalogue.proposer and catalogue.answers else None,
         )
 
     def _write(self, record: Record, became: Accepted | Rejected, now: int, refused: Counter[str]) -> str:

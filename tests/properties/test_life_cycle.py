@@ -80,7 +80,7 @@ class World:
         self.now += STEP
         broker = self.log
         if kind == "time":
-            await activate(broker, TOPICS, self.now)
+            await self._day_comes()
             return
         if kind == "folder":
             await publish(broker, TOPICS, CONTENTS[how[0]], by="setup", now=self.now)
@@ -131,6 +131,15 @@ class World:
         elif kind == "drop":
             await drafts.drop(broker, TOPICS, how[1], **said)
             self.saved.pop(how[1])
+
+    async def _day_comes(self) -> None:
+        """What waits takes effect at its instant: not a millisecond before, and not later."""
+        found = self._kept().get(WAITING)
+        start = msgspec.json.decode(found, type=Waiting).start if found else 0
+        before = self.written()
+        assert not (start and await activate(self.log, TOPICS, start - 1))
+        assert self.written() == before
+        assert await activate(self.log, TOPICS, self.now) == (bool(start) and self.now >= start)
 
     def _kept(self) -> dict[bytes, bytes]:
         records = self.log.records[TopicPartition(TOPICS.catalog, 0)]
