@@ -5,7 +5,7 @@ One layer per file of `catalog/calendars/`; `rules_of` lays them over each other
 1970-01-01, instants of a day in milliseconds since midnight, both of China time.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Literal
@@ -97,6 +97,10 @@ class Rules(Struct, frozen=True):
     alone: Mapping[int, Intervals]
     """days with hours of their own"""
 
+    def works(self, day: int) -> bool:
+        """Whether a day is worked, whatever its hours."""
+        return day not in self.off and ((day + 3) % 7 + 1 not in self.weekend or day in self.work)
+
     def of(self, day: int) -> Intervals:
         """The open intervals of a day."""
         if day in self.off or ((day + 3) % 7 + 1 in self.weekend and day not in self.work):
@@ -108,21 +112,15 @@ class Rules(Struct, frozen=True):
 
     def without_hours(self) -> tuple[date, date] | None:
         """The first and last day (of a leap year) of the first part of the year for which nobody wrote office hours."""
-        return next(_runs(_LEAP, lambda day: (day.month, day.day) not in self.hours), None)
+        runs = groupby(_LEAP, lambda day: (day.month, day.day) not in self.hours)
+        lacking = next((list(run) for without, run in runs if without), None)
+        return (lacking[0], lacking[-1]) if lacking else None
 
     def closed(self, first: int, last: int) -> tuple[date, date] | None:
-        """The first stretch of more than LONGEST_BREAK days within these during which nobody works."""
-        days = [date.fromordinal(EPOCH + day) for day in range(first, last + 1)]
-        runs = _runs(days, lambda day: not self.of(ordinal(day)))
-        return next((run for run in runs if (run[1] - run[0]).days >= LONGEST_BREAK), None)
-
-
-def _runs(days: Sequence[date], fits: Callable[[date], bool]) -> Iterator[tuple[date, date]]:
-    """First and last of each run of days that fit."""
-    for fit, run in groupby(days, fits):
-        if fit:
-            found = list(run)
-            yield found[0], found[-1]
+        """The first stretch of more than LONGEST_BREAK days within these that nobody works."""
+        free = (list(run) for works, run in groupby(range(first, last + 1), self.works) if not works)
+        found = next((run for run in free if len(run) > LONGEST_BREAK), None)
+        return (date.fromordinal(EPOCH + found[0]), date.fromordinal(EPOCH + found[-1])) if found else None
 
 
 def ordinal(day: date) -> int:

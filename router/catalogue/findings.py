@@ -224,5 +224,13 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     # -- calendars
     "no_hours": ("error", "日历 {id}：每年 {first} 至 {last} 没有写办公时间", "calendar {id}: no office hours from {first} to {last} of each year"),
     "no_open_time": ("error", "日历 {id}：{first} 至 {last} 没有任何办公时间", "calendar {id}: nobody works from {first} to {last}"),
+    "no_notice": ("error", "没有年份，或同一年写了两次", "it names no year, or one of them twice"),
+    "year_missing": ("error", "日历 {id} 缺 {year} 年", "calendar {id} has no year {year}"),
+    "days_twice": ("warning", "日历 {id}：{year} 年的 {days} 写了两次", "calendar {id}: {year} names {days} twice"),
+    "work_anyway": ("warning", "日历 {id}：{days} 本来就上班，不用写调休", "calendar {id}: {days} would be worked anyway"),
+    "days_unpublished": ("warning", "日历 {id} 写到 {horizon} 为止已公布，却只有到 {last} 年的日期", "calendar {id} is said to be published until {horizon}, but its last year is {last}"),
+    "no_source": ("hint", "日历 {id}：{year} 年没有写来源", "calendar {id}: no source for {year}"),
+    "horizon_near": ("warning", "日历 {id} 只公布到 {horizon}，以后的到期时间都是暂定的", "calendar {id} is published until {horizon} only: later due dates are provisional"),
+    "day_differs": ("error", "日历 {id}：{days} 与 chinesecalendar 不同", "calendar {id}: {days} differ from chinesecalendar"),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip
