@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from adapters.readmodel import CaseFile, CaseRow, ReadModel, ReadModelMissing
+from router.cli.case_time import as_json, ledger_of, length
 from router.cli.case_words import NOTHING, Words
 from router.operate.settings import Settings
 from schemas.times import to_text
@@ -136,7 +137,13 @@ def _as_json(file: CaseFile, words: Words) -> dict[str, Any]:
         "clocks": [_timed(asdict(clock), "anchor", "due", "warned_at", "overdue_at") for clock in file.clocks],
         "timeline": steps,
         "deliveries": deliveries,
+        "time": as_json(told[0]) if (told := ledger_of(file, words, _now(file))) else None,
     }
+
+
+def _now(file: CaseFile) -> int:
+    """The time of the last thing that is known of the case, which may be simulated time."""
+    return max((step.at for step in file.timeline), default=0)
 
 
 def _case_json(row: CaseRow) -> dict[str, Any]:
@@ -163,6 +170,8 @@ def _print(file: CaseFile, words: Words) -> None:
     for name, table in (
         ("units", _legs(file, words)),
         ("clocks", _clocks(file, words)),
+        ("held", _held(file, words)),
+        ("kept", _kept(file, words)),
         ("timeline", _timeline(file, words)),
         ("deliveries", _sent(file, words)),
     ):
@@ -230,6 +239,30 @@ def _clocks(file: CaseFile, words: Words) -> Table:
         state = words.word(clock.state) + (words.aside(words.word("level", level=clock.level)) if clock.level else "")
         kind, due = words.label("kind", clock.kind), words.moment(clock.due)
         _row(table, kind, unit, due, state, words.clock_reason(clock))
+    return table
+
+
+def _held(file: CaseFile, words: Words) -> Table:
+    """Which unit lost the three days: the working time from receipt to close, each part of it in one hand."""
+    table = _table(words, "unit", "time", "late")
+    if told := ledger_of(file, words, _now(file)):
+        ledger, calendar = told
+        for share in ledger.shares:
+            late = length(words, calendar, share.late) if share.late else NOTHING
+            _row(table, words.unit(share.unit), length(words, calendar, share.time), late)
+        if len(ledger.shares) > 1:
+            _row(table, words.word("in all"), length(words, calendar, ledger.whole), "")
+    return table
+
+
+def _kept(file: CaseFile, words: Words) -> Table:
+    table = _table(words, "unit", "promised", "actual", "late")
+    if told := ledger_of(file, words, _now(file)):
+        ledger, calendar = told
+        for kept in ledger.kept:
+            unit = words.holder(kept.of, file) if kept.of else words.word("the case")
+            late = length(words, calendar, kept.late) if kept.late else NOTHING
+            _row(table, unit, words.moment(kept.promised), words.moment(kept.actual), late)
     return table
 
 

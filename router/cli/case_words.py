@@ -20,6 +20,7 @@ from router.catalogue.load import FolderUnreadable, load
 from router.cli.case_texts import CELLS, COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
 from schemas import vocabulary as v
 from schemas.times import from_milliseconds
+from workflows.calendars import Calendar
 
 NOTHING = "—"
 LABELS: Mapping[str, type[v.Word] | tuple[type[v.Word], ...]] = {
@@ -113,6 +114,10 @@ class Words:
     @staticmethod
     def _named(code: str, row: Any) -> str:
         return f"{code} {row.name}" if row else code or NOTHING
+
+    def calendar(self, calendar: str) -> Calendar | None:
+        """The very calendar of this name, if the catalogue on this machine has it."""
+        return self._catalogue.calendars.get(calendar) if self._catalogue else None
 
     # -- sentences ----------------------------------------------------------------------------
 

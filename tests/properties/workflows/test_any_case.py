@@ -19,10 +19,12 @@ from msgspec.structs import replace
 from schemas.ids import command_id
 from schemas.registry import MODELS
 from schemas.validation import read
+from tests.unit.workflows.calendar_2026 import CHINA
 from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import outgoing
+from workflows.attribution import attribute, happened
 from workflows.case import Case, clock_key, decode, encode
 from workflows.evolve import fold
 from workflows.handle import step
@@ -324,6 +326,17 @@ class AnyCase(RuleBasedStateMachine):
         assert case is not None
         assert encode(case) == encode(self.told.held)
         assert case.version == len(records)
+
+    @invariant()
+    def every_working_millisecond_is_charged_to_exactly_one(self) -> None:
+        ledger = attribute(happened(self.told.records), CHINA, self.told.now)
+        assert ledger is not None
+        assert sum(share.time for share in ledger.shares) == ledger.whole
+        assert all(share.time >= 0 and share.late >= 0 for share in ledger.shares)
+        assert {share.unit for share in ledger.shares} <= {*UNITS, self.told.records[0].events[0].centre}  # type: ignore[union-attr]
+        citizens = [kept.late for kept in ledger.kept if not kept.of]
+        if citizens and not self.told.held.disputes:
+            assert sum(share.late for share in ledger.shares) >= citizens[0]
 
     @invariant()
     def who_must_act_has_a_task_and_in_the_end_nobody_has(self) -> None:

@@ -82,7 +82,14 @@ def test_json_is_one_object_and_nothing_else(projected: Path) -> None:
     """Times as RFC 3339 with +08:00, those to come as null; each event with its sentence."""
     result = ran("show", "case-1", "--json")
     shown: dict[str, Any] = json.loads(result.stdout)
-    assert result.stdout.count("\n") == 1 and set(shown) == {"case", "legs", "clocks", "timeline", "deliveries"}
+    assert result.stdout.count("\n") == 1 and set(shown) == {
+        "case",
+        "legs",
+        "clocks",
+        "timeline",
+        "deliveries",
+        "time",
+    }
     assert shown["case"]["closed_at"] == "2026-09-18T22:00:00+08:00" and shown["legs"][2]["signed_at"] is None
     assert [d["delivered"] for d in shown["deliveries"]] == [True, True, False]
     assert shown["timeline"][0]["text"].startswith("登记")
