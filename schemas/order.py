@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.fields import CaseId, Code, Line, Model, Name, Ref, Text, UnitId, described, personal
-from schemas.request import HANDLE, Attachment, Complete
+from schemas.request import HANDLE, Applicant, Attachment, Complete
 from schemas.task import Said, Target
 from schemas.times import Instant
 from schemas.vocabulary import OrderAction, OrderCode
@@ -23,6 +23,11 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.SUPERVISE: ("reason",),
     OrderAction.INSTRUCT: ("post", "text"),
     OrderAction.RE_DISPATCH: ("reason", "targets"),
+    OrderAction.REFUSE: ("reason", "basis", "where_to_turn"),
+    OrderAction.CONCLUDE: ("reason", "text", "confirmed_by"),
+    OrderAction.EX_OFFICIO: ("basis",),
+    OrderAction.MARK_MALICIOUS: ("reason", "document", "confirmed_by"),
+    OrderAction.REVEAL: ("reason", "fields"),
 }
 """What an action cannot do without, whoever gives it."""
 
@@ -47,6 +52,7 @@ class Order(Complete):
     order: Annotated[Code | None, described("所解除的指令序号，空为本单位的全部", "which order; all where empty")] = (
         None
     )
+    where_to_turn: Annotated[Line | None, described("可向何处反映", "where to turn instead")] = None
     leg: Annotated[str | None, Field(max_length=16), described("承办分支", "about which leg")] = None
     until: Annotated[Instant | None, described("截止时间", "until when")] = None
     limit: Annotated[
@@ -88,3 +94,13 @@ class OrderAnswered(Model):
     source: Annotated[str | None, described("原消息位置（主题-分区-偏移）", "topic-partition-offset of the order")] = (
         None
     )
+
+
+class IdentityShown(Model):
+    """诉求人身份 the fields of the applicant that a unit asked to see, for this officer; sent once."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+    unit: Annotated[UnitId, described("调阅单位", "unit that asked")]
+    officer: Annotated[Ref, described("调阅人工号", "staff code of who asked"), personal("identity", purpose=ACCOUNT)]
+    applicant: Annotated[Applicant, described("所调阅的字段", "the fields asked for")]

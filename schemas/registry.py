@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
-from schemas.order import Order, OrderAnswered
+from schemas.order import IdentityShown, Order, OrderAnswered
 from schemas.request import Evaluation, ServiceRequest, Supplement, Urging, Withdrawal
 from schemas.supervision import Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
@@ -26,6 +26,7 @@ TASK_ASSIGNED = "cn.duokua.task.assigned.v1"
 TASK_SENT_BACK = "cn.duokua.task.sent_back.v1"
 TASK_WITHDRAWN = "cn.duokua.task.withdrawn.v1"
 REPLY_REFUSED = "cn.duokua.reply.refused.v1"
+IDENTITY_REVEALED = "cn.duokua.identity.revealed.v1"
 ORDER_ANSWERED = "cn.duokua.order.answered.v1"
 RECEIPT_ISSUED = "cn.duokua.receipt.issued.v1"
 STATUS_CHANGED = "cn.duokua.case.status_changed.v1"
@@ -55,6 +56,7 @@ TO_UNITS: Mapping[str, type[Model]] = MappingProxyType(
         TASK_WITHDRAWN: TaskWithdrawn,
         REPLY_REFUSED: ReplyRefused,
         ORDER_ANSWERED: OrderAnswered,
+        IDENTITY_REVEALED: IdentityShown,
     }
 )
 """Written on `tasks.<endpoint>`."""

@@ -223,7 +223,7 @@ class OrderAction(Word):
     SPLIT = "split", "拆分", "split"
     REVEAL = "reveal", "调阅身份", "reveal the identity"
     MARK_MALICIOUS = "mark_malicious", "认定恶意诉求", "mark as malicious"
-    GO_ON = "go_on", "撤回后依职权继续", "go on ex officio after a withdrawal"
+    EX_OFFICIO = "ex_officio", "撤回后依职权继续", "go on ex officio after a withdrawal"
     REFUSE = "refuse", "不予受理", "refuse"
 
 
@@ -273,6 +273,9 @@ class RefusalGround(Word):
     UNLAWFUL_CONTENT = "unlawful_content", "违反法律法规或公序良俗", "against the law or public order"
     NOT_IDENTIFIABLE = "not_identifiable", "内容不清且无法核实", "unclear and not to be verified"
     OTHER_AUTHORITY = "other_authority", "属于其他专门机关职权", "for another authority"
+    EMERGENCY_LINE = "emergency_line", "应拨打110、119、120等紧急热线", "for the emergency lines 110, 119, 120"
+    IN_PROGRESS = "in_progress", "同一事项正在办理", "the same matter is being handled"
+    OTHER = "other", "其他依法不予受理的情形", "another case in which the law has it refused"
 
 
 class ReceiptCode(Word):

@@ -158,6 +158,12 @@ class Oversight(Struct, frozen=True, array_like=True, gc=False):
     given: int = 0
     """orders to report so far, lifted ones too"""
     standing: tuple[Standing, ...] = ()
+    revealed: int = 0
+    """how often the applicant's identity was shown"""
+    ex_officio: bool = False
+    """a withdrawal is noted and ends nothing"""
+    malicious: str = ""
+    """what that means (a word of the policy): mark | quiet"""
 
 
 class Asked(Struct, frozen=True, array_like=True, gc=False):
@@ -220,11 +226,13 @@ class Ladder(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Refusal(Struct, frozen=True, array_like=True, gc=False):
-    """What a rule proposed, or an officer confirmed, about not taking the case."""
+    """What a rule or an officer proposed, or another officer confirmed, about not taking the case."""
 
     ground: str
     basis: str
     where_to_turn: str
+    officer: str = ""
+    """who proposed it, if a person did: another one confirms it"""
 
 
 class Case(Struct, frozen=True, array_like=True, gc=False):

@@ -96,7 +96,7 @@ class Reply(Command, frozen=True, tag="reply"):
 
 OrderAction = Literal[
     "urge", "supervise", "lift", "instruct", "re_dispatch", "release", "conclude", "merge", "unmerge", "split",
-    "reveal", "mark_malicious", "go_on", "refuse",
+    "reveal", "mark_malicious", "ex_officio", "refuse",
 ]  # fmt: skip
 
 

@@ -57,6 +57,9 @@ def _supplement(d: Decision, command: cmd.Supplement) -> None:
     """补充诉求: kept and passed on to who handles it; no clock starts anew."""
     if sum(map(len, d.case.supplements)) > SUPPLEMENTS:
         _refuse(d, command, "supplement", "too_many_supplements")
+    elif d.case.state == "closed" and d.case.close_reason == "concluded":
+        if _allowed(d, command, "attach"):
+            d.emit(ev.SupplementAttached(body=command.body))
     elif _allowed(d, command, "supplement"):
         d.emit(ev.CaseSupplemented(body=command.body))
         applicant_said_more(d)
@@ -66,6 +69,9 @@ def _withdraw(d: Decision, command: cmd.Withdraw) -> None:
     """撤回, before decision. A report of wrongdoing goes on whatever its author wants now."""
     if d.case.appeal_kind == "report":
         _refuse(d, command, "withdraw", "report_stays")
+    elif d.case.oversight is not None and d.case.oversight.ex_officio:
+        if _allowed(d, command, "withdraw"):
+            d.emit(ev.WithdrawalNoted(body=command.body))
     elif _allowed(d, command, "withdraw"):
         d.emit(ev.CaseWithdrawn(body=command.body))
         close(d, "withdrawn")

@@ -63,6 +63,7 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "redirect": ("转应急", "redirect an emergency", "受理环节", "intake, before any rule"),
     "confirm_receipt": ("确认接收", "confirm receipt", "应急单位", "the emergency's receiver"),
     "propose_refusal": ("拟不予受理", "propose a refusal", "规则", "a rule"),
+    "attach": ("终结后附卷", "attach to a concluded case", "诉求人", "applicant"),
     "confirm_refusal": ("确认不予受理", "confirm the refusal", "受理人员", "intake officer"),
     "reject_refusal": ("不同意不予受理", "reject the refusal", "受理人员", "intake officer"),
     "ask_triage": ("转人工分派", "hand to a dispatcher", "规则、退单", "a rule, a return"),
@@ -125,7 +126,12 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "grant": ("准予", "grant", "审批部门", "the department"),
     "grant_on_promise": ("告知承诺准予", "grant on a promise", "审批部门", "the department"),
     "break_promise": ("未履行承诺", "promise not kept", "监管部门", "the regulator"),
-    "refuse": ("不予许可（告知救济途径）", "refuse, with notice of remedies", "审批部门", "the department"),
+    "refuse": (
+        "不予受理、不予许可（告知救济途径）",
+        "refuse, with notice of remedies",
+        "受理人员、审批部门",
+        "intake officer, the department",
+    ),
     "make_certificate": ("制证", "make the certificate", "审批部门", "the department"),
     "deliver": ("送达", "deliver", "窗口", "window"),
     "notify_regulator": ("审管联动推送", "notify the regulator", "审批部门", "the department"),
@@ -163,6 +169,11 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "lift": ("解除督办、批示", "lift"),
     "instruct": ("批示", "instruct"),
     "re_dispatch": ("改派", "dispatch to another unit"),
+    "refuse": ("不予受理", "refuse"),
+    "conclude": ("终结", "conclude"),
+    "ex_officio": ("撤回后依职权继续", "go on ex officio after a withdrawal"),
+    "mark_malicious": ("认定恶意诉求", "mark as malicious"),
+    "reveal": ("调阅身份", "reveal the identity"),
 }
 
 

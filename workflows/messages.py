@@ -144,6 +144,14 @@ class OrderAnsweredBody(Body, frozen=True, kw_only=True):
     source: str | None = None
 
 
+class IdentityBody(Body, frozen=True, kw_only=True):
+    case_id: str
+    number: str
+    unit: str
+    officer: str
+    applicant: dict[str, Any]
+
+
 class ReceiptBody(Body, frozen=True, kw_only=True):
     ref: str
     code: str
@@ -437,6 +445,17 @@ def _without_names(request: bytes | Raw) -> Raw:
     for name in ("co_applicants", "recording_ref"):
         body.pop(name, None)
     return Raw(encode(body))
+
+
+def identity(case: Case, event: ev.IdentityRevealed, request: bytes | Raw | None) -> IdentityBody:
+    """The fields that were asked for, of what the applicant gave."""
+    said: dict[str, Any] = msgspec.json.decode(request) if request is not None else {}
+    applicant = said.get("applicant") or {}
+    kept = ("kind", "disclosure", *event.fields)
+    return IdentityBody(
+        case_id=case.id, number=case.number, unit=event.unit, officer=event.officer,
+        applicant={name: applicant[name] for name in kept if name in applicant},
+    )  # fmt: skip
 
 
 # -- supervisors --------------------------------------------------------------------------------

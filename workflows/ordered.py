@@ -20,6 +20,7 @@ class Ordered(Struct, frozen=True, kw_only=True):
     basis: str = ""
     post: str = ""
     order: str = ""
+    where_to_turn: str = ""
     leg: str = ""
     until: str = ""
     limit: str = ""

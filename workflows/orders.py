@@ -8,13 +8,19 @@ from collections.abc import Mapping
 
 import msgspec
 
+from workflows import endings, identity, oversight, redispatch, rights, urging
 from workflows import events as ev
-from workflows import oversight, redispatch, rights, urging
 from workflows.commands import Order
 from workflows.decision import Decision
 from workflows.ordered import Handler, Ordered
 
-ORDERS: Mapping[str, Handler] = {**urging.ORDERS, **oversight.ORDERS, **redispatch.ORDERS}
+ORDERS: Mapping[str, Handler] = {
+    **urging.ORDERS,
+    **oversight.ORDERS,
+    **redispatch.ORDERS,
+    **endings.ORDERS,
+    **identity.ORDERS,
+}
 """By action; `rights.RIGHTS` has a row for each."""
 
 _view = msgspec.json.Decoder(Ordered).decode

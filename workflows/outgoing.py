@@ -17,6 +17,7 @@ from workflows import events as ev
 from workflows import messages as body
 from workflows.case import Case, Leg, Task
 from workflows.decision import Decision
+from workflows.oversight import is_quiet
 
 
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -53,6 +54,7 @@ decode = msgspec.json.Decoder(OutboxRecord).decode
 
 RECEIPT = "cn.duokua.receipt.issued.v1"
 REFUSED = "cn.duokua.reply.refused.v1"
+IDENTITY_REVEALED = "cn.duokua.identity.revealed.v1"
 ORDER_ANSWERED = "cn.duokua.order.answered.v1"
 ASSIGNED = "cn.duokua.task.assigned.v1"
 SENT_BACK = "cn.duokua.task.sent_back.v1"
@@ -345,11 +347,20 @@ def _reply_below(case: Case, event: ev.LegReplied) -> Again:
 
 
 def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
+    if is_quiet(case):
+        return
     for task in case.tasks.values():
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
 
 
+def _withdrawal_noted(case: Case, event: ev.WithdrawalNoted) -> Again:
+    for task in case.tasks.values():
+        yield task, case.legs.get(task.leg) if task.kind == "review" else None, "withdrawal_noted"
+
+
 def _urged(case: Case, event: ev.CaseUrged) -> Again:
+    if not event.unit and is_quiet(case):
+        return
     for task in case.tasks.values():
         if not event.leg or (task.leg == event.leg and task.kind == "handle"):
             yield task, case.legs.get(task.leg) if task.kind == "review" else None, "urged"
@@ -503,6 +514,14 @@ def _supervise(
     post.add("supervision", post.case.id, kind, data)
 
 
+# -- who asks for confidence ---------------------------------------------------------------------
+
+
+def _revealed(post: Post, event: ev.IdentityRevealed) -> None:
+    shown = body.identity(post.case, event, post.asked.request)
+    post.to_endpoint(event.endpoint, IDENTITY_REVEALED, shown)
+
+
 # -- who learns of what -------------------------------------------------------------------------
 
 
@@ -526,6 +545,9 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.IdReused: Telling(answer=_id_reused),
     ev.CommandRefused: Telling(answer=_refused),
     ev.OrderGiven: Telling(answer=_ordered),
+    ev.SupplementAttached: Telling(answer=_accepted),
+    ev.WithdrawalNoted: Telling(answer=_accepted, again=_withdrawal_noted),
+    ev.IdentityRevealed: Telling(news=_revealed),
     ev.CaseUrged: Telling(answer=_urge_taken, again=_urged),
     ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
     ev.CaseEvaluated: Telling(answer=_accepted),

@@ -31,6 +31,11 @@ def is_supervised(case: Case, leg: str) -> bool:
     return any(order.leg == leg for order in standing(case, "supervise"))
 
 
+def is_quiet(case: Case) -> bool:
+    """Whether what the applicant sends is kept without telling anybody again (恶意诉求, by policy)."""
+    return case.oversight is not None and case.oversight.malicious == "quiet"
+
+
 def report_first(case: Case) -> bool:
     """Whether a leader waits for an answer (批示): the citizen's comes after it."""
     return any(not order.reported for order in standing(case, "instruct"))

@@ -155,6 +155,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     answers_from: how sure a knowledge base must be (0 to 1) that an entry answers a question which the rules leave to a
     dispatcher, to have it sent at once; 0: a person always looks.
     pauses, extensions: what may move a due date; without them nothing does.
+    ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
+    is found malicious: nothing may be found so (empty), it is on the record alone (`mark`), or what its author sends later is
+    kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
     """
 
     id: str
@@ -172,3 +175,6 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     join: str = "lead"
     pauses: tuple[Pause, ...] = ()
     extensions: Extensions | None = None
+    ex_officio: bool = False
+    malicious: Literal["", "mark", "quiet"] = ""
+    reveals: bool = True

@@ -202,6 +202,8 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
 def _confirm_refusal(d: Decision, task: Task, said: ReplyView) -> str:
     proposed = d.case.refusal
     assert proposed is not None
+    if proposed.officer and said.officer in (None, proposed.officer):
+        return "second_officer"
     d.emit(
         ev.CaseRefused(ground=proposed.ground, basis=said.basis or proposed.basis, where_to_turn=proposed.where_to_turn)
     )

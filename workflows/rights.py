@@ -36,6 +36,11 @@ RIGHTS: Mapping[str, Right] = {
     "instruct": Right(("leaders_office",), text=True),
     "lift": Right(("supervisor", "leaders_office")),
     "re_dispatch": Right(("centre",), reason=True),
+    "refuse": Right(("centre",), reason=True),
+    "conclude": Right(("centre",), reason=True, second=True, text=True),
+    "ex_officio": Right(("lead", "centre")),
+    "mark_malicious": Right(("centre",), reason=True, second=True, document=True),
+    "reveal": Right(("holder",), reason=True),
 }
 """By action. One that is not here nobody may order yet."""
 

@@ -34,6 +34,7 @@ APPEAL: Table = {
     },
     "refused": {"close": "closed"},
     "in_triage": {
+        "refuse": "refusal_proposed",
         "accept": "accepted",
         "dispatch": "dispatched",
         "supplement": "in_triage",
@@ -108,7 +109,7 @@ APPEAL: Table = {
     "merging": {"confirm_merge": "merged", "refuse_merge": "accepted"},
     "merged": {"unmerge": "accepted", "close": "closed"},
     "withdrawn": {"close": "closed"},
-    "closed": {"evaluate": "closed", "archive": "archived"},
+    "closed": {"evaluate": "closed", "attach": "closed", "archive": "archived"},
     "archived": {"forget": "forgotten"},
     "forgotten": {},
 }
@@ -224,12 +225,12 @@ LEAD_MOVES = frozenset(
 LATER = frozenset(
     {
         "merge", "confirm_merge", "refuse_merge", "unmerge", "split",
-        "hang", "release", "call_back", "redo", "conclude",
+        "hang", "release", "call_back", "redo",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
 
-ANYTIME = frozenset({"urge", "supervise", "instruct", "lift"})
+ANYTIME = frozenset({"urge", "supervise", "instruct", "lift", "ex_officio", "mark_malicious", "reveal"})
 """May be done in every state of an appeal in which somebody has something in hand, and moves nothing."""
 
 OPEN_LEG = frozenset(

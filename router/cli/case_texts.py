@@ -82,6 +82,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ReportRejected": ("报告退回，须重新报告（指令 {order}）", "the report was not enough, asked again (order {order})"),
     "OrderLifted": ("指令 {order} 解除", "order {order} lifted"),
     "OrderLifted+accepted": ("报告已采纳，指令 {order} 解除", "the report was accepted, order {order} lifted"),
+    "RefusalOrdered": ("中心拟不予受理，待另一人确认：{ground}，依据 {basis}", "the centre would refuse it, another officer decides: {ground}, on the basis of {basis}"),
+    "CaseConcluded": ("终结：{ground}", "concluded: {ground}"),
+    "SupplementAttached": ("终结后诉求人补充，附卷", "supplemented after it was concluded: kept on file"),
+    "GoingOnDecided": ("{unit} 决定：即使撤回也依职权继续（{basis}）", "{unit} decided to go on ex officio, withdrawn or not ({basis})"),
+    "WithdrawalNoted": ("诉求人撤回，依职权继续办理", "withdrawn by the applicant; it goes on ex officio"),
+    "CaseMarkedMalicious": ("认定恶意诉求：{ground}（{document}）", "found malicious: {ground} ({document})"),
+    "IdentityRevealed": ("{unit} 调阅诉求人身份：{fields}", "{unit} was shown who the applicant is: {fields}"),
     "CommandRefused": ("操作被拒绝：{action}（{code}，当时状态 {state}）", "refused: {action} ({code}, in state {state})"),
 }  # fmt: skip
 

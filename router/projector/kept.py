@@ -74,6 +74,13 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ReportSubmitted": ("order", "task"),
     "ReportRejected": ("order",),
     "OrderLifted": ("order", "accepted"),
+    "RefusalOrdered": ("task", "endpoint", "ground", "basis", "where_to_turn"),
+    "CaseConcluded": ("ground", "basis"),
+    "SupplementAttached": (),
+    "GoingOnDecided": ("unit", "basis"),
+    "WithdrawalNoted": (),
+    "CaseMarkedMalicious": ("ground", "document", "effect"),
+    "IdentityRevealed": ("unit", "endpoint", "fields"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -104,6 +111,10 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "ReportOrdered": ("text",),
     "ReportSubmitted": ("text", "attachments"),
     "ReportRejected": ("reason",),
+    "RefusalOrdered": ("officer",),
+    "SupplementAttached": ("body",),
+    "WithdrawalNoted": ("body",),
+    "IdentityRevealed": ("officer",),
 }
 
 WORDS = ("words_", "form.")

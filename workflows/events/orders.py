@@ -76,4 +76,61 @@ class OrderLifted(Event, frozen=True):
     accepted: bool = False
 
 
-OrderEvent = OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted
+class RefusalOrdered(Event, frozen=True):
+    """An officer of the centre would not take the case; another one confirms or rejects it (task)."""
+
+    task: str
+    endpoint: str
+    ground: str
+    basis: str
+    where_to_turn: str
+    officer: str
+
+
+class CaseConcluded(Event, frozen=True):
+    """终结: it was done again and is over for good; a CaseClosed follows."""
+
+    ground: str
+    basis: str = ""
+
+
+class SupplementAttached(Event, frozen=True):
+    """More from the applicant of a concluded case: kept, and nobody's task."""
+
+    body: Raw
+
+
+class GoingOnDecided(Event, frozen=True):
+    """依职权继续: should the applicant withdraw, that is noted and the case goes on."""
+
+    unit: str
+    basis: str
+
+
+class WithdrawalNoted(Event, frozen=True):
+    """The applicant withdrew a case that goes on ex officio."""
+
+    body: Raw
+
+
+class CaseMarkedMalicious(Event, frozen=True):
+    """恶意诉求. effect: all that it brings about, by the policy: mark | quiet."""
+
+    ground: str
+    document: str
+    effect: str
+
+
+class IdentityRevealed(Event, frozen=True):
+    """调阅身份: these fields of the applicant were shown to an officer of the unit. Which, never what they hold."""
+
+    unit: str
+    endpoint: str
+    officer: str
+    fields: tuple[str, ...]
+
+
+OrderEvent = (
+    OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
+    | CaseConcluded | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
+)  # fmt: skip

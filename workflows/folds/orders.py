@@ -6,11 +6,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Oversight, Standing, Task
-from workflows.folds.moves import less, opened
+from workflows.case import Case, Oversight, Refusal, Standing, Task
+from workflows.folds.moves import less, opened, to
 
 
-def _given(case: Case, e: ev.OrderGiven, at: int) -> Case:
+def _unchanged(case: Case, e: ev.Event, at: int) -> Case:
     return case
 
 
@@ -64,15 +64,49 @@ def _changed(case: Case, order: Standing) -> Case:
     return replace(case, oversight=replace(held, standing=changed))
 
 
+def _refusal_ordered(case: Case, e: ev.RefusalOrdered, at: int) -> Case:
+    refusal = Refusal(e.ground, e.basis, e.where_to_turn, e.officer)
+    task = Task(e.task, "confirm_refusal", case.centre, e.endpoint)
+    return replace(case, state=to(case, "refuse"), refusal=refusal, tasks={task.id: task})
+
+
+def _concluded(case: Case, e: ev.CaseConcluded, at: int) -> Case:
+    return replace(case, state=to(case, "conclude"))
+
+
+def _attached(case: Case, e: ev.SupplementAttached, at: int) -> Case:
+    return replace(case, state=to(case, "attach"), supplements=(*case.supplements, bytes(e.body)))
+
+
+def _going_on(case: Case, e: ev.GoingOnDecided, at: int) -> Case:
+    return replace(case, oversight=replace(oversight(case), ex_officio=True))
+
+
+def _malicious(case: Case, e: ev.CaseMarkedMalicious, at: int) -> Case:
+    return replace(case, oversight=replace(oversight(case), malicious=e.effect))
+
+
+def _revealed(case: Case, e: ev.IdentityRevealed, at: int) -> Case:
+    held = oversight(case)
+    return replace(case, oversight=replace(held, revealed=held.revealed + 1))
+
+
 def oversight(case: Case) -> Oversight:
     return case.oversight or Oversight()
 
 
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
-    ev.OrderGiven: _given,
+    ev.OrderGiven: _unchanged,
     ev.CaseUrged: _urged,
     ev.ReportOrdered: _report_ordered,
     ev.ReportSubmitted: _report_submitted,
     ev.ReportRejected: _report_rejected,
     ev.OrderLifted: _lifted,
+    ev.RefusalOrdered: _refusal_ordered,
+    ev.CaseConcluded: _concluded,
+    ev.SupplementAttached: _attached,
+    ev.WithdrawalNoted: _unchanged,
+    ev.GoingOnDecided: _going_on,
+    ev.CaseMarkedMalicious: _malicious,
+    ev.IdentityRevealed: _revealed,
 }

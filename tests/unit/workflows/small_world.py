@@ -79,13 +79,17 @@ OFFICES = {
     "arbiter": ("370000.hotline",),
 }
 LISTED = {"listed": Listed(name_zh="清单内", name_en="listed", basis="某办法")}
-REASONS: dict[str, dict[str, Listed]] = {"supervise": LISTED}
+REASONS: dict[str, dict[str, Listed]] = dict.fromkeys(
+    ("supervise", "refuse", "conclude", "mark_malicious", "reveal"), LISTED
+)
 
 POLICY = Policy(
     id="city",
     name="测试",
     source="test",
     grade="C",
+    malicious="quiet",
+    ex_officio=True,
     clocks=(
         ClockTemplate(
             kind="finish",
@@ -253,7 +257,7 @@ TIMED = replace(
 POLICIES = {
     "city": POLICY,
     "timed": TIMED,
-    "ruled": replace(POLICY, id="ruled", returns=False),
+    "ruled": replace(POLICY, id="ruled", returns=False, malicious="", ex_officio=False, reveals=False),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
     "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
     "watched": replace(POLICY, id="watched", clocks=WATCHED),

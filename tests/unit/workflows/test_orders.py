@@ -1,6 +1,7 @@
 """Orders of officers: who may give which, what they need, and that whoever gives one is answered."""
 
 from msgspec import Raw, json
+from msgspec.structs import replace
 
 from schemas.registry import MODELS
 from tests.unit.workflows.small_world import UNITS, told
@@ -208,3 +209,113 @@ def test_who_asks_for_confidence_is_not_named_in_a_report_either() -> None:
     t = told().submit("alone", applicant=applicant).order("370100.watch", "supervise", **SUPERVISED)
     t.reply("report", "report", text="已到现场")
     assert "张三" not in b"".join(bytes(m.data) for m in t.said if m.to != "tasks.centre").decode()
+
+
+# -- not taken, concluded, going on, malicious ------------------------------------------------------
+
+REFUSED = {"reason": "listed", "basis": "某条例第九条", "where_to_turn": "人民法院"}
+
+
+def test_an_officer_may_refuse_and_another_one_confirms() -> None:
+    """Legal basis and where to turn are named to the applicant; one officer alone refuses nothing."""
+    t = told().submit("unclear").order("370100.hotline", "refuse", **REFUSED)
+    assert t.held.state == "refusal_proposed"
+    assert [task.kind for task in t.held.tasks.values()] == ["confirm_refusal"]
+    for officer in ({}, {"officer": "0001"}):
+        t.reply("confirm_refusal", "confirm_refusal", **officer)
+        assert t.data("reply.refused")["code"] == "second_officer"
+    t.reply("confirm_refusal", "confirm_refusal", officer="0002")
+    outcome = t.data("case.outcome")
+    assert (outcome["reason"], outcome["legal_basis"], outcome["where_to_turn"]) == (
+        "refused",
+        "某条例第九条",
+        "人民法院",
+    )
+
+
+def test_a_refusal_that_is_not_confirmed_goes_back_to_triage() -> None:
+    t = told().submit("unclear").order("370100.hotline", "refuse", **REFUSED)
+    t.reply("confirm_refusal", "reject_refusal", officer="0002")
+    assert (t.held.state, t.held.refusal) == ("in_triage", None)
+
+
+def test_what_was_dispatched_is_not_refused_any_more() -> None:
+    t = told().submit("alone").order("370100.hotline", "refuse", **REFUSED)
+    assert t.data("order.answered")["reason"] == "not_allowed"
+    t.reply("handle", "return", reason="不属本局职责").reply("decide_return", "accept_return")
+    t.order("370100.hotline", "refuse", **REFUSED)
+    assert (t.held.state, t.data("order.answered")["reason"]) == ("in_triage", "not_allowed")
+
+
+def test_what_is_concluded_stays_so_and_more_is_filed() -> None:
+    """终结 is for what was done again: a case in another state cannot be concluded."""
+    said = {"reason": "listed", "text": "已两次办理，无新情况", "confirmed_by": "0002"}
+    t = told().submit("alone").order("370100.hotline", "conclude", **said)
+    assert t.data("order.answered")["reason"] == "not_allowed"
+    t.case = replace(t.held, state="redo")
+    t.order("370100.hotline", "conclude", **said)
+    assert (t.held.state, t.held.close_reason) == ("closed", "concluded")
+    t.follow_up(cmd.Supplement, text="还是不满意")
+    assert t.left == ["answers.website receipt.issued"]
+    assert t.happened == ["SupplementAttached"]
+
+
+def test_the_unit_may_go_on_ex_officio() -> None:
+    """Where the policy allows it: the withdrawal is on the record and ends nothing."""
+    t = told().submit("alone").order("370102.urban", "ex_officio", basis="安全隐患须继续处置")
+    t.follow_up(cmd.Withdraw)
+    assert (t.happened, t.held.state) == (["WithdrawalNoted"], "dispatched")
+    assert t.data("task.assigned")["reason"] == "withdrawal_noted"
+    t = told().submit("ruled").order("370102.urban", "ex_officio", basis="x")
+    assert t.data("order.answered")["reason"] == "not_by_policy"
+    assert t.follow_up(cmd.Withdraw).held.state == "closed"
+
+
+def test_malicious_only_by_policy_and_with_no_more_effect_than_it_says() -> None:
+    said = {"reason": "listed", "document": "济热线〔2026〕8号", "confirmed_by": "0002"}
+    t = told().submit("alone").order("370100.hotline", "mark_malicious", **said)
+    t.follow_up(cmd.Supplement, text="x")
+    assert t.left == ["answers.website receipt.issued"]
+    t.follow_up(cmd.Urge)
+    assert t.left == ["answers.website receipt.issued"]
+    assert t.reply("handle", "reply", result="solved", text="已办").reply("review", "pass").held.state == "closed"
+    t = told().submit("ruled").order("370100.hotline", "mark_malicious", **said)
+    assert t.data("order.answered")["reason"] == "not_by_policy"
+
+
+# -- 调阅身份 ----------------------------------------------------------------------------------------
+
+CONFIDENTIAL = {"kind": "person", "name": "张三", "phone": "13800000000", "disclosure": "confidential"}
+ASKED = {"reason": "listed", "fields": ["phone"]}
+
+
+def test_who_holds_the_case_may_see_a_field_once_and_on_the_record() -> None:
+    t = told().submit("alone", applicant=CONFIDENTIAL).order("370102.urban", "reveal", **ASKED)
+    assert t.left == ["tasks.desk order.answered", "tasks.desk identity.revealed"]
+    assert t.data("identity.revealed")["applicant"] == {
+        "kind": "person", "disclosure": "confidential", "phone": "13800000000",
+    }  # fmt: skip
+    assert t.held.oversight is not None
+    assert t.held.oversight.revealed == 1
+    assert t.last.record is not None
+    assert b"13800000000" not in ev.encode(t.last.record)
+
+
+def test_a_report_and_what_a_policy_protects_stay_hidden() -> None:
+    """举报 and 纪检: nobody outside the centre; and nothing is asked for where nothing is hidden."""
+    for more, category, code in (
+        ({"applicant": CONFIDENTIAL, "appeal_kind": "report"}, "alone", "identity_protected"),
+        ({"applicant": CONFIDENTIAL}, "ruled", "identity_protected"),
+        ({}, "alone", "nothing_hidden"),
+    ):
+        t = told().submit(category, **more).order("370102.urban", "reveal", **ASKED)
+        assert t.data("order.answered")["reason"] == code
+        assert "identity.revealed" not in str(t.left)
+    t = (
+        told()
+        .submit("alone", applicant=CONFIDENTIAL)
+        .order("370102.urban", "reveal", reason="listed", fields=["shoe_size"])
+    )
+    assert t.data("order.answered")["reason"] == "incomplete"
+    t = told().submit("street", applicant=CONFIDENTIAL).order("370102.police", "reveal", **ASKED)
+    assert t.data("order.answered")["reason"] == "not_entitled", "a copy handles nothing"

@@ -54,6 +54,7 @@ def test_every_word_has_a_label_in_both_languages(name: str) -> None:
 def test_nothing_leads_out_of_an_ended_case_but_evaluation_and_the_archive() -> None:
     assert {action for state, action, _ in _moves(APPEAL) if state in ENDED} == {
         "evaluate",
+        "attach",
         "archive",
         "forget",
     }
