@@ -130,6 +130,13 @@ class Release(Command, frozen=True, tag="release"):
     letters: int = 0
 
 
+class Recheck(Command, frozen=True, tag="recheck"):
+    """To the shard, about a case of which the auditor says that something due did not fire.
+
+    The shard fires it under this command's id where its own index has lost it, and does nothing otherwise: what is still
+    to come by itself comes by itself, and while it holds its deadlines nothing fires."""
+
+
 class GiveUp(Command, frozen=True, tag="give_up"):
     """A command that was kept aside will never be judged, and its sender, who was told `held`, waits for word of it.
 
@@ -140,7 +147,7 @@ class GiveUp(Command, frozen=True, tag="give_up"):
 
 
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(AnyCommand | Release | GiveUp).decode
+decode = msgspec.json.Decoder(AnyCommand | Release | GiveUp | Recheck).decode
 
 
 class ActivateCatalogue(Struct, frozen=True, kw_only=True, tag_field="kind", tag="activate_catalogue"):

@@ -10,7 +10,7 @@ holds, until somebody has the letters written again or gives them up, and releas
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -32,9 +32,9 @@ from router.engine.store import (
     due_of,
     state_value,
 )
-from router.engine.table import Damaged, DiskRefuses
 from router.operate import metrics
 from router.operate.letters import FIRST, DeadLetter, Retry
+from router.operate.table import Damaged, DiskRefuses
 from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
 from workflows.case import Case, decode, encode
@@ -104,7 +104,7 @@ class Batch:
     The overlay. `decide` is called once per command, `expire` once per case that is due; `events`, `changelog` and `outbox` are
     what to write.
 
-    stored: what the store has of the cases that were looked up together.
+    stored: what the store has of the cases that were looked up together. may_fire: whether deadlines are not held.
     """
 
     store: Store
@@ -120,6 +120,7 @@ class Batch:
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
     decided: list[tuple[str, str]] = field(default_factory=list)
     letters: Counter[str] = field(default_factory=Counter)
+    may_fire: Callable[[], bool] = lambda: True
 
     @property
     def changed(self) -> bool:
@@ -151,6 +152,8 @@ class Batch:
             self._release(command)
         elif isinstance(command, commands.GiveUp):
             self._give_up(command, facts, now)
+        elif isinstance(command, commands.Recheck):
+            self.decided.append(("Recheck", self._recheck(command, source, facts, now)))
         elif (self.parked or self.store.parked) and self._must_wait(command, retry):
             self._keep_aside(command, source, "case_parked", now, retry)
         else:
@@ -158,9 +161,11 @@ class Batch:
 
     def _read(
         self, key: bytes | None, value: bytes | None, source: str, retry: Retry
-    ) -> commands.AnyCommand | commands.Release | commands.GiveUp | None:
+    ) -> commands.AnyCommand | commands.Release | commands.GiveUp | commands.Recheck | None:
         try:
-            command: commands.AnyCommand | commands.Release | commands.GiveUp = commands.decode(value or b"")
+            command: commands.AnyCommand | commands.Release | commands.GiveUp | commands.Recheck = commands.decode(
+                value or b""
+            )
         except msgspec.MsgspecError:
             self.put_aside(key or source.encode(), source, "unreadable_command", retry)
             return None
@@ -232,6 +237,23 @@ class Batch:
             self._guarded(command, f"deadline/{held.id}/{held.version}", facts, now)
         if case not in self.touched:
             self.postponed[case] = now + POSTPONED_MS
+
+    def _recheck(self, command: commands.Recheck, source: str, facts: Facts, now: int) -> str:
+        """What came of it: it fires only what the index of the shard has lost."""
+        key = command.case.encode()
+        if self._parked(key) is not None:
+            return "parked"
+        if not self.may_fire():
+            return "held"
+        value = None if key in self.touched else self._stored(key)
+        case = self._case(key)
+        if case is None or not 0 < case.next_due <= now:
+            return "nothing_due"
+        if key in self.touched or (value is not None and self.store.is_waiting(key, value)):
+            return "to_come"
+        log.error("deadline.lost", case_id=command.case)
+        self._guarded(commands.ReachDeadline(id=command.id, case=command.case, at=now), source, facts, now)
+        return "fired"
 
     def _guarded(self, command: commands.AnyCommand, source: str, facts: Facts, now: int, retry: Retry = FIRST) -> None:
         """Decide it. A failure is told by a letter, unless it is a deadline's that was put off, and so was told."""

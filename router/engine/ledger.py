@@ -18,10 +18,10 @@ from msgspec import json
 from router.engine.batch import Batch, ShardRecord
 from router.engine.guard import ClockGuard
 from router.engine.store import FORMAT, Changes, Store
-from router.engine.table import Disk
 from router.operate import metrics
 from router.operate.process import Process
 from router.operate.refusals import Refused
+from router.operate.table import Disk
 
 log = structlog.get_logger()
 

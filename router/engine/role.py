@@ -30,9 +30,9 @@ from router.engine.limits import TooManyDeadLetters
 from router.engine.progress import Progress
 from router.engine.shard import Shard
 from router.engine.store import NewerFormat
-from router.engine.table import Rocks
 from router.operate import metrics
 from router.operate.process import Process, settle
+from router.operate.table import Rocks
 from workflows.facts import Facts
 
 log = structlog.get_logger()

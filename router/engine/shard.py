@@ -21,11 +21,11 @@ from router.engine.ledger import Ledger
 from router.engine.limits import Limits
 from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
 from router.engine.store import SHARD_KEY, due_of
-from router.engine.table import ROCKS, Disk
 from router.operate import metrics
 from router.operate.floor import TOP_UP_MS, Floor
 from router.operate.letters import FIRST, retry_of
 from router.operate.process import Process
+from router.operate.table import ROCKS, Disk
 from workflows import commands
 from workflows.facts import Facts
 
@@ -127,6 +127,7 @@ class Shard:
             rest = 0.0
             started = self._clock.monotonic()
             batch = self._ledger.batch()
+            batch.may_fire = self._may_fire
             await self._decide(batch, records)
             if self._quarantine.commands > 0 and not records:
                 await self._end_care()

@@ -19,7 +19,7 @@ from struct import Struct
 
 from msgspec import json
 
-from router.engine.table import ROCKS, Damaged, Disk, DiskRefuses, Table, TableInUse
+from router.operate.table import ROCKS, Damaged, Disk, DiskRefuses, Table, TableInUse
 
 FORMAT = 1
 PREFIX = Struct(">BQ")
@@ -207,6 +207,11 @@ class Store:
                 break
             found.append(key[9:])
         return found
+
+    def is_waiting(self, case: bytes, value: bytes) -> bool:
+        """Whether the case, of this state value, stands in the index where a scan will come by."""
+        entry = b"d" + _due_in(value) + case
+        return entry >= self.meta.cursor and self._get(entry) is not None
 
     def next_due(self) -> int:
         """The earliest due of all cases in milliseconds, 0 for none."""

@@ -51,6 +51,7 @@ ROLES = (
     ("engine", "2"),
     ("delivery", "1"),
     ("projector", "1"),
+    ("auditor", "1"),
     ("simulator", "1"),
     ("insights", "1"),
 )

@@ -102,6 +102,24 @@ INSIGHTS_UNREADABLE = Counter(
     "duokua_insights_unreadable", "Records that insights cannot read and passed over.", ["stage"]
 )
 
+AUDIT_FIRED = Counter("duokua_audit_fired", "Warnings, due times and escalations that the auditor saw fire.")
+AUDIT_FINDINGS = Counter(
+    "duokua_audit_findings",
+    "Marks of clocks that did not fire as announced: missed | doubled | early | late.",
+    ["kind"],
+)
+AUDIT_REPAIRS = Counter("duokua_audit_repairs", "Cases that the auditor asked a shard to look at.")
+AUDIT_CASES = Gauge("duokua_audit_cases", "Cases whose clocks the auditor watches.")
+AUDIT_UNFIRED = Gauge(
+    "duokua_audit_unfired", "Cases of which something is overdue and has not fired, whoever is to blame."
+)
+AUDIT_PASSED = Gauge(
+    "duokua_audit_passed_timestamp_seconds",
+    "When the last complete pass ended: all read, all that is overdue looked at.",
+)
+AUDIT_BEHIND = Gauge("duokua_audit_behind_records", "Offsets of the log that the auditor has not read yet.")
+AUDIT_UNREADABLE = Counter("duokua_audit_unreadable", "Records that the auditor cannot read and passed over.")
+
 SHADOWED = Counter(
     "duokua_shadow_requests", "Requests that a draft decided beside the rules in force; `same`: yes | no.", ["same"]
 )

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     `case.commands`, chosen once for the life of a deployment (it is checked against the log).
     dead_letter_share, dead_letters_in_a_row: beyond them a shard stops (router/engine/limits.py); 0 is no limit.
     state_free_mb: what the disk of state_dir must have free, else the engine commits nothing until it has.
-    state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/engine/table.py).
+    state_memory_mb: what the stores of an engine's shards may hold in memory, together (router/operate/table.py).
     keys: where this user's private keys lie. platform: who gives a second opinion on what a request is
     about, and finds answers to questions (router/intake/platform.py, knowledge.py): `simulated`, or an address.
     http_port 0 takes a free one. readmodel: an SQLAlchemy URL; empty means SQLite under state_dir.

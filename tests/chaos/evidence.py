@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.log import KafkaLog
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, body_of, due_of
-from router.engine.table import ROCKS
+from router.operate.table import ROCKS
 from router.operate.topics import Topics
 from tests.chaos.audit import Audit, Input, Left, Sent, differences, digest, replayed_hash, stored_hash
 from workflows import events, outgoing

@@ -17,7 +17,7 @@ from msgspec.structs import replace as changed
 
 from router.delivery.fanout import fan_out
 from router.engine.store import body_of
-from router.engine.table import ROCKS
+from router.operate.table import ROCKS
 from schemas.ids import command_id
 from tests.chaos.audit import Audit, Input, Left, Sent, differences, digest, replayed_hash, stored_hash
 from tests.chaos.evidence import compare, dict_at

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.clock import Clock
-from router.engine.table import Damaged, TableInUse
+from router.operate.table import Damaged, TableInUse
 from tests.simulation.loop import LIFE, Life, VirtualLoop
 
 Changes = list[tuple[bytes, bytes | None]]

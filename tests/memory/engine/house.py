@@ -17,9 +17,9 @@ from router.catalogue.load import load
 from router.engine.batch import ShardRecord
 from router.engine.shard import Shard
 from router.engine.store import SHARD_KEY
-from router.engine.table import ROCKS, Damaged, Disk, DiskRefuses
 from router.operate.process import Process
 from router.operate.settings import CHECKOUT, Settings
+from router.operate.table import ROCKS, Damaged, Disk, DiskRefuses
 from schemas.ids import case_id, command_id
 from workflows import commands, events, outgoing
 from workflows.facts import Facts

@@ -19,8 +19,8 @@ from prometheus_client import REGISTRY
 
 from router.engine.role import Shards
 from router.engine.store import SHARD_KEY, Store, body_of, state_value
-from router.engine.table import ROCKS, Damaged, DiskRefuses, Rocks, Table
 from router.operate.settings import CHECKOUT
+from router.operate.table import ROCKS, Damaged, DiskRefuses, Rocks, Table
 from tests.memory.engine.house import DAY, START, House
 from workflows import events
 from workflows.case import Case, encode
@@ -311,7 +311,7 @@ FILL = """
 import resource, sys
 from pathlib import Path
 from router.engine.store import SHARD_KEY, Store, state_value
-from router.engine.table import DiskRefuses, Rocks
+from router.operate.table import DiskRefuses, Rocks
 import random
 resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
 store, rnd, done = Store(Path(sys.argv[1]), "log-1", disk=Rocks(memory_mb=8)), random.Random(1), 0

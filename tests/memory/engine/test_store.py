@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from router.engine.store import SHARD_KEY, NewerFormat, Store, body_of, due_of, state_value
-from router.engine.table import MB, Rocks, Table, TableInUse
+from router.operate.table import MB, Rocks, Table, TableInUse
 
 
 def case(n: int) -> bytes:

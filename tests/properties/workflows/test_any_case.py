@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec import Raw, json
 from msgspec.structs import replace
 
+from router.auditor.watch import AUDITED, Sweep, Watch, take
 from schemas.ids import command_id
 from schemas.registry import MODELS
 from schemas.validation import read
@@ -101,6 +102,7 @@ class AnyCase(RuleBasedStateMachine):
     """One case of the small world."""
 
     told: Told
+    watch: Watch | None
 
     @initialize(
         category=st.sampled_from([*ROUTES, "street", "alone", "deep", "timed", "timed", "birth", ""]),
@@ -124,6 +126,7 @@ class AnyCase(RuleBasedStateMachine):
         self.told = told(NOW)
         self.marks: Counter[tuple[str, str, int]] = Counter()
         self.seq: Counter[str] = Counter()
+        self.watch, self.sweep = None, Sweep()
         self.ids: set[str] = set()
         self.proposal = None if proposed is None else Proposal(by="x", version="1", threshold=0.5, category=proposed)
         self.check(self._submission(category, urgency, kind, late, complained, disclosure))
@@ -246,6 +249,9 @@ class AnyCase(RuleBasedStateMachine):
         self._marks(made.record)
         self._dues(before, made.record)
         self._messages(made.messages, made.record)
+        audited = take(self.watch, made.record, 0, self.sweep, 60_000)
+        self.watch, self.sweep = audited.watch, audited.sweep
+        assert audited.findings == [], "the auditor accuses an honest history"
         self._same_command_again(command)
 
     @staticmethod
@@ -367,6 +373,18 @@ class AnyCase(RuleBasedStateMachine):
         ahead = [mark.at for c in case.clocks.values() if c.running for mark in c.marks]
         ends = [at for at in (case.archive_at, case.forget_at) if at]
         assert case.next_due == min([*ahead, *ends], default=0)
+
+    @invariant()
+    def the_auditor_waits_for_what_the_case_waits_for(self) -> None:
+        """Two opinions of one history: what is still to fire of each running clock."""
+        watched = self.watch.clocks if self.watch else {}
+        ours = {
+            key: sorted(m.at for m in c.marks if m.what in AUDITED)
+            for key, c in self.told.held.clocks.items()
+            if c.running
+        }
+        theirs = {key: sorted(m.at for m in c.marks) for key, c in watched.items() if c.running}
+        assert theirs == ours
 
     @invariant()
     def at_most_one_leads_and_none_that_must_stand_aside(self) -> None:
