@@ -29,7 +29,12 @@ FATES = {
 """What must be found of an input, by what it must become."""
 ANNOUNCING = ev.ClockStarted | ev.ClockPaused | ev.ClockWentOn | ev.ClockHeld | ev.ClockReleased | ev.ClockExtended
 """Events that say all that their clock will bring about from here on."""
-FIRED: Mapping[type[ev.Event], str] = {ev.ClockWarned: "warn", ev.ClockOverdue: "due", ev.CaseEscalated: "escalate"}
+FIRED: Mapping[type[ev.Event], str] = {
+    ev.ClockWarned: "warn",
+    ev.ClockOverdue: "due",
+    ev.CaseEscalated: "escalate",
+    ev.EscalationSkipped: "escalate",
+}
 
 
 def digest(value: bytes | None) -> bytes:
@@ -160,7 +165,7 @@ class Audit:
                 due = [k for k, ms in marks.items() if k[1] == event.leg and any(m.what == "deem_signed" for m in ms)]
                 self._fire(record, marks, due[0] if due else ("sign", event.leg), "deem_signed", 0)
             elif type(event) in FIRED:
-                level = event.level if isinstance(event, ev.CaseEscalated) else 0
+                level = getattr(event, "level", 0)
                 self._fire(record, marks, (event.kind, event.of), FIRED[type(event)], level)  # type: ignore[union-attr]
             elif isinstance(event, ev.CaseClosed):
                 marks.clear()

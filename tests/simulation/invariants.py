@@ -82,7 +82,7 @@ class Told:
     given_up: set[str] = field(default_factory=set)
     """Commands that took effect, and those whose senders were told that they took none and never will."""
     once_more: set[str] = field(default_factory=set)
-    fired: set[tuple[Any, ...]] = field(default_factory=set)
+    fired: dict[tuple[str, str, str], set[tuple[Any, ...]]] = field(default_factory=dict)
     catalogue: int = 1
     at: int = 0
 
@@ -195,10 +195,14 @@ class Told:
         for message in result.messages:
             self.messages[message.id, msgspec.json.encode(message)] = None
         for event in record.events:
+            if isinstance(event, events.ClockStarted):  # one that waits for something again and again
+                self.fired.pop((record.case, event.kind, event.of), None)
             if isinstance(event, FIRED):
-                name = (record.case, type(event).__name__, event.kind, event.of, getattr(event, "level", 0))
-                holds(name not in self.fired, "a deadline fired twice", *name)
-                self.fired.add(name)
+                rung = (getattr(event, "level", 0), getattr(event, "turn", 0))
+                fired = self.fired.setdefault((record.case, event.kind, event.of), set())
+                name = (type(event).__name__, *rung)
+                holds(name not in fired, "a deadline fired twice", record.case, event.kind, event.of, *name)
+                fired.add(name)
         case = self.cases[record.case] = fold(before, record)
         if isinstance(command, commands.Submit) and before is None:
             self.requests[record.case] = bytes(command.request)
