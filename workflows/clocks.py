@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Leg, Pending, clock_key
-from workflows.courses import finish_of, go_on, held_by, is_awake, is_paused, release
+from workflows.courses import FINISH, finish_of, go_on, held_by, is_awake, is_paused, release
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.ladders import escalate, holder
 from workflows.policies import ClockTemplate, Policy
-from workflows.reckoning import Run, consumed, reckon
+from workflows.reckoning import Run, consumed, reckon, run_of
 from workflows.workdays import DAY
 
 TASK_CLOCK: Mapping[str, str] = {
@@ -46,11 +46,50 @@ def start_case_clocks(d: Decision) -> None:
     _begin(d, d.calendar, "case", "", d.case.received_at)
 
 
-def start_leg_clocks(d: Decision, leg: str) -> None:
-    """The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must."""
+def start_leg_clocks(d: Decision, leg: str, instead: str = "") -> None:
+    """
+    The clocks of a unit, from its dispatch. Who answers for a whole one-thing must be done when the case must; who takes the
+    place of the leg `instead` has what that one left, and no less than the policy's floor.
+    """
     held = d.case.legs[leg]
     whole = d.case.plan and held.part == "lead"
-    _begin(d, d.calendar_of(held.unit), "leg", leg, d.now, "finish" if whole else "")
+    left = d.case.clocks.get(clock_key(FINISH, instead)) if instead and d.policy.floor and not whole else None
+    _begin(d, d.calendar_of(held.unit), "leg", leg, d.now, FINISH if whole or left is not None else "")
+    if left is not None:
+        _take_over(d, leg, left)
+
+
+def _take_over(d: Decision, leg: str, left: Clock) -> None:
+    """The clock of a returned leg runs on for who takes its place: its anchor and due, unless the floor reaches farther."""
+    calendar, awake = d.facts.calendar_named(left.calendar), is_awake(d)
+    for template in _templates(d.policy, "leg"):
+        if template.kind != FINISH:
+            continue
+        least = _start(calendar, replace(template, budget=d.policy.floor), d.case.policy, leg, d.now, awake=awake)
+        if least.due > left.due:
+            d.emit(least)
+            continue
+        rest = reckon(calendar, template, run_of(left, template, left.due, awake))
+        marks = tuple(mark for mark in rest.marks if mark.at > d.now)
+        d.emit(
+            ev.ClockStarted(
+                kind=FINISH, of=leg, policy=d.case.policy, calendar=left.calendar, budget=left.budget, anchor=left.anchor,
+                due=left.due, provisional=left.provisional, start=template.start, marks=marks,
+            )
+        )  # fmt: skip
+
+
+def start_statutory_clocks(d: Decision, procedure: str) -> bool:
+    """
+    转入法定程序: the clocks of the kind `statutory` of the policy `procedure` run beside the hotline's from now on, each with the
+    source that this policy names. False where they run already, or the policy has none.
+    """
+    begun = False
+    for template in _templates(d.facts.policy(procedure), "case"):
+        if template.kind == "statutory" and clock_key("statutory", procedure) not in d.case.clocks:
+            d.emit(_start(d.calendar, template, procedure, procedure, d.now, awake=is_awake(d)))
+            begun = True
+    return begun
 
 
 def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:

@@ -43,7 +43,7 @@ def dispatch(
         )
     )  # fmt: skip
     if part != "copy":
-        start_leg_clocks(d, leg)
+        start_leg_clocks(d, leg, instead)
 
 
 def sub_dispatch(d: Decision, parent: Leg, unit: Unit, instead: str = "") -> None:

@@ -386,7 +386,7 @@ def _dues(case: Case, task: Task) -> list[DueBody]:
     own: dict[str, Clock] = {}
     leg = task.leg if task.kind == "handle" else task.id
     for clock in case.clocks.values():
-        if clock.running and not clock.of:
+        if clock.running and (not clock.of or clock.kind == "statutory"):
             citizens[clock.kind] = clock
         elif clock.running and clock.of in (task.id, leg):
             own[clock.kind] = clock

@@ -70,6 +70,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind and of: `case` clocks (finish, contact) run from the receipt of the request until the case is closed;
     `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
     it signs) or replied, finish until it replied, progress from the last word of what it does (进展) to the next or its reply;
+    `statutory` clocks (of: case) run beside them from the moment a case is handed over to a procedure prescribed by law;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
     return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency);
     report while a unit has to report (督办, 批示).
@@ -154,7 +155,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     then must be named in the reply. reopen_window: how long after its end a case stays whole before only a stub is kept.
     answers_from: how sure a knowledge base must be (0 to 1) that an entry answers a question which the rules leave to a
     dispatcher, to have it sent at once; 0: a person always looks.
-    pauses, extensions: what may move a due date; without them nothing does.
+    pauses, extensions: what may move a due date; without them nothing does. floor: what a unit has at least that takes a
+    returned leg over, where that one left it less (empty: it begins anew, with all of its time).
     ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
     is found malicious: nothing may be found so (empty), it is on the record alone (`mark`), or what its author sends later is
     kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
@@ -174,6 +176,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     levels: int = 2
     join: str = "lead"
     pauses: tuple[Pause, ...] = ()
+    floor: str = ""
     extensions: Extensions | None = None
     ex_officio: bool = False
     malicious: Literal["", "mark", "quiet"] = ""

@@ -243,6 +243,7 @@ URGENT = ClockTemplate(
 TIMED = replace(
     POLICY,
     id="timed",
+    floor="1wd",
     clocks=(*POLICY.clocks, ClockTemplate(kind="extension_decision", of="task", budget="4wh")),
     pauses=(
         Pause(reason="appraisal", at_most="5wd", times=2, moves=("leg", "case")),

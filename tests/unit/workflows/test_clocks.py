@@ -1,9 +1,15 @@
 """A mark fires once, in the order of time, never before its time, and not after its clock stopped."""
 
+import pytest
+from msgspec.structs import replace
+
 from tests.unit.workflows.calendar_2026 import ms, show
-from tests.unit.workflows.small_world import Told, told
+from tests.unit.workflows.small_world import POLICIES, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.clocks import start_statutory_clocks
+from workflows.decision import Decision
+from workflows.policies import ClockTemplate
 
 CLOCK_NEWS = ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.LegSigned
 
@@ -120,3 +126,35 @@ def test_the_first_contact_is_made_when_the_unit_says_so() -> None:
     assert t.held.clocks["contact/1"].running
     t.reply("handle", "reply", result="solved", text="x")
     assert not t.held.clocks["contact/1"].running
+
+
+def test_who_takes_a_returned_leg_over_has_the_rest_or_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four working days in all: returned on the second, two are left; returned on the last, one whole working day is."""
+    monkeypatch.setitem(POLICIES, "city", replace(POLICIES["city"], floor="1wd", return_within=""))
+
+    def taken_over(at: str) -> Told:
+        t = told().submit("alone").wait_until(at).reply("handle", "return", reason="不属本局")
+        return t.reply("decide_return", "accept_return", proposed_unit="370102.water")
+
+    early = taken_over("2026-09-20 10:00").held.clocks
+    assert show(early["finish/2"].due) == show(early["finish/1"].due) == "2026-09-23 17:00:00"
+    assert [mark.what for mark in early["finish/2"].marks] == ["warn", "due", "escalate"]
+    late = taken_over("2026-09-23 10:00").held.clocks
+    assert show(late["finish/2"].due) == "2026-09-24 17:00:00"
+
+
+def test_a_statutory_clock_runs_beside_the_hotlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit and the source of its own policy; it begins once."""
+    limit = ClockTemplate(kind="statutory", of="case", budget="7wd", start="next_day", due="end_of_day")
+    monkeypatch.setitem(POLICIES, "procedure", replace(POLICIES["city"], id="procedure", clocks=(limit,)))
+    t = told().submit("alone")
+    d = Decision(t.held, "c", t.facts, t.now)
+    assert start_statutory_clocks(d, "procedure")
+    assert not start_statutory_clocks(d, "procedure")
+    assert not start_statutory_clocks(d, "city")
+    clock = d.case.clocks["statutory/procedure"]
+    assert (show(clock.due), clock.running) == ("2026-09-29 17:00:00", True)
+    assert d.case.clocks["finish/"] == t.held.clocks["finish/"]
+    (started,) = d.events
+    assert isinstance(started, ev.ClockStarted)
+    assert started.policy == "procedure"
