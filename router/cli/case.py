@@ -6,6 +6,7 @@ They need no broker and work after everything has stopped. Exit codes: 0 shown, 
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,9 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from adapters.readmodel import CaseFile, CaseRow, ReadModel, ReadModelMissing
+from adapters.readmodel import CaseFile, CaseRow, ClockRow, ReadModel, ReadModelMissing
 from router.cli.case_time import as_json, ledger_of, length
+from router.cli.case_why import Reasons
 from router.cli.case_words import NOTHING, Words
+from router.cli.ledger_words import as_json as rows_json
+from router.cli.ledger_words import lines
 from router.operate.settings import Settings
 from schemas.times import to_text
 
@@ -36,6 +40,9 @@ def show(
             metavar="CASE", help="工单编号、内部编号，或 渠道:渠道编号 / public number, case id, or CHANNEL:REF"
         ),
     ],
+    why: Annotated[
+        bool, typer.Option("--why", help="逐日说明各时限为什么这时到期 / why each clock is due then, day by day")
+    ] = False,
     as_json: AsJson = False,
     lang: Lang = "",
 ) -> None:
@@ -43,10 +50,11 @@ def show(
     settings = Settings()
     words = Words(lang or settings.lang, settings.catalog)
     file = file_of(settings, case)
+    reasons = Reasons(settings.catalog) if why else None
     if as_json:
-        typer.echo(json.dumps(_as_json(file, words), ensure_ascii=False))
+        typer.echo(json.dumps(_as_json(file, words, reasons), ensure_ascii=False))
     else:
-        _print(file, words)
+        _print(file, words, reasons)
 
 
 @app.command("list")
@@ -109,7 +117,7 @@ def _found(model: ReadModel, name: str) -> list[CaseRow]:
 # -- for machines ---------------------------------------------------------------------------------
 
 
-def _as_json(file: CaseFile, words: Words) -> dict[str, Any]:
+def _as_json(file: CaseFile, words: Words, reasons: Reasons | None) -> dict[str, Any]:
     steps = [
         {
             "at": to_text(s.at),
@@ -134,7 +142,7 @@ def _as_json(file: CaseFile, words: Words) -> dict[str, Any]:
     return {
         "case": _case_json(file.case),
         "legs": [_timed(asdict(leg), "dispatched_at", "signed_at", "replied_at") for leg in file.legs],
-        "clocks": [_timed(asdict(clock), "anchor", "due", "warned_at", "overdue_at") for clock in file.clocks],
+        "clocks": [_clock_json(clock, file, reasons) for clock in file.clocks],
         "timeline": steps,
         "deliveries": deliveries,
         "time": as_json(told[0]) if (told := ledger_of(file, words, _now(file))) else None,
@@ -144,6 +152,14 @@ def _as_json(file: CaseFile, words: Words) -> dict[str, Any]:
 def _now(file: CaseFile) -> int:
     """The time of the last thing that is known of the case, which may be simulated time."""
     return max((step.at for step in file.timeline), default=0)
+
+
+def _clock_json(clock: ClockRow, file: CaseFile, reasons: Reasons | None) -> dict[str, Any]:
+    row = _timed(asdict(clock), "anchor", "due", "warned_at", "overdue_at")
+    if reasons is None:
+        return row
+    days = reasons.days(clock, file)
+    return row | {"days": None if days is None else rows_json(days)}
 
 
 def _case_json(row: CaseRow) -> dict[str, Any]:
@@ -163,7 +179,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDE)
 
 
-def _print(file: CaseFile, words: Words) -> None:
+def _print(file: CaseFile, words: Words, reasons: Reasons | None) -> None:
     console = _console()
     for name, text in _head(file, words):
         console.print(f"[bold]{escape(words.heading(name))}[/bold]  {escape(text)}", soft_wrap=True)
@@ -178,6 +194,9 @@ def _print(file: CaseFile, words: Words) -> None:
         if table.row_count:
             console.print(f"\n[bold]{escape(words.heading(name))}[/bold]")
             console.print(table)
+        if name == "clocks" and reasons is not None:
+            for line in _why(file, words, reasons):
+                console.print(escape(line), soft_wrap=True)
 
 
 def _head(file: CaseFile, words: Words) -> list[tuple[str, str]]:
@@ -264,6 +283,15 @@ def _kept(file: CaseFile, words: Words) -> Table:
             late = length(words, calendar, kept.late) if kept.late else NOTHING
             _row(table, unit, words.moment(kept.promised), words.moment(kept.actual), late)
     return table
+
+
+def _why(file: CaseFile, words: Words, reasons: Reasons) -> Iterator[str]:
+    """The days of each clock, so that anybody can count them again."""
+    for clock in file.clocks:
+        unit = words.holder(clock.of, file) if clock.of else words.word("the case")
+        yield f"\n{words.label('kind', clock.kind)}  {unit}  {words.moment(clock.due)}"
+        days = reasons.days(clock, file)
+        yield from lines(days, words.side) if days else [words.word("no calendar", calendar=clock.calendar)]
 
 
 def _timeline(file: CaseFile, words: Words) -> Table:

@@ -150,6 +150,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "from": ("自 {anchor} 起", "from {anchor}"),
     "calendar": ("日历 {calendar}", "calendar {calendar}"),
     "policy": ("方案 {policy}", "policy {policy}"),
+    "no calendar": (
+        "本机目录中没有日历 {calendar}，无法逐日说明",
+        "the catalogue on this machine has no calendar {calendar}: its days cannot be told",
+    ),
     "round": ("退回重办 {round} 次", "sent back {round} x"),
     "no rule": ("尚未匹配规则", "no rule yet"),
     "any": ("无条件", "no condition"),

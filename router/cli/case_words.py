@@ -53,6 +53,11 @@ class Words:
         except (CatalogueFaulty, FolderUnreadable):
             return None
 
+    @property
+    def side(self) -> int:
+        """Which of a pair of texts: 0 Chinese, 1 English."""
+        return self._side
+
     def heading(self, name: str) -> str:
         return HEADINGS[name][self._side]
 

@@ -126,7 +126,7 @@ _encode = msgspec.json.Encoder().encode
 def detail(event: ev.Event) -> str:
     """The kept fields of an event as a JSON object; what equals its default is left out."""
     kept = {name: getattr(event, name) for name in KEPT.get(type(event).__name__, ())}
-    if "why" in kept:
+    if isinstance(event, ev.CaseRouted):
         kept["why"] = _without_words(kept["why"])
         kept["joined"] = tuple(replace(rule, why=_without_words(rule.why)) for rule in kept["joined"])
     return _encode({name: value for name, value in kept.items() if value not in ("", 0, (), None)}).decode()
