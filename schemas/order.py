@@ -28,8 +28,25 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.EX_OFFICIO: ("basis",),
     OrderAction.MARK_MALICIOUS: ("reason", "document", "confirmed_by"),
     OrderAction.REVEAL: ("reason", "fields"),
+    OrderAction.MERGE: ("cases",),
+    OrderAction.UNMERGE: ("text",),
+    OrderAction.SPLIT: ("parts",),
 }
 """What an action cannot do without, whoever gives it."""
+
+
+class Part(Model):
+    """拆分部分 what becomes a case of its own."""
+
+    title: Annotated[Line, described("标题", "title"), personal("content", purpose=HANDLE)]
+    text: Annotated[
+        Text | None,
+        described("内容，空为原诉求全文", "what it says; empty: the whole text"),
+        personal("content", purpose=HANDLE),
+    ] = None
+    category: Annotated[
+        Code | None, described("诉求分类代码，空由规则判定", "its category; empty: the rules decide")
+    ] = None
 
 
 class Order(Complete):
@@ -64,6 +81,7 @@ class Order(Complete):
     targets: Annotated[tuple[Target, ...], described("派单去向", "targets", max_length=50)] = ()
     cases: Annotated[tuple[CaseId, ...], described("有关工单", "other cases", max_length=200)] = ()
     fields: Annotated[tuple[Code, ...], described("要求公开的字段", "fields to be shown", max_length=20)] = ()
+    parts: Annotated[tuple[Part, ...], described("拆分部分", "parts, for split", max_length=50)] = ()
     attachments: Annotated[tuple[Attachment, ...], described("附件", "attachments", max_length=50)] = ()
 
     @field_validator("confirmed_by")

@@ -12,7 +12,7 @@ from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
 from schemas.order import IdentityShown, Order, OrderAnswered
 from schemas.request import Evaluation, ServiceRequest, Supplement, Urging, Withdrawal
-from schemas.supervision import Supervision
+from schemas.supervision import Resemblance, Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
 
 REQUEST_SUBMITTED = "cn.duokua.request.submitted.v1"
@@ -34,6 +34,7 @@ CASE_OUTCOME = "cn.duokua.case.outcome.v1"
 CLOCK_WARNED = "cn.duokua.clock.warned.v1"
 CLOCK_OVERDUE = "cn.duokua.clock.overdue.v1"
 CASE_ESCALATED = "cn.duokua.case.escalated.v1"
+CASE_RESEMBLES = "cn.duokua.case.resembles.v1"
 
 FROM_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
     {
@@ -67,7 +68,7 @@ TO_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
 """Written on `answers.<channel>`."""
 
 TO_SUPERVISORS: Mapping[str, type[Model]] = MappingProxyType(
-    {CLOCK_WARNED: Supervision, CLOCK_OVERDUE: Supervision, CASE_ESCALATED: Supervision}
+    {CLOCK_WARNED: Supervision, CLOCK_OVERDUE: Supervision, CASE_ESCALATED: Supervision, CASE_RESEMBLES: Resemblance}
 )
 """Written on `supervision`."""
 

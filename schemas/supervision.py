@@ -4,7 +4,7 @@ from typing import Annotated
 
 from schemas.fields import CaseId, Count, Model, described
 from schemas.times import Instant
-from schemas.vocabulary import ClockKind, SupervisionStep
+from schemas.vocabulary import ClockKind, ResemblanceKind, SupervisionStep, Urgency
 
 
 class Supervision(Model):
@@ -21,5 +21,20 @@ class Supervision(Model):
     turn: Annotated[Count, described("第几次，0 为只有一次", "the how manieth time, 0 where it is said once only")] = 0
     post: Annotated[str, described("值班岗位，空为单位本身", "post on duty that is told; empty: the unit itself")] = ""
     due: Annotated[Instant, described("到期时间", "due at")]
+    at: Annotated[Instant, described("时间", "when")]
+    version: Annotated[Count, described("工单版本", "version of the case")]
+
+
+class Resemblance(Model):
+    """相似提示 a case that comes again, or one of many: numbers only, nobody's name and nobody's words."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+    what: Annotated[ResemblanceKind, described("情形", "what they have in common")]
+    count: Annotated[Count, described("第几次，或共几件", "which time it is, or how many there are")]
+    cases: Annotated[tuple[str, ...], described("其他工单编号", "numbers of the others")] = ()
+    region: Annotated[str, described("区划代码", "division code")]
+    category: Annotated[str, described("诉求分类代码", "appeal category")] = ""
+    urgency: Annotated[Urgency, described("紧急程度", "urgency")] = Urgency.NORMAL
     at: Annotated[Instant, described("时间", "when")]
     version: Annotated[Count, described("工单版本", "version of the case")]

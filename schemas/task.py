@@ -120,6 +120,13 @@ class OrderStanding(Model):
     attachments: Annotated[tuple[Attachment, ...], described("报告附件", "attachments of the report")] = ()
 
 
+class OtherCase(Model):
+    """另一工单 another case."""
+
+    case_id: Annotated[CaseId, described("工单内部编号", "case id")]
+    number: Annotated[str, described("工单编号", "public case number")]
+
+
 class Task(Model):
     """
     任务 what a unit, or the centre, is asked to do; `round` counts from 0 and rises when sent back.
@@ -155,6 +162,13 @@ class Task(Model):
     order: Annotated[OrderStanding | None, described("所依指令", "the order to report on")] = None
     limit: Annotated[str | None, described("申请的延期时长", "the extension asked for, such as 5wd")] = None
     version: Annotated[Count, described("工单版本", "version of the case")]
+    alike: Annotated[OtherCase | None, described("疑似同一事项的工单", "the case to merge into, for decide_merge")] = (
+        None
+    )
+    members: Annotated[
+        tuple[str, ...],
+        described("合并于此的工单编号：答复将发给每位诉求人", "merged into this one: all get its answer"),
+    ] = ()
 
 
 class TaskWithdrawn(Model):

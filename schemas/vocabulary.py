@@ -166,6 +166,7 @@ class TaskKind(Word):
     ACKNOWLEDGE = "acknowledge", "升级告知，请确认已阅", "acknowledge an escalation"
     REPORT = "report", "报告办理情况（督办、批示）", "report to the office that ordered it"
     READ_REPORT = "read_report", "审阅报告", "read a report"
+    DECIDE_MERGE = "decide_merge", "合并裁量", "decide whether two cases are handled as one"
 
 
 class Part(Word):
@@ -206,6 +207,8 @@ class ReplyAction(Word):
     REFUSE_EXTENSION = "refuse_extension", "不同意延期", "refuse the extension"
     PAUSE = "pause", "暂停计时", "let the clock stand still"
     GO_ON = "go_on", "恢复计时", "let the clock go on"
+    ACCEPT_MERGE = "accept_merge", "同意合并", "merge the two"
+    REJECT_MERGE = "reject_merge", "不合并", "keep them apart"
 
 
 class OrderAction(Word):
@@ -310,6 +313,16 @@ class CaseState(Word):
     CLOSED = "closed", "已办结", "closed"
     WITHDRAWN = "withdrawn", "已撤回", "withdrawn"
     DUE_MOVED = "due_moved", "办理时限变更", "the promised date has moved"
+    MERGED = "merged", "已合并办理", "handled together with another case"
+
+
+class ResemblanceKind(Word):
+    """相似情形 what a case has in common with others."""
+
+    REPEAT = "repeat", "同一人再次反映", "the same person again"
+    ALIKE = "alike", "疑似同一事项", "perhaps the same thing"
+    GROUP = "group", "多人反映同一事项", "several people about one thing"
+    BURST = "burst", "同地紧急情况集中", "several emergencies at one place"
 
 
 class ClockKind(Word):
@@ -327,6 +340,8 @@ class ClockKind(Word):
     REPORT = "report", "督办、批示报告", "report to the office that ordered it"
     EXTENSION_DECISION = "extension_decision", "延期审批", "decide an extension"
     STATUTORY = "statutory", "法定程序", "statutory procedure"
+    MERGE_DECISION = "merge_decision", "合并裁量", "decide a merger"
+    MERGE = "merge", "等待主工单答复", "waiting for the head case"
 
 
 class SupervisionStep(Word):

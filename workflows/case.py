@@ -235,6 +235,32 @@ class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """who proposed it, if a person did: another one confirms it"""
 
 
+class Member(Struct, frozen=True, array_like=True, gc=False):
+    """A case that is handled with its head. `asked`: the request of the member's that was granted."""
+
+    number: str
+    asked: int
+
+
+class Star(Struct, frozen=True, array_like=True, gc=False):
+    """
+    The cases that are handled as one (合并): a member knows its head, a head its members, and no case is both.
+
+    asked: how many times this case has asked a head to take it. proposed: the case that it was found to resemble, while a
+    dispatcher is asked about it. parts: how many cases were split off.
+    """
+
+    head: str = ""
+    head_number: str = ""
+    asked: int = 0
+    second: bool = False
+    """a second officer confirmed what is being asked"""
+    members: dict[str, Member] = {}
+    proposed: str = ""
+    proposed_number: str = ""
+    parts: int = 0
+
+
 class Case(Struct, frozen=True, array_like=True, gc=False):
     """One appeal or application. `version` counts its event records; times are business milliseconds."""
 
@@ -283,6 +309,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     oversight: Oversight | None = None
     disputes: Disputes | None = None
     ladder: Ladder | None = None
+    star: Star | None = None
 
     @property
     def next_due(self) -> int:

@@ -31,6 +31,7 @@ TASK_CLOCK: Mapping[str, str] = {
     "confirm_refusal": "confirm",
     "confirm_receipt": "confirm",
     "report": "report",
+    "decide_merge": "merge_decision",
 }
 """The clock that measures how long a task of this kind takes."""
 
@@ -244,10 +245,18 @@ def _stopped(d: Decision, clock: Clock) -> ev.ClockStopped:
 # -- firing -------------------------------------------------------------------------------------
 
 
-def fire_marks(d: Decision) -> None:
-    """Everything that is due, over all clocks in the order of time. What one mark stops, the next one does not fire."""
+Fire = Callable[[Decision, Clock, Pending], None]
+
+
+def fire_marks(d: Decision, more: Mapping[str, Fire]) -> None:
+    """
+    Everything that is due, over all clocks in the order of time. What one mark stops, the next one does not fire.
+
+    `more`: what the marks of other themes bring about.
+    """
     while (clock := _earliest(d)) is not None:
-        _FIRE[clock.marks[0].what](d, clock, clock.marks[0])
+        mark = clock.marks[0]
+        (_FIRE.get(mark.what) or more[mark.what])(d, clock, mark)
 
 
 def _earliest(d: Decision) -> Clock | None:
@@ -278,7 +287,7 @@ def _go_on(d: Decision, clock: Clock, mark: Pending) -> None:
     go_on(d, clock, "pause_used_up")
 
 
-_FIRE: Mapping[str, Callable[[Decision, Clock, Pending], None]] = {
+_FIRE: Mapping[str, Fire] = {
     "warn": _warn,
     "go_on": _go_on,
     "due": _overdue,

@@ -25,10 +25,18 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     source: str = ""
 
 
+class Other(Struct, frozen=True, array_like=True, gc=False):
+    """Another case: its id, and the number by which people know it."""
+
+    case: str
+    number: str
+
+
 class Submit(Command, frozen=True, tag="submit"):
     """A request from a channel. `request` is the canonical JSON of a valid ServiceRequest, `digest` its SHA-256 (hex).
 
     `serial` (shard and running number, digits only) is filled in by the engine at the command's place in the log.
+    `part_of`: the number of the case it was split off, by which then no channel sent it.
     `proposal`: what a classifier thinks of a request that names neither category nor matter.
     """
 
@@ -40,6 +48,7 @@ class Submit(Command, frozen=True, tag="submit"):
     query_code: str = ""
     serial: str = ""
     proposal: Proposal | None = None
+    part_of: str = ""
 
 
 class Supplement(Command, frozen=True, tag="supplement"):
@@ -78,6 +87,7 @@ ReplyAction = Literal[
     "note", "acknowledge",
     "report", "accept_report", "reject_report",
     "ask_extension", "grant_extension", "refuse_extension", "pause", "go_on",
+    "accept_merge", "reject_merge",
 ]  # fmt: skip
 
 
@@ -112,13 +122,68 @@ class Order(Command, frozen=True, tag="order"):
     body: Raw
 
 
+class Join(Command, frozen=True, tag="join"):
+    """From a case to another: be the head of this one (合并). Asked again until it is answered; `asked` counts the requests.
+
+    second: a second officer confirmed it. excluded: units complained about in the member, which then handle neither."""
+
+    member: str
+    number: str
+    asked: int
+    centre: str
+    appeal_kind: str
+    excluded: tuple[str, ...] = ()
+    second: bool = False
+
+
+class JoinAnswered(Command, frozen=True, tag="join_answered"):
+    """From the head to the case that asked. code: why not (workflows/refusals.py), or empty."""
+
+    head: str
+    asked: int
+    number: str = ""
+    code: str = ""
+
+
+class Leave(Command, frozen=True, tag="leave"):
+    """From a member to its head: from here on it goes its own way."""
+
+    member: str
+    asked: int
+
+
+class HeadEnded(Command, frozen=True, tag="head_ended"):
+    """From the head to each member: how it ended, with the answer."""
+
+    head: str
+    number: str
+    asked: int
+    reason: str
+    result: str = ""
+
+
+class Resemble(Command, frozen=True, tag="resemble"):
+    """From the similar role: what this case has in common with `cases`. It proposes; the case decides what comes of it.
+
+    count: which time it is (repeat), or how many there are with this one (group, burst). Nothing personal is in it."""
+
+    what: Literal["repeat", "alike", "group", "burst"]
+    count: int
+    cases: tuple[Other, ...] = ()
+    score: float = 0.0
+
+
+Between = Join | JoinAnswered | Leave | HeadEnded | Resemble
+"""What nobody outside has sent: nobody outside is answered."""
+
+
 class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
     """Something of this case is due. Made by the shard itself from its due index, never sent.
 
     Its id is derived from the case and its version, so that a replay makes the same one."""
 
 
-AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | Reply | Order | ReachDeadline
+AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | Reply | Order | ReachDeadline | Between
 
 
 class Release(Command, frozen=True, tag="release"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows import merging, resembling
 from workflows.case import KEPT_MS, SUPPLEMENTS, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
@@ -74,6 +75,7 @@ def _withdraw(d: Decision, command: cmd.Withdraw) -> None:
             d.emit(ev.WithdrawalNoted(body=command.body))
     elif _allowed(d, command, "withdraw"):
         d.emit(ev.CaseWithdrawn(body=command.body))
+        merging.leave(d, "withdrawn")
         close(d, "withdrawn")
 
 
@@ -92,7 +94,7 @@ def _urge(d: Decision, command: cmd.Urge) -> None:
 
 
 def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
-    fire_marks(d)
+    fire_marks(d, merging.FIRE)
     if d.case.archive_at and d.case.archive_at <= d.now:
         d.emit(ev.CaseArchived(forget_at=d.now + KEPT_MS))
     elif d.case.forget_at and d.case.forget_at <= d.now:
@@ -108,7 +110,9 @@ def _give_up(d: Decision, order: cmd.GiveUp) -> None:
         _refuse_order(d, of, "discarded")
     elif isinstance(of, cmd.Submit) and of.digest == d.case.digest:
         d.emit(ev.DuplicateReceived())
-    elif not isinstance(of, cmd.ReachDeadline):
+    elif isinstance(of, cmd.Join):
+        d.emit(ev.MemberRefused(member=of.member, asked=of.asked, code="discarded"))
+    elif not isinstance(of, cmd.ReachDeadline | cmd.Between):
         _refuse(d, of, type(of).__name__.lower(), "discarded")
 
 
@@ -151,5 +155,7 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Evaluate: _evaluate,
     cmd.Urge: _urge,
     cmd.ReachDeadline: _reach_deadline,
+    **merging.BETWEEN,
+    cmd.Resemble: resembling.resemble,
     cmd.GiveUp: _give_up,
 }

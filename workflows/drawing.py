@@ -106,6 +106,7 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "merge": ("合并", "merge", "派单员", "dispatcher"),
     "confirm_merge": ("确认合并", "confirm the merger", "主工单", "the head case"),
     "refuse_merge": ("拒绝合并", "refuse the merger", "主工单", "the head case"),
+    "take_member": ("并入", "take another case in", "另一工单", "another case"),
     "unmerge": ("解除合并", "unmerge", "派单员", "dispatcher"),
     "split": ("拆分", "split", "派单员", "dispatcher"),
     "supplement": ("补充诉求", "supplement", "诉求人", "applicant"),
@@ -149,6 +150,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "acknowledge": ("升级告知", "acknowledge an escalation"),
     "report": ("报告办理情况（督办、批示）", "report to the office that ordered it"),
     "read_report": ("审阅报告", "read a report"),
+    "decide_merge": ("合并裁量", "decide a merger"),
 }
 
 
@@ -174,6 +176,9 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "ex_officio": ("撤回后依职权继续", "go on ex officio after a withdrawal"),
     "mark_malicious": ("认定恶意诉求", "mark as malicious"),
     "reveal": ("调阅身份", "reveal the identity"),
+    "merge": ("合并", "merge"),
+    "unmerge": ("解除合并", "unmerge"),
+    "split": ("拆分", "split"),
 }
 
 

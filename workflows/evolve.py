@@ -21,6 +21,7 @@ from workflows.folds import disputes as of_disputes
 from workflows.folds import ladders as of_ladders
 from workflows.folds import legs as of_legs
 from workflows.folds import orders as of_orders
+from workflows.folds import stars as of_stars
 
 
 def evolve(case: Case, event: ev.AnyEvent, at: int) -> Case:
@@ -51,4 +52,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_disputes.FOLDS,
     **of_ladders.FOLDS,
     **of_courses.FOLDS,
+    **of_stars.FOLDS,
 }

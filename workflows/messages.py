@@ -87,6 +87,11 @@ class OrderBody(Body, frozen=True, kw_only=True):
     attachments: Raw | None = None
 
 
+class OtherBody(Body, frozen=True, kw_only=True):
+    case_id: str
+    number: str
+
+
 class TaskBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
@@ -112,6 +117,8 @@ class TaskBody(Body, frozen=True, kw_only=True):
     order: OrderBody | None = None
     limit: str | None = None
     version: int
+    alike: OtherBody | None = None
+    members: tuple[str, ...] = ()
 
 
 class TaskWithdrawnBody(Body, frozen=True, kw_only=True):
@@ -184,6 +191,19 @@ class OutcomeBody(Body, frozen=True, kw_only=True):
     at: str
     where_to_turn: str | None = None
     legal_basis: str | None = None
+
+
+class ResemblanceBody(Body, frozen=True, kw_only=True):
+    case_id: str
+    number: str
+    what: str
+    count: int
+    cases: tuple[str, ...] = ()
+    region: str
+    category: str = ""
+    urgency: str
+    at: str
+    version: int
 
 
 class SupervisionBody(Body, frozen=True, kw_only=True):
@@ -277,6 +297,8 @@ def task_body(
         order=_order_body(d, task) if task.kind in ("report", "read_report") else None,
         limit=task.limit or None,
         version=version,
+        alike=_alike(case, task) if case.star else None,
+        members=tuple([member.number for member in case.star.members.values()]) if case.star else (),
     )
 
 
@@ -294,6 +316,13 @@ def _order_body(d: Decision, task: Task) -> OrderBody | None:
                 attachments=Raw(order.attachments) if order.attachments else None,
             )  # fmt: skip
     return None
+
+
+def _alike(case: Case, task: Task) -> OtherBody | None:
+    """The case that a dispatcher is asked about."""
+    if case.star is None or task.kind != "decide_merge":
+        return None
+    return OtherBody(case_id=case.star.proposed, number=case.star.proposed_number)
 
 
 def unit_name(d: Decision, unit: str) -> str:
@@ -480,5 +509,21 @@ def supervision_body(
         post=event.post if isinstance(event, ev.CaseEscalated) else "",
         due=instant(case.clocks[clock_key(event.kind, event.of)].due),
         at=instant(d.now),
+        version=version,
+    )
+
+
+def resemblance_body(case: Case, event: ev.ResemblanceFound, now: int, version: int) -> ResemblanceBody:
+    """Many at one place, or one who comes again and again: the numbers, and nobody's words or names."""
+    return ResemblanceBody(
+        case_id=case.id,
+        number=case.number,
+        what=event.what,
+        count=event.count,
+        cases=tuple([other.number for other in event.cases]),
+        region=case.region,
+        category=case.category,
+        urgency=case.urgency,
+        at=instant(now),
         version=version,
     )

@@ -9,6 +9,14 @@ from workflows.decision import Decision
 from workflows.said import TargetView
 
 
+class Part(Struct, frozen=True, kw_only=True):
+    """What is split off a request: what it is about, in words and by category."""
+
+    title: str
+    text: str = ""
+    category: str = ""
+
+
 class Ordered(Struct, frozen=True, kw_only=True):
     """The part of an Order of the contract that decisions look at."""
 
@@ -28,6 +36,7 @@ class Ordered(Struct, frozen=True, kw_only=True):
     targets: tuple[TargetView, ...] = ()
     cases: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     attachments: Raw | UnsetType = UNSET
 
 

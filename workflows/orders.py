@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from workflows import endings, identity, oversight, redispatch, rights, urging
+from workflows import endings, identity, merging, oversight, redispatch, rights, splitting, urging
 from workflows import events as ev
 from workflows.commands import Order
 from workflows.decision import Decision
@@ -20,6 +20,8 @@ ORDERS: Mapping[str, Handler] = {
     **redispatch.ORDERS,
     **endings.ORDERS,
     **identity.ORDERS,
+    **merging.ORDERS,
+    **splitting.ORDERS,
 }
 """By action; `rights.RIGHTS` has a row for each."""
 

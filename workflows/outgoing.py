@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from schemas.ids import event_id, message_id
+from schemas.ids import command_id, event_id, message_id
+from workflows import between
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import messages as body
@@ -64,6 +65,7 @@ OUTCOME = "cn.duokua.case.outcome.v1"
 WARNED = "cn.duokua.clock.warned.v1"
 OVERDUE = "cn.duokua.clock.overdue.v1"
 ESCALATED = "cn.duokua.case.escalated.v1"
+RESEMBLES = "cn.duokua.case.resembles.v1"
 DEAD_LETTER = "cn.duokua.dead_letter.written.v1"
 
 Ask = Callable[[], bytes | Raw | None]
@@ -100,6 +102,9 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
         _answer_order(post, "refused", "unknown_case", "")
     elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge):
         _refuse_channel(post, "unknown_case")
+    elif isinstance(command, cmd.Join):
+        to, said, answer = between.unknown_head(command)
+        return (Message(to=to, key=command.member, id=said, type=between.JOIN_ANSWERED, data=answer),)
     else:
         return ()
     _dead_letter(post, "unknown_case")
@@ -125,7 +130,7 @@ def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
     if isinstance(command, cmd.Order):
         answer = _order_answered(command, "held" if code == "held" else "refused", code, "")
         return (_message(f"tasks.{command.endpoint}", command.case, said_id, ORDER_ANSWERED, answer),)
-    if isinstance(command, cmd.ReachDeadline):
+    if isinstance(command, cmd.ReachDeadline | cmd.Between):
         return ()
     outcome, reason = ("held", None) if code == "held" else ("rejected", code)
     receipt = body.ReceiptBody(ref=command.ref, code=outcome, reason=reason, case_id=command.case, text=said)
@@ -174,6 +179,11 @@ class Post:
             seq = self._sent[to] = self._sent.get(to, 0) + 1
         message = message_id(self._cause, len(self.messages))
         self.messages.append(Message(to=to, key=key, id=message, type=kind, seq=seq, data=Raw(body.encode(data))))
+
+    def to_case(self, case: str, type_: str, kind: type[cmd.Command], **fields: Any) -> None:
+        """A command to another case; its id follows from the message's."""
+        said = message_id(self._cause, len(self.messages))
+        self.add(f"case:{case}", case, type_, kind(id=command_id(case, said), case=case, at=self.d.now, **fields))
 
     def answer(self, kind: str, data: Struct) -> None:
         """To the channel that the case came from."""
@@ -404,6 +414,8 @@ def _withdraw(post: Post, task: Task) -> None:
     reason = case.close_reason
     if leg is not None and not reason:
         reason = _LOST.get(leg.state, "")
+    if case.state == "merging":
+        reason = "merged"
     post.to_endpoint(
         task.endpoint,
         WITHDRAWN,
@@ -492,6 +504,12 @@ def _outcome(post: Post, event: ev.CaseClosed) -> None:
     )
 
 
+def _closed(post: Post, event: ev.CaseClosed) -> None:
+    _outcome(post, event)
+    if post.case.star is not None:
+        between.end(post, event)
+
+
 # -- what supervisors are told ------------------------------------------------------------------
 
 
@@ -505,6 +523,12 @@ def _overdue(post: Post, event: ev.ClockOverdue) -> None:
 
 def _escalated(post: Post, event: ev.CaseEscalated) -> None:
     _supervise(post, ESCALATED, event, event.level, event.what)
+
+
+def _resembles(post: Post, event: ev.ResemblanceFound) -> None:
+    if event.told:
+        data = body.resemblance_body(post.case, event, post.d.now, post.version)
+        post.add("supervision", post.case.id, RESEMBLES, data)
 
 
 def _supervise(
@@ -561,7 +585,17 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.LegReturnRejected: Telling(again=_return_rejected),
     ev.CaseRuled: Telling(again=_ruled),
     ev.LegReplied: Telling(again=_reply_below, status="replied"),
-    ev.CaseClosed: Telling(status="closed", news=_outcome),
+    ev.CaseClosed: Telling(status="closed", news=_closed),
+    ev.ResemblanceFound: Telling(news=_resembles),
+    ev.MergeAsked: Telling(news=between.ask),
+    ev.MergeAskedAgain: Telling(news=between.ask),
+    ev.MergeConfirmed: Telling(status="merged"),
+    ev.MergeForgone: Telling(news=between.leave),
+    ev.HeadLeft: Telling(news=between.leave),
+    ev.MemberTaken: Telling(again=between.now_one_more, news=between.take),
+    ev.MemberRefused: Telling(news=between.refuse),
+    ev.SplitOff: Telling(news=between.split),
+    ev.MemberLeft: Telling(again=between.now_one_more),
     ev.ClockWarned: Telling(news=_warned),
     ev.ClockOverdue: Telling(news=_overdue),
     ev.CaseEscalated: Telling(again=_escalated_again, news=_escalated),

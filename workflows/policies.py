@@ -72,7 +72,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     it signs) or replied, finish until it replied, progress from the last word of what it does (进展) to the next or its reply;
     `statutory` clocks (of: case) run beside them from the moment a case is handed over to a procedure prescribed by law;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
-    return_decision, arbitration, triage, confirm (a proposed refusal, the receipt of an emergency);
+    return_decision, arbitration, triage, merge_decision, confirm (a proposed refusal, the receipt of an emergency);
     report while a unit has to report (督办, 批示).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
@@ -94,6 +94,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "report",
         "extension_decision",
         "statutory",
+        "merge_decision",
     ]
     of: Literal["case", "leg", "task"]
     budget: str
@@ -143,6 +144,15 @@ class Extensions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     grade: Literal["A", "B", "C", "mem"] = "mem"
 
 
+class Repeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What follows when the same person comes with the same matter for the `times`-th time, or more often."""
+
+    times: int
+    urgency: Literal["", "urgent", "emergency"] = ""
+    notify: bool = False
+    """supervisors are told"""
+
+
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """
     The limits for one class of cases, with where they come from.
@@ -160,6 +170,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
     is found malicious: nothing may be found so (empty), it is on the record alone (`mark`), or what its author sends later is
     kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
+    merge_alone: how many cases one officer may merge
+    into one; beyond them a second one confirms. repeats: what follows when the same person comes again.
     """
 
     id: str
@@ -171,6 +183,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     return_within: str = "2wd"
     reserve: str = "1wd"
     reopen_window: str = "30d"
+    merge_alone: int = 10
+    repeats: tuple[Repeat, ...] = ()
     answers_from: float = 0.0
     arbitrate_after: int = 2
     levels: int = 2

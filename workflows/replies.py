@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, extensions, ladders, oversight, pauses, progress, returns
+from workflows import arbitration, below, extensions, ladders, merging, oversight, pauses, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.case import Leg, Task
@@ -235,4 +235,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **ladders.DECIDE,
     **oversight.REPLIES,
     **extensions.DECIDE,
+    **merging.DECIDE,
 }

@@ -41,6 +41,9 @@ RIGHTS: Mapping[str, Right] = {
     "ex_officio": Right(("lead", "centre")),
     "mark_malicious": Right(("centre",), reason=True, second=True, document=True),
     "reveal": Right(("holder",), reason=True),
+    "merge": Right(("centre",)),
+    "unmerge": Right(("centre",), text=True),
+    "split": Right(("centre",)),
 }
 """By action. One that is not here nobody may order yet."""
 

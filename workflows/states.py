@@ -41,6 +41,7 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "merge": "merging",
         "split": "in_triage",
+        "take_member": "in_triage",
     },
     "accepted": {
         "dispatch": "dispatched",
@@ -49,6 +50,7 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
         "merge": "merging",
         "split": "accepted",
+        "take_member": "accepted",
     },
     "dispatched": {
         "sign": "signed",
@@ -56,6 +58,8 @@ APPEAL: Table = {
         "supplement": "dispatched",
         "withdraw": "withdrawn",
         "merge": "merging",
+        "take_member": "dispatched",
+        "split": "dispatched",
     },
     "signed": {
         "sub_dispatch": "sub_dispatched",
@@ -70,6 +74,8 @@ APPEAL: Table = {
         "go_on": "signed",
         "hang": "hung",
         "merge": "merging",
+        "take_member": "signed",
+        "split": "signed",
     },
     "sub_dispatched": {
         "sub_dispatch": "sub_dispatched",
@@ -82,6 +88,8 @@ APPEAL: Table = {
         "pause": "sub_dispatched",
         "go_on": "sub_dispatched",
         "hang": "hung",
+        "take_member": "sub_dispatched",
+        "merge": "merging",
     },
     "replied": {
         "pass": "review_passed",
@@ -100,14 +108,20 @@ APPEAL: Table = {
         "pause": "sent_back",
         "go_on": "sent_back",
         "hang": "hung",
+        "take_member": "sent_back",
     },
     "review_passed": {"close": "closed", "call_back": "called_back"},
     "called_back": {"close": "closed", "redo": "redo", "conclude": "concluded"},
     "redo": {"dispatch": "dispatched", "conclude": "concluded"},
     "concluded": {"close": "closed"},
-    "hung": {"release": "signed", "supplement": "hung", "withdraw": "withdrawn"},
-    "merging": {"confirm_merge": "merged", "refuse_merge": "accepted"},
-    "merged": {"unmerge": "accepted", "close": "closed"},
+    "hung": {"release": "signed", "supplement": "hung", "withdraw": "withdrawn", "take_member": "hung"},
+    "merging": {
+        "confirm_merge": "merged",
+        "refuse_merge": "accepted",
+        "supplement": "merging",
+        "withdraw": "withdrawn",
+    },
+    "merged": {"unmerge": "accepted", "supplement": "merged", "withdraw": "withdrawn", "close": "closed"},
     "withdrawn": {"close": "closed"},
     "closed": {"evaluate": "closed", "attach": "closed", "archive": "archived"},
     "archived": {"forget": "forgotten"},
@@ -224,7 +238,6 @@ LEAD_MOVES = frozenset(
 
 LATER = frozenset(
     {
-        "merge", "confirm_merge", "refuse_merge", "unmerge", "split",
         "hang", "release", "call_back", "redo",
     }
 )  # fmt: skip
@@ -258,6 +271,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "acknowledge": ("acknowledge",),
     "report": ("report",),
     "read_report": ("accept_report", "reject_report"),
+    "decide_merge": ("accept_merge", "reject_merge"),
 }
 """What a reply to a task of each kind may say."""
 

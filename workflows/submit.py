@@ -90,6 +90,7 @@ def _register(d: Decision, command: Submit, view: RequestView) -> None:
             excluded=excluded,
             disclosure=view.applicant.disclosure if view.applicant else "open",
             proposal=command.proposal if _says_nothing(view) else None,
+            part_of=command.part_of,
         )
     )
 

@@ -30,7 +30,7 @@ LABELS: Mapping[str, type[v.Word] | tuple[type[v.Word], ...]] = {
     "result": v.ReplyResult,
     "ground": v.RefusalGround,
     "action": (v.ReplyAction, v.OrderAction),
-    "what": v.SupervisionStep,
+    "what": (v.SupervisionStep, v.ResemblanceKind),
     "urgency": v.Urgency,
     "case_state": v.CaseState,
     "close_reason": v.CloseReason,

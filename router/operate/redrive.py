@@ -229,7 +229,7 @@ def _unsaid(command: commands.AnyCommand) -> commands.AnyCommand:
     """Without what its sender wrote."""
     if isinstance(command, commands.Submit):
         return replace(command, request=NOTHING)
-    return command if isinstance(command, commands.ReachDeadline) else replace(command, body=NOTHING)
+    return command if isinstance(command, commands.ReachDeadline | commands.Between) else replace(command, body=NOTHING)
 
 
 def _newest_id(every: Sequence[Letter], case: str) -> str:

@@ -16,7 +16,7 @@ from workflows.facts import Reason
 
 KEPT: Mapping[str, tuple[str, ...]] = {
     "CaseRegistered": (
-        "channel", "ref", "number", "received_at", "centre", "appeal_kind", "region", "calendar", "category", "matter", "urgency", "excluded", "proposal",
+        "channel", "ref", "number", "received_at", "centre", "appeal_kind", "region", "calendar", "category", "matter", "urgency", "excluded", "proposal", "part_of",
     ),
     "DuplicateReceived": (),
     "IdReused": ("digest",),
@@ -81,6 +81,19 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "WithdrawalNoted": (),
     "CaseMarkedMalicious": ("ground", "document", "effect"),
     "IdentityRevealed": ("unit", "endpoint", "fields"),
+    "ResemblanceFound": ("what", "count", "score", "told"),
+    "MergeProposed": ("task", "endpoint", "head", "number"),
+    "MergeRejected": ("head",),
+    "MergeAsked": ("head", "asked", "second", "ended"),
+    "MergeAskedAgain": ("kind", "of"),
+    "MergeConfirmed": ("head", "number"),
+    "MergeRefused": ("head", "code"),
+    "MergeForgone": ("head", "asked"),
+    "HeadLeft": ("head", "asked", "why"),
+    "MemberTaken": ("member", "number", "asked", "excluded", "again"),
+    "MemberRefused": ("member", "asked", "code"),
+    "MemberLeft": ("member",),
+    "SplitOff": ("case", "ref", "category"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -115,6 +128,8 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "SupplementAttached": ("body",),
     "WithdrawalNoted": ("body",),
     "IdentityRevealed": ("officer",),
+    "ResemblanceFound": ("cases",),
+    "SplitOff": ("title", "text"),
 }
 
 WORDS = ("words_", "form.")

@@ -17,8 +17,9 @@ from workflows.events.disputes import *
 from workflows.events.event import *
 from workflows.events.legs import *
 from workflows.events.orders import *
+from workflows.events.stars import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent
+AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent | StarEvent
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

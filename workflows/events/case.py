@@ -31,6 +31,8 @@ class CaseRegistered(Event, frozen=True):
     """What a handling unit may see of the applicant: open | confidential | anonymous."""
     proposal: Proposal | None = None
     """What a classifier thought; `category` stays what the channel said."""
+    part_of: str = ""
+    """The number of the case that it was split off (拆分)."""
 
 
 class DuplicateReceived(Event, frozen=True):

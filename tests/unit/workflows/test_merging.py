@@ -1,0 +1,312 @@
+"""Merging, splitting and resemblance, one story each; any order of what cases say to each other is tests/properties'."""
+
+from msgspec import json
+from msgspec.structs import replace
+
+from schemas.ids import case_id, command_id
+from schemas.registry import MODELS
+from tests.unit.workflows.small_world import NOW, POLICIES, SmallWorld, Told, told
+from workflows import commands as cmd
+from workflows.folds.stars import star
+from workflows.handle import step
+from workflows.policies import Policy, Repeat
+
+CENTRE = "370100.hotline"
+HEAD = cmd.Other("11111111-0000-5000-8000-000000000001", "370100-260918-0200001-1")
+
+
+def said(t: Told, to: str = "case:") -> list[cmd.AnyCommand]:
+    """What the last command said to other cases."""
+    return [cmd.decode(message.data) for message in t.last.messages if message.to.startswith(to)]  # type: ignore[misc]
+
+
+def joining(**more: object) -> cmd.Join:
+    """Another case that asks to be taken."""
+    member = case_id("website", str(more.pop("ref", "w-2")))
+    base = {
+        "id": command_id(member, str(more)), "case": case_id("website", "w-1"), "at": NOW, "member": member, "number": "n-2", "asked": 1,
+        "centre": CENTRE, "appeal_kind": "help",
+    }  # fmt: skip
+    return cmd.Join(**{**base, **more})  # type: ignore[arg-type]
+
+
+def answer(t: Told, code: str = "", asked: int = 1, head: str = HEAD.case) -> Told:
+    base = {"id": command_id(head, f"{code}{asked}{t.count}"), "case": t.held.id, "at": t.now}
+    return t.take(cmd.JoinAnswered(**base, head=head, number=HEAD.number, asked=asked, code=code))  # type: ignore[arg-type]
+
+
+def ended(t: Told, reason: str = "solved", asked: int = 1) -> Told:
+    base = {"id": command_id(HEAD.case, f"{reason}{asked}"), "case": t.held.id, "at": t.now}
+    return t.take(
+        cmd.HeadEnded(**base, head=HEAD.case, number=HEAD.number, asked=asked, reason=reason, result="已修好")
+    )  # type: ignore[arg-type]
+
+
+def merging(category: str = "street") -> Told:
+    return told().submit(category).order(CENTRE, "merge", cases=[HEAD.case])
+
+
+def test_a_member_waits_for_its_head_and_ends_with_its_answer() -> None:
+    """Its units are told, its citizen keeps the clock and gets an outcome of its own."""
+    t = merging()
+    due = t.held.clocks["finish/"].due
+    assert t.held.state == "merging" and not t.held.tasks and not any(leg.open for leg in t.held.legs.values())
+    assert [m.type.split(".")[-2] for m in t.last.messages].count("withdrawn") == 3
+    (ask,) = said(t)
+    assert isinstance(ask, cmd.Join) and (ask.case, ask.member, ask.centre) == (HEAD.case, t.held.id, CENTRE)
+    answer(t)
+    assert (t.held.state, t.data("case.status_changed")["status"]) == ("merged", "merged")
+    ended(t)
+    assert (t.held.state, t.data("case.outcome")["text"]) == ("closed", "已修好")
+    assert t.records[-1].events[-1].reason == "solved"  # type: ignore[union-attr]
+    assert due == t.records[0].events[2].due  # type: ignore[union-attr]
+
+
+def test_without_an_answer_it_asks_again_and_gives_up_after_a_day() -> None:
+    """The same request each time; then a dispatcher has it. An answer that comes after that is told so."""
+    t = merging("alone")
+    asked = []
+    for _ in range(8):
+        t.wait_until("2026-09-19 09:00")
+    for record in t.records:
+        asked += [e for e in record.events if type(e).__name__ == "MergeAskedAgain"]
+    assert len(asked) == 5
+    assert t.held.state == "in_triage"
+    assert t.data("task.assigned")["reason"] == "merge_refused: no_answer"
+    answer(t)
+    (leave,) = said(t)
+    assert isinstance(leave, cmd.Leave) and leave.case == HEAD.case
+    assert t.held.state == "in_triage"
+
+
+def test_who_is_refused_goes_to_a_dispatcher_and_can_be_merged_again() -> None:
+    t = answer(merging("alone"), "head_full")
+    assert (t.held.state, t.data("task.assigned")["reason"]) == ("in_triage", "merge_refused: head_full")
+    answer(t)  # an answer to a request that is over
+    assert isinstance(said(t)[0], cmd.Leave)
+    t.order(CENTRE, "merge", cases=[HEAD.case])
+    answer(t, asked=1)  # and an old one while the next waits
+    assert t.held.state == "merging" and isinstance(said(t)[0], cmd.Leave)
+    assert answer(t, asked=2).held.state == "merged"
+
+
+def test_the_end_of_the_head_may_be_heard_before_its_answer() -> None:
+    t = ended(merging())
+    assert t.held.state == "closed"
+    answer(t)
+    assert t.happened == []
+
+
+def test_the_heads_withdrawal_is_no_answer_to_its_members() -> None:
+    t = ended(answer(merging()), "withdrawn")
+    assert (t.held.state, t.held.star and t.held.star.head) == ("in_triage", "")
+    assert t.data("task.assigned")["reason"] == "head_ended: withdrawn"
+    assert t.held.clocks["finish/"].running
+
+
+def test_who_leaves_or_withdraws_tells_the_head() -> None:
+    t = answer(merging()).order(CENTRE, "unmerge", text="不是一回事")
+    assert [type(command) for command in said(t)] == [cmd.Leave]
+    assert t.held.state == "in_triage"
+    for before in (merging(), answer(merging())):
+        before.follow_up(cmd.Withdraw)
+        assert [type(command) for command in said(before)] == [cmd.Leave]
+        assert before.held.state == "closed"
+
+
+def test_two_that_ask_each_other_are_both_refused() -> None:
+    t = merging()
+    t.take(joining(member=HEAD.case))
+    (no,) = said(t)
+    assert isinstance(no, cmd.JoinAnswered) and no.code == "crossing"
+    t.take(joining(ref="w-3"))
+    assert said(t)[0].code == "head_is_member"  # type: ignore[union-attr]
+
+
+def test_a_head_takes_tells_its_unit_and_ends_all() -> None:
+    t = told().submit("alone").take(joining())
+    assert t.left == ["tasks.desk task.assigned", f"case:{joining().member} case.join_answered"]
+    assert (t.data("task.assigned")["members"], t.data("task.assigned")["reason"]) == (["n-2"], "members")
+    t.take(replace(joining(), id=command_id("x", "again")))  # the same request, asked again: no more for the unit
+    assert t.left == [f"case:{joining().member} case.join_answered"]
+    t.order(CENTRE, "merge", cases=[HEAD.case])
+    assert t.data("order.answered")["reason"] == "has_members"
+    t.reply("handle", "reply", result="solved", text="已修好").reply("review", "pass")
+    (end,) = said(t)
+    assert isinstance(end, cmd.HeadEnded) and (end.case, end.reason, end.result) == (
+        joining().member,
+        "solved",
+        "已修好",
+    )
+
+
+def test_who_left_is_told_nothing_and_an_old_leave_is_no_leave() -> None:
+    t = told().submit("alone").take(joining(asked=2))
+    base = {"case": t.held.id, "at": t.now, "member": joining().member}
+    t.take(cmd.Leave(id=command_id("x", "1"), asked=1, **base))  # type: ignore[arg-type]
+    assert star(t.held).members
+    t.take(cmd.Leave(id=command_id("x", "2"), asked=2, **base))  # type: ignore[arg-type]
+    assert not star(t.held).members and t.data("task.assigned").get("members") is None
+    t.reply("handle", "reply", result="solved", text="已修好").reply("review", "pass")
+    assert said(t) == []
+
+
+def test_whom_a_head_does_not_take() -> None:
+    """By kind, centre, state, number, and where who is complained about would handle it."""
+    for code, join in {
+        "report_stays_alone": joining(appeal_kind="report"),
+        "not_merged": joining(appeal_kind="application"),
+        "other_centre": joining(centre="371700.hotline"),
+        "recused": joining(excluded=("370100.urban",)),
+    }.items():
+        t = told().submit("alone").take(join)
+        assert said(t)[0].code == code  # type: ignore[union-attr]
+        assert t.held.star is None
+    t = told().submit("alone").reply("handle", "reply", result="solved", text="x").take(joining())
+    assert said(t)[0].code == "not_allowed"  # type: ignore[union-attr]
+    t = told().submit("birth").take(joining())
+    assert said(t)[0].code == "not_merged"  # type: ignore[union-attr]
+
+
+def test_who_is_complained_about_in_a_member_handles_the_head_no_more() -> None:
+    t = told().submit("alone").take(joining(excluded=("370102.water",)))
+    assert t.held.excluded == ("370102.water",)
+
+
+def test_beyond_what_one_officer_may_merge_a_second_confirms() -> None:
+    t = told().submit("alone")
+    for n in range(10):
+        t.take(joining(ref=f"m-{n}"))
+        assert not said(t)[0].code  # type: ignore[union-attr]
+    t.take(joining(ref="m-10"))
+    assert said(t)[0].code == "second_officer"  # type: ignore[union-attr]
+    t.take(joining(ref="m-10", asked=2, second=True))
+    assert not said(t)[0].code and len(star(t.held).members) == 11  # type: ignore[union-attr]
+
+
+def test_what_may_not_be_merged_is_refused_before_anything_happens() -> None:
+    for code, t in {
+        "report_stays_alone": told().submit("alone", appeal_kind="report"),
+        "not_merged": told().submit("birth"),
+    }.items():
+        before = t.held
+        t.order(CENTRE, "merge", cases=[HEAD.case])
+        assert t.data("order.answered")["reason"] == code
+        assert (t.held.legs, t.held.tasks, t.held.clocks) == (before.legs, before.tasks, before.clocks)
+    t = told().submit("alone")
+    assert t.order(CENTRE, "merge", cases=[t.held.id]).data("order.answered")["reason"] == "own_head"
+    assert t.order(CENTRE, "merge").data("order.answered")["reason"] == "one_head"
+    assert t.order("370102.urban", "merge", cases=[HEAD.case]).data("order.answered")["reason"] == "not_entitled"
+
+
+def test_a_head_that_is_not_there_or_given_up_answers_too() -> None:
+    join = joining()
+    (message,) = step(None, join, told().facts, NOW).messages
+    no = cmd.decode(message.data)
+    assert isinstance(no, cmd.JoinAnswered) and (no.case, no.code) == (join.member, "unknown_case")
+
+
+# -- resemblance --------------------------------------------------------------------------------
+
+
+def resembling(t: Told, what: str, count: int = 1) -> Told:
+    base = {"id": command_id(t.held.id, f"{what}{count}"), "case": t.held.id, "at": t.now}
+    return t.take(cmd.Resemble(**base, what=what, count=count, cases=(HEAD,), score=0.9))  # type: ignore[arg-type]
+
+
+def test_what_looks_alike_becomes_a_question_to_the_centre() -> None:
+    t = resembling(told().submit("alone"), "alike")
+    task = t.data("task.assigned")
+    assert (task["kind"], task["alike"]) == ("decide_merge", {"case_id": HEAD.case, "number": HEAD.number})
+    resembling(t, "alike", 2)
+    assert sum(held.kind == "decide_merge" for held in t.held.tasks.values()) == 1
+    no = resembling(told().submit("alone"), "alike").reply("decide_merge", "reject_merge")
+    assert (no.held.state, no.held.star and no.held.star.proposed) == ("dispatched", "")
+    yes = t.reply("decide_merge", "accept_merge")
+    assert yes.held.state == "merging" and said(yes)[0].case == HEAD.case
+
+
+def test_too_late_to_merge_it_is_only_noted() -> None:
+    t = told().submit("alone").reply("handle", "reply", result="solved", text="x")
+    assert resembling(t, "alike").happened == ["ResemblanceFound"]
+    t.reply("review", "pass")
+    assert resembling(t, "repeat", 3).happened == []
+
+
+class Pressed(SmallWorld):
+    """A city that does something about people who come again."""
+
+    def policy(self, policy: str) -> Policy:
+        rungs = (Repeat(times=2, notify=True), Repeat(times=3, urgency="urgent", notify=True))
+        return replace(POLICIES[policy], repeats=rungs)
+
+
+def test_the_policy_says_what_the_nth_time_brings() -> None:
+    """Two rungs: told from the second time, urgent from the third; urgency is never lowered."""
+    for count, happened, urgency in (
+        (1, ["ResemblanceFound"], "normal"),
+        (2, ["ResemblanceFound"], "normal"),
+        (5, ["ResemblanceFound", "UrgencyRaised"], "urgent"),
+    ):
+        t = told().submit("alone", urgency="normal")
+        t.facts = Pressed()
+        resembling(t, "repeat", count)
+        assert (t.happened, t.held.urgency) == (happened, urgency)
+        assert t.left == ["supervision case.resembles"] * (count > 1)
+
+
+def test_many_at_one_place_are_told_to_supervision_by_number_alone() -> None:
+    for what in ("group", "burst"):
+        t = resembling(told().submit("alone"), what, 4)
+        (message,) = t.last.messages
+        MODELS[message.type].model_validate_json(bytes(message.data))
+        notice = t.data("case.resembles")
+        assert (notice["count"], notice["cases"]) == (4, [HEAD.number])
+
+
+# -- splitting ----------------------------------------------------------------------------------
+
+
+def test_a_part_that_is_split_off_becomes_a_case_of_its_own() -> None:
+    """With the request's own moment, place and applicant, and without what the whole was said to be."""
+    t = (
+        told()
+        .submit("alone", matter_code="m-1")
+        .order(CENTRE, "split", parts=[{"title": "路面破损", "text": "坑", "category": "street"}, {"title": "噪声"}])
+    )
+    first, second = said(t)
+    assert isinstance(first, cmd.Submit) and isinstance(second, cmd.Submit)
+    assert (first.ref, second.ref, first.case) == ("w-1#1", "w-1#2", case_id("website", "w-1#1"))
+    whole, part, rest = (json.decode(r, type=dict) for r in (t.request, first.request, second.request))
+    assert part == {
+        **{k: v for k, v in whole.items() if k != "matter_code"},
+        "title": "路面破损",
+        "text": "坑",
+        "appeal_category": "street",
+    }
+    assert "appeal_category" not in rest and rest["place"] == whole["place"]
+    assert t.held.state == "dispatched"
+    made = step(None, replace(first, serial="0200043"), t.facts, t.now)
+    assert made.case is not None and made.case.received_at == t.held.received_at
+    assert made.record is not None and made.record.events[0].part_of == t.held.number  # type: ignore[union-attr]
+    t.order(CENTRE, "split", parts=[{"title": "又一件"}])
+    assert said(t)[0].ref == "w-1#3"  # type: ignore[union-attr]
+
+
+def test_how_far_a_request_can_be_split() -> None:
+    t = told().submit("alone").order(CENTRE, "split", parts=[{"title": "x"}] * 11)
+    assert t.data("order.answered")["reason"] == "second_officer"
+    t.order(CENTRE, "split", parts=[{"title": "x"}] * 11, confirmed_by="0002")
+    assert t.held.star is not None and t.held.star.parts == 11
+    t.order(CENTRE, "split", parts=[{"title": "x"}] * 40, confirmed_by="0002")
+    assert t.data("order.answered")["reason"] == "too_many_parts"
+    assert (
+        told().submit("birth").order(CENTRE, "split", parts=[{"title": "x"}]).data("order.answered")["reason"]
+        == "not_merged"
+    )
+
+
+def test_a_request_that_was_given_up_does_not_undo_the_next_one() -> None:
+    """Heard late: the member has asked anew since, and was taken."""
+    t = told().submit("alone").take(joining(asked=2)).take(joining(asked=1))
+    assert t.happened == [] and star(t.held).members[joining().member].asked == 2

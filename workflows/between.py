@@ -1,0 +1,101 @@
+"""
+What one case says to another: commands in the outbox for `case:<id>`, the one path by which one case touches another.
+
+Each function takes the messages being written (workflows.outgoing.Post) and the event that brings it about.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from schemas.ids import event_id, message_id
+from workflows import commands as cmd
+from workflows import events as ev
+from workflows.case import Case, Leg, Task
+from workflows.folds.stars import star
+
+if TYPE_CHECKING:
+    from workflows.outgoing import Post
+
+JOIN = "cn.duokua.case.join_asked.v1"
+JOIN_ANSWERED = "cn.duokua.case.join_answered.v1"
+LEFT = "cn.duokua.case.member_left.v1"
+HEAD_ENDED = "cn.duokua.case.head_ended.v1"
+SPLIT_OFF = "cn.duokua.case.split_off.v1"
+
+
+def ask(post: "Post", event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
+    """To the head: take this one."""
+    case, held = post.case, star(post.case)
+    post.to_case(
+        held.head, JOIN, cmd.Join,
+        member=case.id, number=case.number, asked=held.asked, centre=case.centre, appeal_kind=case.appeal_kind,
+        excluded=case.excluded, second=held.second,
+    )  # fmt: skip
+
+
+def take(post: "Post", event: ev.MemberTaken) -> None:
+    post.to_case(
+        event.member, JOIN_ANSWERED, cmd.JoinAnswered, head=post.case.id, number=post.case.number, asked=event.asked
+    )
+
+
+def refuse(post: "Post", event: ev.MemberRefused) -> None:
+    post.to_case(
+        event.member, JOIN_ANSWERED, cmd.JoinAnswered, head=post.case.id, asked=event.asked, code=event.code
+    )  # fmt: skip
+
+
+def leave(post: "Post", event: ev.HeadLeft | ev.MergeForgone) -> None:
+    """To a head: this is not one of yours."""
+    post.to_case(event.head, LEFT, cmd.Leave, member=post.case.id, asked=event.asked)
+
+
+def end(post: "Post", event: ev.CaseClosed) -> None:
+    """To each member: this is how it ended."""
+    case = post.case
+    for member, held in star(case).members.items():
+        post.to_case(
+            member, HEAD_ENDED, cmd.HeadEnded,
+            head=case.id, number=case.number, asked=held.asked, reason=event.reason, result=event.result,
+        )  # fmt: skip
+
+
+def split(post: "Post", event: ev.SplitOff) -> None:
+    """The request again, of the same moment, about the part alone: a request like any other from here on."""
+    asked: dict[str, Any] = msgspec.json.decode(post.asked.request or b"{}")
+    asked = {name: value for name, value in asked.items() if name not in _WHOLE}
+    asked |= {"title": event.title}
+    asked |= {"text": event.text} if event.text else {}
+    asked |= {"appeal_category": event.category} if event.category else {}
+    request, case = msgspec.json.encode(asked), post.case
+    post.to_case(
+        event.case, SPLIT_OFF, cmd.Submit,
+        channel=case.channel, ref=event.ref, request=Raw(request), digest=sha256(request).hexdigest(),
+        received_at=case.received_at, part_of=case.number,
+    )  # fmt: skip
+
+
+_WHOLE = ("appeal_category", "matter_code", "direct_answer", "one_thing")
+"""What a request says of itself as a whole, and no part of it inherits."""
+
+
+def unknown_head(join: cmd.Join) -> tuple[str, str, Raw]:
+    """The answer where there is no such case: destination, message id, command."""
+    said = message_id(event_id(f"{join.id}|lost", 0), 0)
+    answer = cmd.JoinAnswered(
+        id=said, case=join.member, at=join.at, head=join.case, asked=join.asked, code="unknown_case"
+    )
+    return f"case:{join.member}", said, Raw(msgspec.json.encode(answer))
+
+
+def now_one_more(case: Case, event: ev.MemberTaken | ev.MemberLeft) -> "Iterable[tuple[Task, Leg | None, str]]":
+    """Who has the head in hand learns for how many it answers."""
+    if not (isinstance(event, ev.MemberTaken) and event.again):
+        for task in case.tasks.values():
+            leg = case.legs.get(task.leg)
+            if task.kind == "handle" and leg is not None and leg.part == "lead":
+                yield task, None, "members"

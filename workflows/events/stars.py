@@ -1,0 +1,115 @@
+"""What binds cases to each other: resemblance, merging (合并) and splitting (拆分)."""
+
+from workflows.commands import Other
+from workflows.events.event import Event
+
+
+class ResemblanceFound(Event, frozen=True):
+    """
+    What the case has in common with others. repeat: the same person again, for the `count`-th time; alike: the same thing;
+    group: `count` people at one place about one matter; burst: emergencies at one place. told: supervisors learn of it.
+    """
+
+    what: str
+    count: int
+    cases: tuple[Other, ...] = ()
+    score: float = 0.0
+    told: bool = False
+
+
+class MergeProposed(Event, frozen=True):
+    """A dispatcher is asked (task) whether this case is to be handled with `head`."""
+
+    task: str
+    endpoint: str
+    head: str
+    number: str
+
+
+class MergeRejected(Event, frozen=True):
+    """The dispatcher keeps it apart."""
+
+    head: str
+
+
+class MergeAsked(Event, frozen=True):
+    """合并: nobody handles this case by itself any more, and `head` is asked to take it. The citizen's clock goes on."""
+
+    head: str
+    asked: int
+    second: bool = False
+    ended: tuple[str, ...] = ()
+    """tasks that end with it"""
+
+
+class MergeAskedAgain(Event, frozen=True):
+    """No answer yet: the same request again."""
+
+    kind: str
+    of: str
+
+
+class MergeConfirmed(Event, frozen=True):
+    """The head took it: its answer will be this case's."""
+
+    head: str
+    number: str
+
+
+class MergeRefused(Event, frozen=True):
+    """The head did not take it, or never answered; a dispatcher decides (TriageAsked)."""
+
+    head: str
+    code: str
+
+
+class MergeForgone(Event, frozen=True):
+    """A head took what does not ask it any more: it is told so."""
+
+    head: str
+    asked: int
+
+
+class HeadLeft(Event, frozen=True):
+    """解除合并. why: unmerged | withdrawn | head_withdrawn …"""
+
+    head: str
+    asked: int
+    why: str
+
+
+class MemberTaken(Event, frozen=True):
+    """The head handles `member` too. excluded: who is complained about there leads and reviews here neither."""
+
+    member: str
+    number: str
+    asked: int
+    excluded: tuple[str, ...] = ()
+    again: bool = False
+    """it was taken before, and asked once more"""
+
+
+class MemberRefused(Event, frozen=True):
+    member: str
+    asked: int
+    code: str
+
+
+class MemberLeft(Event, frozen=True):
+    member: str
+
+
+class SplitOff(Event, frozen=True):
+    """拆分. `case` begins, from this case's request, about `title` (and `text`, `category`) alone; its channel knows it as `ref`."""
+
+    case: str
+    ref: str
+    title: str
+    text: str = ""
+    category: str = ""
+
+
+StarEvent = (
+    ResemblanceFound | MergeProposed | MergeRejected | MergeAsked | MergeAskedAgain | MergeConfirmed | MergeRefused
+    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff
+)  # fmt: skip
