@@ -4,8 +4,7 @@ From a ruling (裁定) of who must act to a rule that says so: pure, a proposal 
 A rule names functions, not units, so the function that the ruled unit holds is looked for, and that the directory
 gives this very unit for it. The rule goes directly before the one that decided, and changes who leads, nothing else.
 
-A ruling comes out of a file so far. Once it is an event in the life of a returned case, whoever follows `case.events`
-makes the same `Ruling` of it, with `rule` from the case, and saves what `propose` gives; nothing else changes.
+A ruling comes out of a file, or is the event in the life of a returned case (workflows/arbitration.py), which says all of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -24,7 +23,10 @@ from router.catalogue.reading import Spot, items, read_yaml
 from router.catalogue.rule_files import dumped
 from router.rules.model import Bearer, Box, Rule, Then
 from router.rules.validity import NEVER, window
+from workflows.calendars import date_of, day_of
+from workflows.events import CaseRuled
 from workflows.facts import Target
+from workflows.workdays import DAY
 
 FILE = "rules/rulings.yaml"
 """Where proposed rules are added."""
@@ -80,6 +82,23 @@ def read_ruling(name: str, data: bytes) -> tuple[Ruling, Spot]:
     findings.refuse_errors()
     spot, ruling = found[0]
     return ruling, spot
+
+
+def from_event(event: CaseRuled, at: int, catalogue: Catalogue) -> Ruling:
+    """The ruling on a case as it was given at `at`, for this catalogue: it names a rule only where that still stands."""
+    by = catalogue.units.get(event.by)
+    return Ruling(
+        document=event.document,
+        ruled_by=by.name if by else event.by,
+        date=date_of(day_of(at) * DAY).isoformat(),
+        reason=event.reason,
+        unit=event.lead,
+        function=event.function,
+        category=(event.category,) if event.category else (),
+        matter=(event.matter,) if event.matter else (),
+        place=(event.place,) if event.place else (),
+        rule=event.rule if event.rule in catalogue.rules else "",
+    )
 
 
 def propose(ruling: Ruling, spot: Spot, catalogue: Catalogue, now: int) -> Proposed:

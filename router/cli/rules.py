@@ -10,7 +10,16 @@ import typer
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import load
-from router.cli import rules_backtest, rules_diff, rules_explain, rules_life, rules_ruling, rules_sheets, rules_train
+from router.cli import (
+    rules_backtest,
+    rules_diff,
+    rules_explain,
+    rules_life,
+    rules_returns,
+    rules_ruling,
+    rules_sheets,
+    rules_train,
+)
 from router.cli.catalog import AsJson, Folder, Lang, print_findings
 from router.cli.rules_check import check
 from router.cli.rules_words import LABELS, described, outcome
@@ -20,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 rules_explain.add_to(app)
 rules_life.add_to(app)
 rules_ruling.add_to(app)
+rules_returns.add_to(app)
 rules_sheets.add_to(app)
 rules_diff.add_to(app)
 rules_backtest.add_to(app)

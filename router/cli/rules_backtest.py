@@ -24,10 +24,10 @@ from router.catalogue.pack import VersionUnusable
 from router.cli.catalog import AsJson, Lang, print_findings
 from router.cli.rules_moves import TEXTS, told
 from router.operate.audit import ChainBroken
-from router.operate.history import History, NoEvents, Progressing
+from router.operate.history import History, NoEvents, Progressing, registered
 from router.operate.settings import Settings
 from router.operate.topics import DAY, Topics
-from router.rules.backtest import Judge
+from router.rules.backtest import Judge, Registered
 from router.rules.comparison import Comparison, Report, report
 from router.shadow.role import Shown, place
 
@@ -134,11 +134,13 @@ async def _backtest(
     after = await named(broker, topics, draft)
     before = await named(broker, topics, against)
     with _bar(label) as progress:
-        made = await compared(History(broker, topics.events, until - days * DAY, until), before, after, progress)
+        made = await compared(
+            History(broker, topics.events, until - days * DAY, until, registered), before, after, progress
+        )
     return before, after, made
 
 
-async def compared(history: History, before: Catalogue, after: Catalogue, progress: Progressing) -> Report:
+async def compared(history: History[Registered], before: Catalogue, after: Catalogue, progress: Progressing) -> Report:
     """Each request of the time decided by both."""
     made, one, other = Comparison(), Judge(before.facts()), Judge(after.facts())
     async for batch in history.batches(progress):

@@ -222,12 +222,12 @@ async def _recorded(settings: Settings, file: CaseFile) -> tuple[EventRecord | N
     topics = Topics(settings.prefix, settings.shards, settings.replication)
     step = [step for step in file.timeline if step.type == "CaseRegistered.v1"][-1]
     broker = KafkaLog(settings.bootstrap)
-    record = await _record_at(broker, TopicPartition(topics.events, step.partition), step.offset)
+    record = await record_at(broker, TopicPartition(topics.events, step.partition), step.offset)
     catalogue = await named(broker, topics, str(step.catalogue))
     return (record if record and record.case == file.case.case_id else None), catalogue
 
 
-async def _record_at(broker: Any, partition: TopicPartition, offset: int) -> EventRecord | None:
+async def record_at(broker: Any, partition: TopicPartition, offset: int) -> EventRecord | None:
     """What stands there; None where the log does not reach so far (back)."""
     async with broker.reader(partitions=[partition]) as reader:
         first = (await reader.beginning_offsets([partition]))[partition]

@@ -1,5 +1,5 @@
 """
-`duokua rules from-ruling FILE`: a binding ruling becomes a rule of a draft, with the cases that it would have caught.
+`duokua rules from-ruling FILE|--case CASE`: a binding ruling becomes a rule of a draft, with the cases that it would have caught.
 
 Exit codes: 0 proposed (and saved, with --draft); 1 the ruling or the rule is at fault, or the draft was refused; 2 usage
 or no key file; 3 Kafka is not reachable.
@@ -13,19 +13,23 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from aiokafka import TopicPartition
 
 from router.catalogue import drafts
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files, load
 from router.catalogue.rule_files import dumped
-from router.catalogue.ruling import Proposed, propose, read_ruling
+from router.catalogue.ruling import Proposed, from_event, propose, read_ruling
 from router.cli.acting import Actor, Stage, stage
+from router.cli.case import file_of
 from router.cli.catalog import AsJson, Lang, print_findings
 from router.cli.contract import content_of
-from router.operate.history import History, NoEvents
+from router.cli.rules_explain import record_at
+from router.operate.history import History, NoEvents, registered
 from router.operate.topics import DAY, Topics
 from router.rules.backtest import Judge, Registered
+from workflows.events import CaseRuled
 
 SHOWN = 20
 """Cases that are named."""
@@ -45,6 +49,9 @@ TEXTS = {
     "unsaved": ("未写入；加 --draft 存入草稿，或把下面的规则写进目录", "nothing was written; --draft saves it in a draft, or put this into the catalogue"),
     "saved": ("已存入草稿“{name}”第 {revision} 稿：由别人批准后发布", "saved in the draft '{name}', revision {revision}: somebody else approves it before it is published"),
     "who": ("存入草稿须写明是谁：--actor", "who saves the draft? say --actor"),
+    "which": ("裁定取自文件还是工单？FILE 与 --case 用且只用一个", "a ruling from a file or from a case? say FILE or --case, not both"),
+    "no_ruling": ("工单 {case} 没有裁定", "case {case} has no ruling"),
+    "gone": ("工单 {case} 的裁定已不在日志上", "the ruling on case {case} is not on the log any more"),
     "one": ("--draft 与 --folder 只能用一个", "either --draft or --folder"),
 }  # fmt: skip
 
@@ -76,8 +83,9 @@ def add_to(app: typer.Typer) -> None:
 
 def from_ruling(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="裁定：YAML 或 JSON，- 为标准输入 / the ruling; - is stdin")
-    ],
+        Path | None, typer.Argument(metavar="[FILE]", help="裁定：YAML 或 JSON，- 为标准输入 / the ruling; - is stdin")
+    ] = None,
+    case: Annotated[str, typer.Option("--case", help="取自这个工单的裁定 / the ruling given on this case")] = "",
     draft: Annotated[str, typer.Option("--draft", help="存入这个草稿 / save it in this draft")] = "",
     actor: Actor = "",
     folder: Annotated[Path | None, typer.Option("--folder", help="目录所在文件夹 / the catalogue's folder")] = None,
@@ -91,11 +99,16 @@ def from_ruling(
         at.fail(at.choose(TEXTS["one"]), 2)
     if draft and not actor:
         at.fail(at.choose(TEXTS["who"]), 2)
+    if bool(case) == bool(file):
+        at.fail(at.choose(TEXTS["which"]), 2)
     signer = at.signer(actor) if draft else None
+    ruled = _ruled(at, case) if case else None
     begun = at.run(lambda broker, topics: drafts.begin(broker, topics, draft)) if draft else None
     try:
         catalogue = from_files(begun.files) if begun else load(folder or at.settings.catalog)
-        ruling, spot = read_ruling(file.name, content_of(file))
+        name = file.name if file else case
+        data = msgspec.json.encode(from_event(*ruled, catalogue)) if ruled else content_of(file or Path())
+        ruling, spot = read_ruling(name, data)
         made = propose(ruling, spot, catalogue, at.now)
     except CatalogueFaulty as faulty:
         print_findings(faulty.findings, at.lang, as_json)
@@ -118,8 +131,21 @@ def from_ruling(
     at.result(_object(made, caught) | {"draft": asdict(head) if head else None})
 
 
+def _ruled(at: Stage, case: str) -> tuple[CaseRuled, int]:
+    """The last ruling on the case, and when it was given."""
+    file = file_of(at.settings, case)
+    steps = [step for step in file.timeline if step.type == "CaseRuled.v1"]
+    if not steps:
+        at.fail(at.choose(TEXTS["no_ruling"], case=case), 1)
+    place = TopicPartition(at.topics.events, steps[-1].partition)
+    record = at.run(lambda broker, topics: record_at(broker, place, steps[-1].offset))
+    if record is None or record.case != file.case.case_id:
+        at.fail(at.choose(TEXTS["gone"], case=case), 1)
+    return next(event for event in record.events if isinstance(event, CaseRuled)), record.at
+
+
 async def _caught(broker: Any, topics: Topics, at: Stage, days: int, catalogue: Catalogue, made: Proposed) -> Caught:
-    history, found = History(broker, topics.events, at.now - days * DAY, at.now), Caught()
+    history, found = History(broker, topics.events, at.now - days * DAY, at.now, registered), Caught()
     before, after = Judge(catalogue.facts()), Judge(made.catalogue.facts())
     try:
         async for batch in history.batches():

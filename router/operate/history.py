@@ -1,5 +1,5 @@
 """
-The requests of some time, read again from `case.events`: everything that was ever registered is there, whatever became of it.
+The requests of some time (or what else a reader picks), read again from `case.events`: everything that was ever registered is there, whatever became of it.
 
 Of a record only what is needed is decoded, and records before the time asked for are not read: business time never runs
 back within a partition, so the first record of a time is found by halving.
@@ -7,7 +7,7 @@ back within a partition, so the first record of a time is found by halving.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from aiokafka import TopicPartition
@@ -75,14 +75,27 @@ def registered(value: bytes) -> Registered | None:
     )  # fmt: skip
 
 
-class History:
-    """Reads the requests registered from `since` until just before `until`. unreadable: records that this code cannot read."""
+class Dated(Protocol):
+    """What a reader picks out of a record; `at`: the record's time."""
 
-    def __init__(self, broker: Any, topic: str, since: int, until: int) -> None:
-        self._broker, self._topic, self.since, self.until = broker, topic, since, until
+    @property
+    def at(self) -> int: ...
+
+
+Picked = TypeVar("Picked", bound=Dated)
+
+
+class History(Generic[Picked]):
+    """Reads what `pick` makes of the records (None: nothing), from `since` until just before `until`.
+
+    unreadable: records that this code cannot read; `pick` raises MsgspecError for them.
+    """
+
+    def __init__(self, broker: Any, topic: str, since: int, until: int, pick: Callable[[bytes], Picked | None]) -> None:
+        self._broker, self._topic, self.since, self.until, self._pick = broker, topic, since, until, pick
         self.unreadable = 0
 
-    async def batches(self, progress: Progressing = lambda done, total: None) -> AsyncIterator[list[Registered]]:
+    async def batches(self, progress: Progressing = lambda done, total: None) -> AsyncIterator[list[Picked]]:
         """Once each, as it was committed, up to the end of the topic as it is now. Raises NoEvents, TimeoutError."""
         count = (await self._broker.topics()).get(self._topic, 0)
         if not count:
@@ -99,14 +112,14 @@ class History:
                 yield self._taken(await _more(reader, ends, left), ends)
             progress(total, total)
 
-    def _taken(self, batch: Mapping[TopicPartition, list[Any]], ends: Mapping[TopicPartition, int]) -> list[Registered]:
+    def _taken(self, batch: Mapping[TopicPartition, list[Any]], ends: Mapping[TopicPartition, int]) -> list[Picked]:
         values = (r.value or b"" for tp, records in batch.items() for r in records if r.offset < ends[tp])
         found = (self._read(value) for value in values)
         return [one for one in found if one is not None and self.since <= one.at < self.until]
 
-    def _read(self, value: bytes) -> Registered | None:
+    def _read(self, value: bytes) -> Picked | None:
         try:
-            return registered(value)
+            return self._pick(value)
         except msgspec.MsgspecError:
             self.unreadable += 1
             return None

@@ -29,7 +29,7 @@ def log_of(*partitions: Sequence[bytes]) -> MemoryLog:
 
 
 async def read(log: MemoryLog, since: int, until: int) -> tuple[list[Registered], History, list[tuple[int, int]]]:
-    past, told = History(log, TOPIC, since, until), list[tuple[int, int]]()
+    past, told = History(log, TOPIC, since, until, registered), list[tuple[int, int]]()
     return [one async for batch in past.batches(lambda *step: told.append(step)) for one in batch], past, told
 
 

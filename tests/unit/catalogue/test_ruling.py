@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 from msgspec import Raw, json
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.explained import outcome_of
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
-from router.catalogue.ruling import Proposed, propose, read_ruling
+from router.catalogue.ruling import Proposed, from_event, propose, read_ruling
 from router.cli.rules import app
 from tests.unit.catalogue.small import edited, small
+from tests.unit.rules.archive import disputed
 from workflows.commands import Submit
 from workflows.decide import decide
+from workflows.events import CaseRuled
 from workflows.facts import Facts
 
 NOW = 1_789_693_200_000
@@ -173,3 +176,28 @@ def test_the_command_writes_what_the_loader_takes(tmp_path: Path) -> None:
     assert wrong.exit_code == 1 and "ruling.yaml:1:97: 错误 dangling: 诉求分类“C9”不存在" in wrong.stdout
     assert call("--draft", "d").exit_code == 2 and call("--draft", "d", "--folder", str(folder)).exit_code == 2
     assert CliRunner().invoke(app, ["from-ruling", str(tmp_path / "none.yaml")]).exit_code == 2
+
+
+def test_a_ruling_on_a_case_is_all_that_a_rule_needs() -> None:
+    """Told by the core over this catalogue: returned, rejected, disputed, ruled; the rule decides the next such request."""
+    files = edited(
+        "units/templates.csv", "centre,hotline:triage,province", "centre,hotline:triage;hotline:arbitrate,province"
+    )
+    catalogue = from_files(files)
+    ruling = from_event(*ruling_on_a_case(catalogue), catalogue)
+    assert (ruling.document, ruling.ruled_by, ruling.date, ruling.rule) == (
+        "裁〔2026〕3号",
+        "小省热线办",
+        "2026-09-18",
+        "category",
+    )
+    made = propose(*read_ruling("370100-x", json.encode(ruling)), catalogue, NOW)
+    assert led(catalogue, "370102", "C111") == ("category", ["370102.roads"])
+    assert led(made.catalogue, "370102", "C111") == (made.rule.id, ["370100.roads"])
+    assert from_event(replace(ruling_on_a_case(catalogue)[0], rule="gone"), NOW, catalogue).rule == ""
+
+
+def ruling_on_a_case(catalogue: Catalogue) -> tuple[CaseRuled, int]:
+    told = disputed(catalogue)
+    event = next(e for e in told.records[-1].events if isinstance(e, CaseRuled))
+    return event, told.records[-1].at

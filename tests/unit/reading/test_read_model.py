@@ -1,6 +1,7 @@
 """The read model and its projector: what holds whatever stretch of the log is projected, and however often."""
 
 import asyncio
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from router.operate import metrics
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.projector import role
-from router.projector.kept import KEPT, WITHHELD
+from router.projector.kept import KEPT, WITHHELD, detail
 from router.projector.role import Projection
 from tests.unit.reading.made_up import (
     EVENTS,
@@ -196,6 +197,14 @@ def test_each_field_of_each_event_is_either_kept_or_withheld() -> None:
     for kind in kinds:
         decided = (*KEPT[kind.__name__], *WITHHELD.get(kind.__name__, ()))
         assert sorted(decided) == sorted(kind.__struct_fields__), kind.__name__
+
+
+def test_whatever_an_event_says_has_a_place_in_the_timeline() -> None:
+    """Each event of the examples, with all its fields and with the fewest, becomes a JSON object."""
+    examples = Path(__file__).parents[3] / "examples" / "events" / "case.events.jsonl"
+    for line in examples.read_bytes().splitlines():
+        for event in ev.decode(line).events:
+            assert isinstance(json.loads(detail(event)), dict)
 
 
 def test_a_record_that_cannot_be_read_delays_nobody(tmp_path: Path) -> None:

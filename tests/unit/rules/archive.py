@@ -7,6 +7,7 @@ from msgspec import Raw, json
 from router.catalogue.catalogue import Catalogue
 from router.rules.backtest import Registered
 from schemas.ids import case_id, command_id
+from tests.unit.workflows.small_world import Told
 from workflows import commands as cmd
 from workflows.events import EventRecord
 from workflows.handle import Step, step
@@ -44,3 +45,12 @@ def asked(ref: str = "r", at: int = NINE, channel: str = "phone", received_at: i
         case=case_id(channel, ref), number=f"n-{ref}", at=at, catalogue=1, rule="", channel=channel, ref=ref,
         request=body, received_at=received_at or at,
     )  # fmt: skip
+
+
+def disputed(catalogue: Catalogue, now: int = NINE) -> Told:
+    """A case that its unit returned, whose return was rejected, and that an arbitration body gave to the city's roads."""
+    told = Told(facts=catalogue.facts(), now=now).submit("C111")  # type: ignore[arg-type]
+    told.reply("handle", "return", reason="非本单位职责").reply("decide_return", "reject_return")
+    told.reply("handle", "arbitrate", reason="道路已移交市里")
+    ruling = {"document": "裁〔2026〕3号", "reason": "移交市里", "targets": [{"unit": "370100.roads"}]}
+    return told.reply("arbitrate", "rule", **ruling)
