@@ -459,11 +459,12 @@ class AnyCase(RuleBasedStateMachine):
 
     @invariant()
     def inner_dues_leave_the_outer_unit_its_reserve(self) -> None:
-        clocks = self.told.held.clocks
-        for leg in self.told.held.legs.values():
+        clocks, case_legs = self.told.held.clocks, self.told.held.legs
+        for leg in case_legs.values():
             outer = clocks.get(f"finish/{leg.parent}") if leg.parent else None
             if outer is not None:
-                calendar = self.told.facts.calendar("")
+                facts = self.told.facts
+                calendar = facts.calendar_of(case_legs[leg.parent].unit) or facts.calendar("")
                 assert clocks[f"finish/{leg.id}"].due <= calendar.subtract(outer.due, "1wd")
 
 

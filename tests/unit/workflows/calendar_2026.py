@@ -24,6 +24,15 @@ YEAR = Year(
 OFFICE = Hours(open=("09:00-12:00", "13:30-17:00"))
 CHINA = Calendar.build("cn-2026", hours=[OFFICE], years=[YEAR], horizon=date(2026, 12, 31))
 
+HALL = Calendar.build(
+    "hall-2026",
+    hours=[Hours(open=("08:30-12:00", "14:00-18:00"))],
+    years=[YEAR],
+    horizon=date(2026, 12, 31),
+    weekend=(7,),
+)
+"""A department's own: Saturdays too, and other hours."""
+
 
 def ms(text: str) -> int:
     """`2026-09-18 10:00` of China time in milliseconds."""

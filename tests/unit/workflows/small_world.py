@@ -12,7 +12,7 @@ from msgspec import Raw, Struct, json
 from msgspec.structs import replace
 
 from schemas.ids import case_id, command_id
-from tests.unit.workflows.calendar_2026 import CHINA, ms
+from tests.unit.workflows.calendar_2026 import CHINA, HALL, ms
 from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
@@ -61,6 +61,8 @@ UNITS = {
         _unit("370102002.town", "乙街道办", "370102.urban", "370100.urban", "370000.urban", endpoint="town"),
     )
 }
+OWN_CALENDAR = ("370102.police", "370102002.town")
+"""Units that keep other hours than their place."""
 CHILDREN = {unit: tuple(u for u in UNITS.values() if u.ancestors[:1] == (unit,)) for unit in UNITS}
 HOLDERS = {
     ("urban", "handle"): ("370102.urban", "370100.urban", "370000.urban"),
@@ -331,10 +333,10 @@ class SmallWorld(Struct):
         return CHINA
 
     def calendar_of(self, unit: str) -> Calendar | None:
-        return None
+        return HALL if unit in OWN_CALENDAR else None
 
     def calendar_named(self, calendar: str) -> Calendar:
-        return CHINA
+        return HALL if calendar == HALL.id else CHINA
 
 
 class Told(Struct):

@@ -158,3 +158,41 @@ def test_a_statutory_clock_runs_beside_the_hotlines(monkeypatch: pytest.MonkeyPa
     (started,) = d.events
     assert isinstance(started, ev.ClockStarted)
     assert started.policy == "procedure"
+
+
+def _both(*, lead: str, assist: str) -> Told:
+    targets = [{"unit": lead}, {"unit": assist, "part": "assist"}]
+    return told().submit("unclear").reply("triage", "dispatch", targets=targets)
+
+
+def test_a_unit_with_its_own_calendar_works_by_it() -> None:
+    """Its leg counts the Saturday that it works; the citizen's clock and everybody else's keep the calendar of the place."""
+    t = _both(lead="370102.urban", assist="370102.police")
+    legs = {leg.unit: leg.id for leg in t.held.legs.values()}
+    own, place = (t.held.clocks[f"finish/{legs[unit]}"] for unit in ("370102.police", "370102.urban"))
+    assert (own.calendar, show(own.due)) == ("hall-2026", "2026-09-22 18:00:00")
+    assert (place.calendar, show(place.due)) == ("cn-2026", "2026-09-23 17:00:00")
+    assert t.held.clocks["finish/"].calendar == "cn-2026"
+    t.wait_until("2026-09-19 16:00").reply("handle", "reply", unit="370102.police", result="solved", text="好")
+    (used,) = [
+        event.consumed
+        for record in t.records
+        for event in record.events
+        if isinstance(event, ev.ClockStopped) and (event.kind, event.of) == ("finish", own.of)
+    ]
+    assert used == 5.5 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("unit", "last", "over"),
+    [
+        ("370102.police", "2026-09-20 18:00", "2026-09-20 18:01"),
+        ("370102.urban", "2026-09-21 17:00", "2026-09-21 17:01"),
+    ],
+)
+def test_the_window_to_return_is_that_of_the_unit(unit: str, last: str, over: str) -> None:
+    """Two working days after dispatch, by the calendar of who would return it."""
+    for at, refused in ((last, False), (over, True)):
+        t = _both(lead="370102.urban", assist="370102.police").wait_until(at)
+        t.reply("handle", "return", unit=unit, reason="not_duty")
+        assert ("CommandRefused" in t.happened) == refused, at
