@@ -60,7 +60,7 @@ class Watch(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Sweep(Struct, frozen=True, array_like=True, gc=False):
-    """How far a shard has come by itself: it had fired everything that was due at `at` when it was `seen` to."""
+    """How far a shard has come by itself: it had fired everything that was due before `at` when it was `seen` to."""
 
     at: int = 0
     seen: int = 0
@@ -119,7 +119,7 @@ def _begins(clock: Clock, mark: Expected) -> int:
 
 
 def _passed_over(clock: Clock, mark: Expected, sweep: Sweep, grace: int) -> bool:
-    return not mark.told and sweep.at >= mark.at and sweep.seen > _begins(clock, mark) + grace
+    return not mark.told and sweep.at > mark.at and sweep.seen > _begins(clock, mark) + grace
 
 
 def _finding(kind: Kind, case: str, key: str, mark: Expected, seen: int, repaired: bool = False) -> Finding:

@@ -99,7 +99,7 @@ def test_what_the_shard_passed_over_is_told_once_and_is_known_when_it_is_repaire
     _, watch, _ = audit(records[:at])
     assert watch is not None
     assert watch.due(GRACE) == due + GRACE
-    sweep = Sweep(at=due, seen=due + GRACE + 1)
+    sweep = Sweep(at=due + 1, seen=due + GRACE + 1)
     told_of, found = overdue(watch, case, due + GRACE + 2, sweep, GRACE)
     assert [f.kind for f in found] == ["missed"]
     assert overdue(told_of, case, due + GRACE + 3, sweep, GRACE)[1] == []

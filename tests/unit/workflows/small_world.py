@@ -402,13 +402,14 @@ class Told(Struct):
         until = ms(text)
         while self.case and 0 < self.case.next_due <= until:
             self.now = max(self.now, self.case.next_due)
-            self.take(
-                cmd.ReachDeadline(
-                    id=command_id(self.case.id, f"due {self.case.version}"), case=self.case.id, at=self.now
-                )
-            )
+            self.reach_deadline()
         self.now = max(self.now, until)
         return self
+
+    def reach_deadline(self) -> "Told":
+        """A deadline pass over the case, at this instant."""
+        case = self.held
+        return self.take(cmd.ReachDeadline(id=command_id(case.id, f"due {case.version}"), case=case.id, at=self.now))
 
     def take(self, command: cmd.AnyCommand) -> "Told":
         self.last = step(self.case, command, self.facts, self.now, lambda: self.request or None)
