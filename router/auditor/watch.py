@@ -173,11 +173,11 @@ class _Fold:
         self.clocks[_key(e)] = Clock(self.record.at, True, _expected(e.marks))
 
     def announced(self, e: Any) -> None:
-        """Marks anew, in place of those that waited; of a clock that stands still nothing is to come."""
+        """Marks anew, in place of those that waited; of a clock that was stopped they are to come when it goes on."""
         held = self.clocks.get(_key(e))
-        if held is not None and held.running:
+        if held is not None:
             self._ends(_key(e))
-            self.clocks[_key(e)] = Clock(self.record.at, True, _expected(e.marks))
+            self.clocks[_key(e)] = Clock(self.record.at, held.running, _expected(e.marks))
 
     def stopped(self, e: ev.ClockStopped) -> None:
         if (held := self.clocks.get(_key(e))) is not None:

@@ -195,8 +195,8 @@ class Told:
         for message in result.messages:
             self.messages[message.id, msgspec.json.encode(message)] = None
         for event in record.events:
-            if isinstance(event, events.ClockStarted):  # one that waits for something again and again
-                self.fired.pop((record.case, event.kind, event.of), None)
+            if getattr(event, "marks", None) is not None:  # begun anew, or all that is to come of it announced anew
+                self.fired.pop((record.case, event.kind, event.of), None)  # type: ignore[union-attr]
             if isinstance(event, FIRED):
                 rung = (getattr(event, "level", 0), getattr(event, "turn", 0))
                 fired = self.fired.setdefault((record.case, event.kind, event.of), set())
