@@ -24,6 +24,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.INSTRUCT: ("post", "text"),
     OrderAction.RE_DISPATCH: ("reason", "targets"),
     OrderAction.REFUSE: ("reason", "basis", "where_to_turn"),
+    OrderAction.RELEASE: ("reason", "confirmed_by"),
     OrderAction.CONCLUDE: ("reason", "text", "confirmed_by"),
     OrderAction.EX_OFFICIO: ("basis",),
     OrderAction.MARK_MALICIOUS: ("reason", "document", "confirmed_by"),

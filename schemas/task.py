@@ -196,6 +196,10 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.RETURN: ("reason",),
     ReplyAction.SEND_BACK: ("reason",),
     ReplyAction.REPORT: ("text",),
+    ReplyAction.ASK_HANG: ("reason", "text", "until"),
+    ReplyAction.GRANT_HANG: ("officer", "confirmed_by"),
+    ReplyAction.REFUSE_HANG: ("reason",),
+    ReplyAction.REVIEW_PLAN: ("text",),
     ReplyAction.REJECT_REPORT: ("reason",),
     ReplyAction.SUB_DISPATCH: ("units",),
     ReplyAction.DISPATCH: ("targets",),
@@ -258,6 +262,8 @@ class Reply(Complete):
         Field(pattern=r"^[1-9][0-9]{0,3}(m|h|d|wh|wd)$"),
         described("延期时长（如 5wd）；同意时可少于申请", "for how long, such as 5wd; granted may be less than asked"),
     ] = None
+
+    until: Annotated[Instant | None, described("计划解决日期（申请挂账）", "plan date, for ask_hang")] = None
 
     @classmethod
     def also_needed(cls, said: Mapping[str, Any]) -> Iterable[str]:

@@ -167,6 +167,8 @@ class TaskKind(Word):
     REPORT = "report", "报告办理情况（督办、批示）", "report to the office that ordered it"
     READ_REPORT = "read_report", "审阅报告", "read a report"
     DECIDE_MERGE = "decide_merge", "合并裁量", "decide whether two cases are handled as one"
+    DECIDE_HANG = "decide_hang", "审批挂账", "decide whether it is put on the list of hard cases"
+    REVIEW_PLAN = "review_plan", "复核挂账计划", "look at the plan of a hard case"
 
 
 class Part(Word):
@@ -202,6 +204,10 @@ class ReplyAction(Word):
     REPORT = "report", "报告办理情况", "report"
     ACCEPT_REPORT = "accept_report", "采纳报告", "accept the report"
     REJECT_REPORT = "reject_report", "退回报告", "ask for the report again"
+    ASK_HANG = "ask_hang", "申请挂账", "ask to put it on the list of hard cases"
+    GRANT_HANG = "grant_hang", "同意挂账", "put it on the list of hard cases"
+    REFUSE_HANG = "refuse_hang", "不同意挂账", "do not put it on the list of hard cases"
+    REVIEW_PLAN = "review_plan", "复核计划", "review the plan"
     ASK_EXTENSION = "ask_extension", "申请延期", "ask for an extension"
     GRANT_EXTENSION = "grant_extension", "同意延期", "grant the extension"
     REFUSE_EXTENSION = "refuse_extension", "不同意延期", "refuse the extension"
@@ -314,6 +320,8 @@ class CaseState(Word):
     WITHDRAWN = "withdrawn", "已撤回", "withdrawn"
     DUE_MOVED = "due_moved", "办理时限变更", "the promised date has moved"
     MERGED = "merged", "已合并办理", "handled together with another case"
+    HUNG = "hung", "挂账（另有计划日期）", "on the list of hard cases, with a plan date"
+    RELEASED = "released", "已销账，继续办理", "released, being handled again"
 
 
 class ResemblanceKind(Word):
@@ -338,6 +346,8 @@ class ClockKind(Word):
     TRIAGE = "triage", "人工分派", "triage"
     CONFIRM = "confirm", "确认", "confirm"
     REPORT = "report", "督办、批示报告", "report to the office that ordered it"
+    HANG_DECISION = "hang_decision", "挂账审批", "decide about the list of hard cases"
+    PLAN_REVIEW = "plan_review", "挂账计划复核", "review of the plan of a hard case"
     EXTENSION_DECISION = "extension_decision", "延期审批", "decide an extension"
     STATUTORY = "statutory", "法定程序", "statutory procedure"
     MERGE_DECISION = "merge_decision", "合并裁量", "decide a merger"

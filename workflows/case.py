@@ -158,6 +158,10 @@ class Oversight(Struct, frozen=True, array_like=True, gc=False):
     given: int = 0
     """orders to report so far, lifted ones too"""
     standing: tuple[Standing, ...] = ()
+    hung: str = ""
+    """the lead's leg while the case is on the list of hard cases (挂账)"""
+    plan: int = 0
+    """until when it is planned to be solved, as asked or approved"""
     revealed: int = 0
     """how often the applicant's identity was shown"""
     ex_officio: bool = False

@@ -32,6 +32,8 @@ TASK_CLOCK: Mapping[str, str] = {
     "confirm_receipt": "confirm",
     "report": "report",
     "decide_merge": "merge_decision",
+    "decide_hang": "hang_decision",
+    "review_plan": "plan_review",
 }
 """The clock that measures how long a task of this kind takes."""
 

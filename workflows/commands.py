@@ -86,6 +86,7 @@ ReplyAction = Literal[
     "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
     "note", "acknowledge",
     "report", "accept_report", "reject_report",
+    "ask_hang", "grant_hang", "refuse_hang", "review_plan",
     "ask_extension", "grant_extension", "refuse_extension", "pause", "go_on",
     "accept_merge", "reject_merge",
 ]  # fmt: skip

@@ -97,6 +97,7 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "call_back": ("回访", "call back", "回访人员", "call-back desk"),
     "redo": ("重办", "do again", "回访、督查", "call-back desk, supervisor"),
     "conclude": ("终结", "conclude", "中心负责人", "head of the centre"),
+    "ask_hang": ("申请挂账", "ask to hang it", "主办单位", "the lead"),
     "hang": ("挂账", "hang", "市县批准", "county or city approves"),
     "release": ("销账", "release", "市县批准", "county or city approves"),
     "ask_extension": ("申请延期", "ask for an extension", "单位负责人", "unit leader"),
@@ -151,6 +152,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "report": ("报告办理情况（督办、批示）", "report to the office that ordered it"),
     "read_report": ("审阅报告", "read a report"),
     "decide_merge": ("合并裁量", "decide a merger"),
+    "decide_hang": ("审批挂账", "decide about the list of hard cases"),
+    "review_plan": ("复核挂账计划", "review the plan of a hard case"),
 }
 
 
@@ -179,6 +182,7 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "merge": ("合并", "merge"),
     "unmerge": ("解除合并", "unmerge"),
     "split": ("拆分", "split"),
+    "release": ("销账", "release from the list of hard cases"),
 }
 
 

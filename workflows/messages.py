@@ -19,6 +19,7 @@ from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.courses import is_paused, moved_with
 from workflows.decision import Decision
 from workflows.facts import Reason
+from workflows.hanging import HUNG, MEANWHILE
 from workflows.legs import level, waits_for
 from workflows.proposals import Proposal
 from workflows.refusals import REFUSALS
@@ -335,7 +336,9 @@ _PROMISED = clock_key("finish", "")
 
 
 def promised_due(case: Case) -> str | None:
-    """What the citizen may be told."""
+    """What the citizen may be told: while the case is hung, the plan date."""
+    if case.oversight is not None and case.oversight.hung:
+        return instant(case.oversight.plan)
     clock = case.clocks.get(_PROMISED)
     return instant(clock.due) if clock else None
 
@@ -362,10 +365,12 @@ def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
     paused = bool(policy.pauses) and any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
     pauses = bool(policy.pauses) and not paused
     extends = policy.extensions is not None
-    return _within(
+    hangs = bool(policy.hangs) and leg.part == "lead"
+    may = _within(
         leg.state, returns, below, not waits_for(d.case, leg), not leg.parent, open_below, replied_below,
-        extends, pauses, paused,
+        extends, pauses, paused, hangs,
     )  # fmt: skip
+    return tuple([a for a in may if a in MEANWHILE]) if d.case.state == HUNG and leg.part == "lead" else may
 
 
 _WITH_CHILDREN = frozenset(state for state, moves in LEG.items() if "recall" in moves)
@@ -389,6 +394,7 @@ def _within(
     extends: bool,
     pauses: bool,
     paused: bool,
+    hangs: bool,
 ) -> tuple[str, ...]:
     """
     The same, by what it depends on: whether it may return, has units below, waits for nobody, is of the first level, and
@@ -397,6 +403,7 @@ def _within(
     fits = {
         "return": returns, "sub_dispatch": below, "reply": ready, "arbitrate": first, "recall": open_below,
         "send_back_below": replied_below, "ask_extension": extends, "pause": pauses, "go_on": paused,
+        "ask_hang": hangs,
     }  # fmt: skip
     may = [action for action in _ALLOWED[state] if fits.get(action, True)]
     return ("sign", *may) if state == "dispatched" else tuple(may)

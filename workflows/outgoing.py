@@ -363,6 +363,16 @@ def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
 
 
+def _hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> Again:
+    """The lead learns what became of it."""
+    task = case.tasks.get(case.legs[event.leg].task)
+    if task is not None:
+        yield task, None, event.reason if isinstance(event, ev.HangRefused) else _HANGING[type(event)]
+
+
+_HANGING: Mapping[type[ev.Event], str] = {ev.CaseHung: "hung", ev.HangReleased: "released"}
+
+
 def _withdrawal_noted(case: Case, event: ev.WithdrawalNoted) -> Again:
     for task in case.tasks.values():
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "withdrawal_noted"
@@ -569,6 +579,9 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.IdReused: Telling(answer=_id_reused),
     ev.CommandRefused: Telling(answer=_refused),
     ev.OrderGiven: Telling(answer=_ordered),
+    ev.CaseHung: Telling(again=_hung, status="hung"),
+    ev.HangRefused: Telling(again=_hung),
+    ev.HangReleased: Telling(again=_hung, status="released"),
     ev.SupplementAttached: Telling(answer=_accepted),
     ev.WithdrawalNoted: Telling(answer=_accepted, again=_withdrawal_noted),
     ev.IdentityRevealed: Telling(news=_revealed),

@@ -92,6 +92,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "triage",
         "confirm",
         "report",
+        "hang_decision",
+        "plan_review",
         "extension_decision",
         "statutory",
         "merge_decision",
@@ -167,7 +169,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     dispatcher, to have it sent at once; 0: a person always looks.
     pauses, extensions: what may move a due date; without them nothing does. floor: what a unit has at least that takes a
     returned leg over, where that one left it less (empty: it begins anew, with all of its time).
-    ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
+    hangs: whether a case may be put on the list of what cannot be solved for now (挂账; empty: it may not), and whether the
+    clocks of lead and citizen then stand still or run. ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
     is found malicious: nothing may be found so (empty), it is on the record alone (`mark`), or what its author sends later is
     kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
     merge_alone: how many cases one officer may merge
@@ -192,6 +195,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     pauses: tuple[Pause, ...] = ()
     floor: str = ""
     extensions: Extensions | None = None
+    hangs: Literal["", "stop", "run"] = ""
     ex_officio: bool = False
     malicious: Literal["", "mark", "quiet"] = ""
     reveals: bool = True

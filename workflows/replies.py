@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, extensions, ladders, merging, oversight, pauses, progress, returns
+from workflows import arbitration, below, extensions, hanging, ladders, merging, oversight, pauses, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.case import Leg, Task
@@ -73,6 +73,8 @@ def _act(d: Decision, leg: Leg, action: str, said: ReplyView) -> str:
         return "already_signed" if action == "sign" else code
     if leg.part == "copy" and action != "sign":
         return "wrong_action"
+    if d.case.state == hanging.HUNG and leg.part == "lead" and action not in hanging.MEANWHILE:
+        return "hung"
     code = _MAY[action](d, leg, said)
     if not code:
         if unsigned:
@@ -143,6 +145,7 @@ _MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {
     **below.MAY,
     **extensions.MAY,
     **pauses.MAY,
+    **hanging.MAY,
 }
 _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     "sign": _sign,
@@ -153,6 +156,7 @@ _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
     **below.DO,
     **extensions.DO,
     **pauses.DO,
+    **hanging.DO,
 }
 
 
@@ -234,6 +238,7 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **arbitration.DECIDE,
     **ladders.DECIDE,
     **oversight.REPLIES,
+    **hanging.REPLIES,
     **extensions.DECIDE,
     **merging.DECIDE,
 }

@@ -40,6 +40,7 @@ RIGHTS: Mapping[str, Right] = {
     "conclude": Right(("centre",), reason=True, second=True, text=True),
     "ex_officio": Right(("lead", "centre")),
     "mark_malicious": Right(("centre",), reason=True, second=True, document=True),
+    "release": Right(("centre",), reason=True, second=True),
     "reveal": Right(("holder",), reason=True),
     "merge": Right(("centre",)),
     "unmerge": Right(("centre",), text=True),

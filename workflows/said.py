@@ -33,6 +33,7 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     receipt_no: str | None = None
     category: str | None = None
     limit: str | None = None
+    until: str | None = None
     document: str | None = None
     charged: str | None = None
     unanswered: tuple[str, ...] = ()

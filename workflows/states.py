@@ -114,7 +114,13 @@ APPEAL: Table = {
     "called_back": {"close": "closed", "redo": "redo", "conclude": "concluded"},
     "redo": {"dispatch": "dispatched", "conclude": "concluded"},
     "concluded": {"close": "closed"},
-    "hung": {"release": "signed", "supplement": "hung", "withdraw": "withdrawn", "take_member": "hung"},
+    "hung": {
+        "sub_dispatch": "hung",
+        "release": "signed",
+        "supplement": "hung",
+        "withdraw": "withdrawn",
+        "take_member": "hung",
+    },
     "merging": {
         "confirm_merge": "merged",
         "refuse_merge": "accepted",
@@ -132,7 +138,7 @@ APPEAL: Table = {
 
 def _time(state: str) -> dict[str, str]:
     """What a unit may say about its time while it acts moves nothing."""
-    return {"ask_extension": state, "pause": state, "go_on": state}
+    return {"ask_extension": state, "pause": state, "go_on": state, "ask_hang": state}
 
 
 LEG: Table = {
@@ -238,7 +244,7 @@ LEAD_MOVES = frozenset(
 
 LATER = frozenset(
     {
-        "hang", "release", "call_back", "redo",
+        "call_back", "redo",
     }
 )  # fmt: skip
 """In the tables of appeal and leg, and not brought about by any command yet."""
@@ -256,6 +262,7 @@ ENDED = frozenset({"closed", "archived", "forgotten"})
 
 ACTING = (
     "sub_dispatch", "recall", "send_back_below", "return", "arbitrate", "reply", "note", "ask_extension", "pause", "go_on",
+    "ask_hang",
 )  # fmt: skip
 """What a unit may do with work it has signed for. Doing one of them unsigned signs first: nobody gains by not signing."""
 
@@ -272,6 +279,8 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
     "read_report": ("accept_report", "reject_report"),
     "decide_merge": ("accept_merge", "reject_merge"),
+    "decide_hang": ("grant_hang", "refuse_hang"),
+    "review_plan": ("review_plan",),
 }
 """What a reply to a task of each kind may say."""
 

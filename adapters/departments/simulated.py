@@ -197,6 +197,16 @@ def _report(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "6wh", ReplyAction.REPORT, text=_answer(task, seed)["text"])
 
 
+def _decide_hang(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(
+        task, seed, "assigned", "1wd", ReplyAction.GRANT_HANG, officer="SIM-0001", confirmed_by="SIM-0002"
+    )  # fmt: skip
+
+
+def _review_plan(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(task, seed, "before_due", "1wd", ReplyAction.REVIEW_PLAN, text="按计划推进。")
+
+
 def _read_report(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "2wh", ReplyAction.ACCEPT_REPORT)
 
@@ -212,6 +222,8 @@ _OFFICERS = {
     TaskKind.ACKNOWLEDGE: _acknowledge,
     TaskKind.REPORT: _report,
     TaskKind.READ_REPORT: _read_report,
+    TaskKind.DECIDE_HANG: _decide_hang,
+    TaskKind.REVIEW_PLAN: _review_plan,
 }
 
 

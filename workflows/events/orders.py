@@ -76,6 +76,49 @@ class OrderLifted(Event, frozen=True):
     accepted: bool = False
 
 
+class HangAsked(Event, frozen=True):
+    """申请挂账: it cannot be solved before `plan`; the centre decides (task). The time goes on until then."""
+
+    leg: str
+    task: str
+    endpoint: str
+    ground: str
+    text: str
+    plan: int
+
+
+class CaseHung(Event, frozen=True):
+    """挂账: approved. `review` is the task of the centre to look at the plan each quarter."""
+
+    leg: str
+    task: str
+    review: str
+    ground: str
+    plan: int
+
+
+class HangRefused(Event, frozen=True):
+    leg: str
+    task: str
+    reason: str
+
+
+class PlanReviewed(Event, frozen=True):
+    """The centre has looked at the plan (`task`); `review` is the same for the next quarter."""
+
+    leg: str
+    task: str
+    review: str
+    text: str
+
+
+class HangReleased(Event, frozen=True):
+    """销账: the case goes on."""
+
+    leg: str
+    ground: str
+
+
 class RefusalOrdered(Event, frozen=True):
     """An officer of the centre would not take the case; another one confirms or rejects it (task)."""
 
@@ -132,5 +175,5 @@ class IdentityRevealed(Event, frozen=True):
 
 OrderEvent = (
     OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
-    | CaseConcluded | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
+    | CaseConcluded | HangAsked | CaseHung | HangRefused | PlanReviewed | HangReleased | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
 )  # fmt: skip

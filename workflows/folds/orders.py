@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Case, Oversight, Refusal, Standing, Task
-from workflows.folds.moves import less, opened, to
+from workflows.folds.moves import less, opened, to, without
 
 
 def _unchanged(case: Case, e: ev.Event, at: int) -> Case:
@@ -64,6 +64,32 @@ def _changed(case: Case, order: Standing) -> Case:
     return replace(case, oversight=replace(held, standing=changed))
 
 
+def _hang_asked(case: Case, e: ev.HangAsked, at: int) -> Case:
+    task = Task(e.task, "decide_hang", case.centre, e.endpoint, e.leg, f"{e.ground}: {e.text}")
+    return opened(replace(case, oversight=replace(oversight(case), plan=e.plan)), task)
+
+
+def _hung(case: Case, e: ev.CaseHung, at: int) -> Case:
+    review = Task(e.review, "review_plan", case.centre, case.centre_endpoint, e.leg, e.ground)
+    held = replace(oversight(case), hung=e.leg, plan=e.plan)
+    tasks = less(case.tasks, e.task)
+    return opened(replace(case, state=to(case, "hang"), tasks=tasks, oversight=held), review)
+
+
+def _hang_refused(case: Case, e: ev.HangRefused, at: int) -> Case:
+    return replace(case, tasks=less(case.tasks, e.task), oversight=replace(oversight(case), plan=0))
+
+
+def _plan_reviewed(case: Case, e: ev.PlanReviewed, at: int) -> Case:
+    again = replace(case.tasks[e.task], id=e.review)
+    return opened(replace(case, tasks=less(case.tasks, e.task)), again)
+
+
+def _hang_released(case: Case, e: ev.HangReleased, at: int) -> Case:
+    held = replace(oversight(case), hung="", plan=0)
+    return without(replace(case, state=to(case, "release"), oversight=held), "review_plan", e.leg)
+
+
 def _refusal_ordered(case: Case, e: ev.RefusalOrdered, at: int) -> Case:
     refusal = Refusal(e.ground, e.basis, e.where_to_turn, e.officer)
     task = Task(e.task, "confirm_refusal", case.centre, e.endpoint)
@@ -102,6 +128,11 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.ReportSubmitted: _report_submitted,
     ev.ReportRejected: _report_rejected,
     ev.OrderLifted: _lifted,
+    ev.HangAsked: _hang_asked,
+    ev.CaseHung: _hung,
+    ev.HangRefused: _hang_refused,
+    ev.PlanReviewed: _plan_reviewed,
+    ev.HangReleased: _hang_released,
     ev.RefusalOrdered: _refusal_ordered,
     ev.CaseConcluded: _concluded,
     ev.SupplementAttached: _attached,

@@ -56,6 +56,9 @@ BODIES = st.fixed_dictionaries(
         "unanswered": st.lists(UNIT, max_size=3),
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
         "limit": st.sampled_from(["1wd", "5wd", "10wd", "11wd", "24h"]),
+        "until": st.sampled_from(["2026-09-20T09:00:00+08:00", "2027-03-31T17:00:00+08:00"]),
+        "officer": st.just("0001"),
+        "confirmed_by": st.sampled_from(["0001", "0002"]),
     },
 )
 OTHER = "11111111-0000-5000-8000-000000000001"
@@ -81,6 +84,22 @@ ORDERS = st.fixed_dictionaries(
         "parts": st.just([{"title": "路面破损", "category": "alone"}]),
     },
 )
+ENTITLED = {
+    "supervise": "370100.watch", "lift": "370100.watch", "instruct": "370100.mayor", "reveal": "370102.urban",
+    "ex_officio": "370102.urban",
+}  # fmt: skip
+"""Who may give an order; all others the centre may."""
+WHOLE = {
+    "officer": "0001", "confirmed_by": "0002", "reason": "listed", "text": "x", "document": "政督〔2026〕1号", "post": "分管副市长",
+    "basis": "某条例第九条", "where_to_turn": "人民法院", "fields": ["name"],
+}  # fmt: skip
+HANG = {
+    "reason": "listed",
+    "text": "列入计划",
+    "until": "2027-03-31T17:00:00+08:00",
+    "officer": "0001",
+    "confirmed_by": "0002",
+}
 FULL = {
     "result": "solved", "text": "已办", "reason": "不属本局职责", "document": "裁〔2026〕3号",
     "limit": "5wd",
@@ -214,6 +233,29 @@ class AnyCase(RuleBasedStateMachine):
         endpoint = UNITS[unit].endpoint if at_home and unit in UNITS else "elsewhere"
         body = Raw(json.encode(said))
         self.check(cmd.Order(**self.told.base(), endpoint=endpoint, unit=unit, action=action, body=body))
+
+    @rule(
+        action=st.sampled_from(["supervise", "instruct", "lift", "release", "reveal", "ex_officio", "refuse", "urge"])
+    )
+    def an_order_by_who_may(self, action: cmd.OrderAction) -> None:
+        """Whole, and by an office that has the right: what is refused, the state refuses."""
+        unit = ENTITLED.get(action, "370100.hotline")
+        body = Raw(json.encode(WHOLE))
+        self.check(cmd.Order(**self.told.base(), endpoint=UNITS[unit].endpoint, unit=unit, action=action, body=body))
+
+    @precondition(lambda self: self.told.held.lead is not None and self.told.held.lead.open)
+    @rule(granted=st.booleans())
+    def the_lead_asks_to_hang(self, granted: bool) -> None:
+        """And the centre decides at once, or later."""
+        lead = self.told.held.lead
+        assert lead is not None
+        said = Raw(json.encode(HANG))
+        self.check(cmd.Reply(**self.told.base(), endpoint=lead.endpoint, task=lead.task, action="ask_hang", body=said))
+        asked = next((task for task in self.told.held.tasks.values() if task.kind == "decide_hang"), None)
+        if granted and asked is not None:
+            self.check(
+                cmd.Reply(**self.told.base(), endpoint=asked.endpoint, task=asked.id, action="grant_hang", body=said)
+            )
 
     @rule(digest=st.sampled_from(["d1", "d2"]))
     def the_request_again(self, digest: str) -> None:

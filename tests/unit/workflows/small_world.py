@@ -82,7 +82,7 @@ OFFICES = {
 }
 LISTED = {"listed": Listed(name_zh="清单内", name_en="listed", basis="某办法")}
 REASONS: dict[str, dict[str, Listed]] = dict.fromkeys(
-    ("supervise", "refuse", "conclude", "mark_malicious", "reveal"), LISTED
+    ("supervise", "refuse", "conclude", "mark_malicious", "reveal", "ask_hang", "release"), LISTED
 )
 
 POLICY = Policy(
@@ -91,6 +91,7 @@ POLICY = Policy(
     source="test",
     grade="C",
     malicious="quiet",
+    hangs="stop",
     ex_officio=True,
     clocks=(
         ClockTemplate(
@@ -118,6 +119,8 @@ POLICY = Policy(
         ClockTemplate(kind="return_decision", of="task", budget="4wh"),
         ClockTemplate(kind="arbitration", of="task", budget="1wd", warn=(EarlyWarning(percent=50),)),
         ClockTemplate(kind="report", of="task", budget="3wd"),
+        ClockTemplate(kind="hang_decision", of="task", budget="1wd"),
+        ClockTemplate(kind="plan_review", of="task", budget="90d", warn=(EarlyWarning(before="3wd"),)),
         ClockTemplate(kind="triage", of="task", budget="2wh"),
         ClockTemplate(kind="triage", of="task", budget="1wh", reason="low_score"),
         ClockTemplate(
@@ -260,7 +263,7 @@ TIMED = replace(
 POLICIES = {
     "city": POLICY,
     "timed": TIMED,
-    "ruled": replace(POLICY, id="ruled", returns=False, malicious="", ex_officio=False, reveals=False),
+    "ruled": replace(POLICY, id="ruled", returns=False, malicious="", ex_officio=False, reveals=False, hangs=""),
     "called": replace(POLICY, id="called", clocks=(*POLICY.clocks, CALLED)),
     "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
     "watched": replace(POLICY, id="watched", clocks=WATCHED),

@@ -336,7 +336,7 @@ def test_a_reply_sent_back_keeps_its_due() -> None:
         task,
         1,
         "未联系诉求人",
-        ["sub_dispatch", "reply", "note"],
+        ["sub_dispatch", "reply", "note", "ask_hang"],
     )
     assert t.held.clocks["finish/1"].due == clock.due
     assert t.held.next_due <= t.now

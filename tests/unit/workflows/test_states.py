@@ -91,7 +91,7 @@ def test_wherever_the_lead_may_do_something_the_appeal_may_follow() -> None:
     [
         (APPEAL, "signed", "withdraw", ""),
         (APPEAL, "closed", "withdraw", "not_allowed"),
-        (APPEAL, "signed", "hang", "not_available"),
+        (APPEAL, "signed", "hang", ""),
         (APPEAL, "registered", "hang", "not_allowed"),
         (APPEAL, "review_passed", "call_back", "not_available"),
         (LEG, "return_asked", "arbitrate", ""),

@@ -1,0 +1,96 @@
+"""挂账: asked on a ground of the list, approved by two, reviewed each quarter, released; what was left of the time goes on."""
+
+from msgspec import json
+
+from tests.unit.workflows.calendar_2026 import ms
+from tests.unit.workflows.small_world import Told, told
+from workflows import commands as cmd
+
+ASKED = {"reason": "listed", "text": "需列入明年管网改造计划", "until": "2027-03-31T17:00:00+08:00"}
+TWO = {"officer": "0001", "confirmed_by": "0002"}
+
+
+def asked() -> Told:
+    return told().submit("alone").reply("handle", "ask_hang", **ASKED)
+
+
+def hung() -> Told:
+    return asked().reply("decide_hang", "grant_hang", **TWO)
+
+
+def test_two_officers_approve_and_the_citizen_is_told_the_plan_date() -> None:
+    t = asked()
+    for one in ({}, {"officer": "0001"}, {"officer": "0001", "confirmed_by": "0001"}):
+        t.reply("decide_hang", "grant_hang", **one)
+        assert t.data("reply.refused")["code"] == "second_officer"
+    t.reply("decide_hang", "grant_hang", **TWO)
+    assert t.held.state == "hung"
+    status = t.data("case.status_changed")
+    assert (status["status"], status["promised_due"]) == ("hung", "2027-03-31T17:00:00+08:00")
+    assert sorted(task.kind for task in t.held.tasks.values()) == ["handle", "review_plan"]
+
+
+def test_while_it_is_hung_no_time_is_lost_and_none_gained() -> None:
+    """Released after two months, the due lies as many working hours ahead as it did."""
+    t = hung()
+    calendar = t.facts.calendar("")
+    running = {key: t.held.clocks[key] for key in ("finish/", "finish/1")}
+    left = {key: calendar.consumed(max(t.now, c.anchor), c.due, "wd") for key, c in running.items()}
+    t.wait_until("2026-11-18 09:00")
+    assert not [e for r in t.records for e in r.events if type(e).__name__ == "ClockOverdue"]
+    t.order("370100.hotline", "release", reason="listed", **TWO)
+    told_ = [json.decode(m.data)["status"] for m in t.last.messages if m.type.endswith("status_changed.v1")]
+    assert told_ == ["released", "due_moved"]
+    for key, rest in left.items():
+        assert calendar.consumed(t.now, t.held.clocks[key].due, "wd") == rest
+    t.reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
+    assert t.held.state == "closed"
+
+
+def test_work_goes_on_meanwhile_but_an_answer_needs_the_release() -> None:
+    t = hung()
+    for action, said in (("reply", {"result": "solved", "text": "已办"}), ("return", {"reason": "不属本局"})):
+        t.reply("handle", action, **said)
+        assert t.data("reply.refused")["code"] == "hung"
+    t.reply("handle", "sub_dispatch", units=["370102001.town"])
+    assert (t.held.state, t.held.legs["1"].state) == ("hung", "sub_dispatched")
+    t.follow_up(cmd.Supplement, text="x").follow_up(cmd.Withdraw)
+    assert t.held.state == "closed"
+
+
+def test_the_plan_is_looked_at_each_quarter() -> None:
+    t = hung()
+    first = next(task for task in t.held.tasks.values() if task.kind == "review_plan")
+    t.wait_until("2026-12-16 09:00").reply("review_plan", "review_plan", text="按计划推进")
+    second = next(task for task in t.held.tasks.values() if task.kind == "review_plan")
+    assert first.id != second.id
+    assert t.held.clocks[f"plan_review/{second.id}"].due > ms("2027-03-01 09:00")
+    assert not t.held.clocks[f"plan_review/{first.id}"].running
+
+
+def test_at_the_plan_date_time_runs_again() -> None:
+    """Nobody released it, and the plan did not hold: it comes overdue."""
+    t = hung().wait_until("2027-04-20 09:00")
+    assert t.held.state == "hung"
+    assert {"ClockWentOn", "ClockOverdue"} <= {type(e).__name__ for r in t.records for e in r.events}
+
+
+def test_it_may_be_refused_and_some_may_not_ask() -> None:
+    t = asked().reply("handle", "ask_hang", **ASKED)
+    assert t.data("reply.refused")["code"] == "hang_undecided"
+    t.reply("decide_hang", "refuse_hang", reason="有条件解决")
+    assert (t.held.state, t.data("task.assigned")["reason"]) == ("signed", "有条件解决")
+    for category, said, code in (
+        ("alone", ASKED | {"until": "2026-09-01T17:00:00+08:00"}, "plan_date_past"),
+        ("alone", ASKED | {"reason": "whim"}, "unknown_reason"),
+        ("alone", ASKED | {"text": None}, "incomplete"),
+        ("ruled", ASKED, "hang_not_allowed"),
+    ):
+        t = told().submit(category).reply("handle", "ask_hang", **said)
+        assert t.data("reply.refused")["code"] == code
+
+
+def test_what_was_returned_meanwhile_is_not_hung() -> None:
+    t = asked().reply("handle", "return", reason="不属本局职责")
+    t.reply("decide_hang", "grant_hang", **TWO)
+    assert t.data("reply.refused")["code"] == "not_allowed"
