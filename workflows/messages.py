@@ -6,7 +6,7 @@ them) and leave out what is empty. The request is passed through as it came, but
 applicant keeps from a handling unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -343,70 +343,55 @@ def promised_due(case: Case) -> str | None:
     return instant(clock.due) if clock else None
 
 
-_ALLOWED: Mapping[str, tuple[str, ...]] = {
+def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
+    """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
+    if leg.part == "copy":
+        return ("sign",) if leg.state == "dispatched" else ()
+    may = [action for action, fits in _ALLOWED[leg.state] if fits(d, leg)]
+    if leg.state == "dispatched":
+        may.insert(0, "sign")
+    if d.case.state == HUNG and leg.part == "lead":
+        may = [action for action in may if action in MEANWHILE]
+    return tuple(may)
+
+
+def _may_return(d: Decision, leg: Leg) -> bool:
+    return d.policy.returns and (bool(leg.parent) or d.case.disputes is None or d.case.disputes.ruling is None)
+
+
+def _has_units_below(d: Decision, leg: Leg) -> bool:
+    return (not leg.parent or level(leg) < d.policy.levels) and bool(d.facts.children(leg.unit))
+
+
+def _is_paused(d: Decision, leg: Leg) -> bool:
+    return bool(d.policy.pauses) and any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
+
+
+_FITS: Mapping[str, Callable[[Decision, Leg], bool]] = {
+    "sub_dispatch": _has_units_below,
+    "recall": lambda d, leg: any(child.parent == leg.id and child.open for child in d.case.legs.values()),
+    "send_back_below": lambda d, leg: any(
+        child.parent == leg.id and child.state == "replied" for child in d.case.legs.values()
+    ),
+    "return": _may_return,
+    "arbitrate": lambda d, leg: not leg.parent,
+    "reply": lambda d, leg: not waits_for(d.case, leg),
+    "ask_extension": lambda d, leg: d.policy.extensions is not None,
+    "pause": lambda d, leg: bool(d.policy.pauses) and not _is_paused(d, leg),
+    "go_on": _is_paused,
+    "ask_hang": lambda d, leg: bool(d.policy.hangs) and leg.part == "lead",
+}
+"""What must be so that an action which the table allows is offered; of any other, nothing."""
+
+_ALLOWED: Mapping[str, tuple[tuple[str, Callable[[Decision, Leg], bool]], ...]] = {
     state: tuple(
-        action
+        (action, _FITS.get(action, lambda d, leg: True))
         for action in ACTING
         if LEG_ACTION.get(action, action) in LEG["signed" if state == "dispatched" else state]
     )
     for state in LEG
 }
 """What the table allows in each state; before it is signed, what it will allow then."""
-
-
-def _allowed(d: Decision, leg: Leg) -> tuple[str, ...]:
-    """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
-    if leg.part == "copy":
-        return ("sign",) if leg.state == "dispatched" else ()
-    returns = d.policy.returns and (bool(leg.parent) or d.case.disputes is None or d.case.disputes.ruling is None)
-    below = (not leg.parent or level(leg) < d.policy.levels) and bool(d.facts.children(leg.unit))
-    open_below, replied_below = _below(d.case, leg) if leg.state in _WITH_CHILDREN else (False, False)
-    policy = d.policy
-    paused = bool(policy.pauses) and any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
-    pauses = bool(policy.pauses) and not paused
-    extends = policy.extensions is not None
-    hangs = bool(policy.hangs) and leg.part == "lead"
-    may = _within(
-        leg.state, returns, below, not waits_for(d.case, leg), not leg.parent, open_below, replied_below,
-        extends, pauses, paused, hangs,
-    )  # fmt: skip
-    return tuple([a for a in may if a in MEANWHILE]) if d.case.state == HUNG and leg.part == "lead" else may
-
-
-_WITH_CHILDREN = frozenset(state for state, moves in LEG.items() if "recall" in moves)
-
-
-def _below(case: Case, leg: Leg) -> tuple[bool, bool]:
-    """Whether a unit below has it in hand, and whether one has replied."""
-    children = [child for child in case.legs.values() if child.parent == leg.id]
-    return any(child.open for child in children), any(child.state == "replied" for child in children)
-
-
-@lru_cache(maxsize=256)
-def _within(
-    state: str,
-    returns: bool,
-    below: bool,
-    ready: bool,
-    first: bool,
-    open_below: bool,
-    replied_below: bool,
-    extends: bool,
-    pauses: bool,
-    paused: bool,
-    hangs: bool,
-) -> tuple[str, ...]:
-    """
-    The same, by what it depends on: whether it may return, has units below, waits for nobody, is of the first level, and
-    what those stand at to which it has dispatched; and what its time may do.
-    """
-    fits = {
-        "return": returns, "sub_dispatch": below, "reply": ready, "arbitrate": first, "recall": open_below,
-        "send_back_below": replied_below, "ask_extension": extends, "pause": pauses, "go_on": paused,
-        "ask_hang": hangs,
-    }  # fmt: skip
-    may = [action for action in _ALLOWED[state] if fits.get(action, True)]
-    return ("sign", *may) if state == "dispatched" else tuple(may)
 
 
 def _of_officers(task: Task, leg: Leg | None) -> tuple[str, ...]:
