@@ -19,6 +19,7 @@ from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.ladders import escalate, holder
 from workflows.policies import ClockTemplate, Policy
+from workflows.rebasing import rebase_clock
 from workflows.reckoning import Run, consumed, reckon, run_of
 from workflows.workdays import DAY
 
@@ -232,6 +233,7 @@ def resume_clock(d: Decision, of: str, kind: str = RESUMES) -> None:
     clock = d.case.clocks.get(clock_key(kind, of))
     if clock is not None and not clock.running:
         d.emit(ev.ClockResumed(kind=clock.kind, of=clock.of))
+        rebase_clock(d, d.case.clocks[clock_key(kind, of)])
 
 
 def _stop(d: Decision, clocks: Sequence[Clock]) -> None:

@@ -184,6 +184,12 @@ class ReachDeadline(Command, frozen=True, tag="reach_deadline"):
     Its id is derived from the case and its version, so that a replay makes the same one."""
 
 
+class Rebase(Command, frozen=True, tag="rebase"):
+    """The calendar in force is another one than some clock of this case counts by. Made by the shard itself, never sent.
+
+    Its id is derived from the case and its version, so that a replay makes the same one."""
+
+
 AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | Reply | Order | ReachDeadline | Between
 
 

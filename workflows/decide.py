@@ -18,18 +18,21 @@ from workflows.facts import Facts
 from workflows.legs import close
 from workflows.orders import order
 from workflows.pauses import applicant_said_more
+from workflows.rebasing import rebase
 from workflows.replies import reply
 from workflows.states import APPEAL, verdict
 from workflows.submit import submit
 from workflows.urging import urged
 
 
-def decide(case: Case | None, command: cmd.AnyCommand | cmd.GiveUp, facts: Facts, now: int) -> list[ev.AnyEvent]:
+def decide(
+    case: Case | None, command: cmd.AnyCommand | cmd.Rebase | cmd.GiveUp, facts: Facts, now: int
+) -> list[ev.AnyEvent]:
     """The events that `command` brings about; none for a deadline on nothing due. Of unknown cases it takes only Submit."""
     return decision(case, command, facts, now).events
 
 
-def decision(case: Case | None, command: cmd.AnyCommand | cmd.GiveUp, facts: Facts, now: int) -> Decision:
+def decision(case: Case | None, command: cmd.AnyCommand | cmd.Rebase | cmd.GiveUp, facts: Facts, now: int) -> Decision:
     """The same, with the case after the events."""
     name = command.of.id if isinstance(command, cmd.GiveUp) else command.id
     made = Decision(case or unborn(command.case), name, facts, now)
@@ -101,6 +104,10 @@ def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
         d.emit(ev.CaseForgotten())
 
 
+def _rebase(d: Decision, command: cmd.Rebase) -> None:
+    rebase(d)
+
+
 def _give_up(d: Decision, order: cmd.GiveUp) -> None:
     """Never judged; but of a request that is open already nobody may say that it took no effect."""
     of = order.of
@@ -157,5 +164,6 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.ReachDeadline: _reach_deadline,
     **merging.BETWEEN,
     cmd.Resemble: resembling.resemble,
+    cmd.Rebase: _rebase,
     cmd.GiveUp: _give_up,
 }

@@ -155,6 +155,10 @@ class Facts(Protocol):
     emergency_policy: str
     """The clocks of an emergency's receipt: minutes, whatever the rules would give its category."""
 
+    @property
+    def calendars(self) -> str:
+        """Which calendar holds where, in a word: the same word in two versions says that no clock need be re-based."""
+
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes an emergency (110/119/120/utility), asked before any rule; None for no emergency."""
 

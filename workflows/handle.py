@@ -7,7 +7,7 @@ from functools import partial
 from msgspec import Raw, Struct
 
 from workflows.case import Case, has_seen
-from workflows.commands import AnyCommand, GiveUp, Submit
+from workflows.commands import AnyCommand, GiveUp, Rebase, Submit
 from workflows.decide import decision
 from workflows.decision import Decision
 from workflows.events import EventRecord
@@ -46,6 +46,11 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
     return _step(case, decision(case, command, facts, now), command, request)
 
 
+def rebase(case: Case, command: Rebase, facts: Facts, now: int, request: Ask | None = None) -> Step:
+    """Have the clocks of a case count by the calendars in force; before anything else is decided about it (docs/adr/0022)."""
+    return _step(case, decision(case, command, facts, now), command, request)
+
+
 def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int) -> Step:
     """
     Take what was kept aside as refused, in its own name: what has its id finds from now on that it was here.
@@ -60,7 +65,7 @@ def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int) -> Step:
     return _step(case, decision(case, order, facts, now), order.of, None)
 
 
-def _step(case: Case | None, made: Decision, command: AnyCommand, request: Ask | None) -> Step:
+def _step(case: Case | None, made: Decision, command: AnyCommand | Rebase, request: Ask | None) -> Step:
     """What was decided, as a record and messages."""
     if not made.events:
         return Step(None, case)

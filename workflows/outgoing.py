@@ -16,7 +16,7 @@ from workflows import between
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import messages as body
-from workflows.case import Case, Leg, Task
+from workflows.case import Case, Leg, Task, clock_key
 from workflows.decision import Decision
 from workflows.oversight import is_quiet
 
@@ -71,7 +71,9 @@ DEAD_LETTER = "cn.duokua.dead_letter.written.v1"
 Ask = Callable[[], bytes | Raw | None]
 
 
-def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request: Ask | None) -> tuple[Message, ...]:
+def outgoing(
+    before: Case | None, d: Decision, command: cmd.AnyCommand | cmd.Rebase, request: Ask | None
+) -> tuple[Message, ...]:
     """
     The messages for what `d` decided: receipts first, then tasks, then what the channel and the supervisors are told.
 
@@ -83,9 +85,7 @@ def outgoing(before: Case | None, d: Decision, command: cmd.AnyCommand, request:
         if telling.answer:
             telling.answer(post, event)
     _tasks(post, before)
-    for event, telling in told:
-        if telling.again:
-            _tell_again(post, telling.again(post.case, event))
+    _again(post, told)
     _status(post, told)
     for event, telling in told:
         if telling.news:
@@ -150,7 +150,12 @@ class Post:
     case: Case
 
     def __init__(
-        self, d: Decision | None, command: cmd.AnyCommand, request: Ask | None, version: int, sent: Mapping[str, int]
+        self,
+        d: Decision | None,
+        command: cmd.AnyCommand | cmd.Rebase,
+        request: Ask | None,
+        version: int,
+        sent: Mapping[str, int],
     ) -> None:
         if d is not None:
             self.d = d
@@ -405,9 +410,23 @@ def _went_on(case: Case, event: ev.ClockWentOn) -> Again:
         yield case.tasks[leg.task], None, event.why
 
 
-def _tell_again(post: Post, again: Again) -> None:
-    for task, reply, reason in again:
-        _tell(post, ASSIGNED, task, reply, reason)
+def _clock_moved(case: Case, event: ev.ClockRebased) -> Again:
+    """Whoever has to keep it; of the citizen's clock those who have none of this kind of their own."""
+    for task in case.tasks.values():
+        own = task.leg if task.kind == "handle" else task.id
+        keeps = own if clock_key(event.kind, own) in case.clocks else ""
+        if event.due != event.before and keeps == event.of:
+            yield task, case.legs.get(task.leg) if task.kind == "review" else None, "due_moved"
+
+
+def _again(post: Post, told: Sequence[tuple[ev.Event, "Telling"]]) -> None:
+    """Each once, however many events of the record concern it: it is told how it now stands."""
+    known = set()
+    for event, telling in told:
+        for task, reply, reason in telling.again(post.case, event) if telling.again else ():
+            if task.id not in known:
+                known.add(task.id)
+                _tell(post, ASSIGNED, task, reply, reason)
 
 
 def _tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "") -> None:
@@ -474,13 +493,15 @@ def _concerns(case: Case, event: Any) -> bool:
     return not leg or case.legs[leg].part == "lead"
 
 
-def _due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn) -> None:
+NEW_CALENDAR = "节假日安排公布或调整"
+"""Why a promised date moves with a calendar: for the citizen, in his language."""
+
+
+def _due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> None:
     """The citizen is told a new date, and why."""
     if event.of or event.kind != "finish" or event.due == event.before:
         return
     case = post.case
-    action, code = ("ask_extension", event.why) if isinstance(event, ev.ClockExtended) else ("pause", event.reason)
-    listed = post.d.facts.reasons(action).get(code)
     post.answer(
         STATUS,
         body.StatusBody(
@@ -491,9 +512,17 @@ def _due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn) -> None:
             at=body.instant(post.d.now),
             promised_due=body.instant(event.due),
             promised_before=body.instant(event.before),
-            reason=listed.name_zh if listed else code,
+            reason=_why_moved(post, event),
         ),
     )
+
+
+def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> str:
+    if isinstance(event, ev.ClockRebased):
+        return NEW_CALENDAR
+    action, code = ("ask_extension", event.why) if isinstance(event, ev.ClockExtended) else ("pause", event.reason)
+    listed = post.d.facts.reasons(action).get(code)
+    return listed.name_zh if listed else code
 
 
 def _outcome(post: Post, event: ev.CaseClosed) -> None:
@@ -609,6 +638,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.MemberRefused: Telling(news=between.refuse),
     ev.SplitOff: Telling(news=between.split),
     ev.MemberLeft: Telling(again=between.now_one_more),
+    ev.ClockRebased: Telling(again=_clock_moved, news=_due_moved),
     ev.ClockWarned: Telling(news=_warned),
     ev.ClockOverdue: Telling(news=_overdue),
     ev.CaseEscalated: Telling(again=_escalated_again, news=_escalated),

@@ -5,10 +5,12 @@ On the engine's hot path: what repeats (chains, views, routes, resolutions) is k
 that are emptied when they grow too large. All answers are functions of the version and the arguments.
 """
 
+import hashlib
 from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Raw
+from msgspec import Raw, json
 
 from router.catalogue.alarm import Alarm
 from router.catalogue.rosters import Rosters
@@ -215,6 +217,15 @@ class CatalogueFacts:
     def calendar_of(self, unit: str) -> Calendar | None:
         own = self._calendar_of_unit.get(unit)
         return self._catalogue.calendars[own] if own else None
+
+    @cached_property
+    def calendars(self) -> str:
+        """The default, and where and for whom another one holds; a new town that keeps the default changes nothing."""
+        usual = self._catalogue.calendar_of_place[""]
+        held = {code: self.calendar(code).id for code in self._catalogue.divisions}
+        unusual = sorted((code, name) for code, name in held.items() if name != usual)
+        own = sorted(self._calendar_of_unit.items())
+        return hashlib.sha256(json.encode([usual, unusual, own])).hexdigest()[:16]
 
     def calendar_named(self, calendar: str) -> Calendar:
         return self._catalogue.calendars[calendar]

@@ -39,7 +39,7 @@ from schemas.ids import event_id, shard_of
 from workflows import commands, events, outgoing
 from workflows.case import Case, decode, encode
 from workflows.facts import Facts
-from workflows.handle import Step, give_up, step
+from workflows.handle import Step, give_up, rebase, step
 
 log = structlog.get_logger()
 
@@ -70,6 +70,7 @@ class ShardRecord(Struct, kw_only=True, omit_defaults=True):
 
     input: the next offset of `case.commands`. now: the last business time used, so that time never runs back.
     day, serial: the running part of the case numbers of that day. seen, letters, row: router/engine/limits.py.
+    calendars, sweep, swept, left: router/engine/sweep.py.
     """
 
     format: int = 1
@@ -84,6 +85,10 @@ class ShardRecord(Struct, kw_only=True, omit_defaults=True):
     seen: int = 0
     letters: int = 0
     row: int = 0
+    calendars: str = ""
+    sweep: str = ""
+    swept: str = ""
+    left: int = 0
 
 
 class Parked(Struct, frozen=True, kw_only=True):
@@ -105,6 +110,8 @@ class Batch:
     what to write.
 
     stored: what the store has of the cases that were looked up together. may_fire: whether deadlines are not held.
+    stale: whether there may be clocks that count by
+    a calendar no longer in force; then each case is re-based before anything is decided about it.
     """
 
     store: Store
@@ -121,6 +128,8 @@ class Batch:
     decided: list[tuple[str, str]] = field(default_factory=list)
     letters: Counter[str] = field(default_factory=Counter)
     may_fire: Callable[[], bool] = lambda: True
+    stale: bool = False
+    rebased: int = 0
 
     @property
     def changed(self) -> bool:
@@ -229,7 +238,12 @@ class Batch:
                 source = f"deadline/{name}/{due_of(value) if value else 0}"
                 self._write_parking(case, "engine_fault", source, "ReachDeadline", now)
         else:
+            if held is not None and self.stale:
+                # late is better than by the wrong calendar
+                held = self.cases.get(case) if self.rebase(case, facts, now) else None
             if held is None:
+                if case not in self.touched:
+                    self.postponed[case] = now + POSTPONED_MS
                 return
             # with the number, as an id that was forgotten and comes again begins anew with version 1
             cause = event_id(f"{held.id}/{held.number}", held.version)
@@ -279,6 +293,8 @@ class Batch:
     def _step(self, command: commands.AnyCommand, facts: Facts, now: int) -> None:
         key = command.case.encode()
         before = self._case(key)
+        if self.stale and before is not None and before.clocks:
+            before = self._rebased(key, before, facts, now)
         request = None
         if before is None and isinstance(command, commands.Submit):
             request = bytes(command.request)
@@ -286,8 +302,40 @@ class Batch:
         result = step(before, command, facts, now, None if before is None else partial(self._request, key))
         self._take(key, result, command, now, request)
 
+    def rebase(self, key: bytes, facts: Facts, now: int) -> bool:
+        """
+        Have the clocks of a case count by the calendars in force. False where that failed: our fault, and tried again by the
+        next sweep (router/engine/sweep.py). Until then its deadlines are held; a command fails as this did, and parks it.
+        """
+        try:
+            case = self._case(key)
+            if case is not None and case.clocks:
+                self._rebased(key, case, facts, now)
+        except (NewerFormat, Damaged, DiskRefuses):
+            raise
+        except Exception as error:
+            log.error("case.not_rebased", case_id=key.decode("utf-8", "replace"), error=error)
+            return False
+        return True
+
+    def _rebased(self, key: bytes, case: Case, facts: Facts, now: int) -> Case:
+        """The command is derived from the case's version, so a replay makes the same one."""
+        cause = event_id(f"{case.id}/{case.number}/calendar", case.version)
+        command = commands.Rebase(id=cause, case=case.id, at=now)
+        result = rebase(case, command, facts, now, partial(self._request, key))
+        if result.record is None or result.case is None:
+            return case
+        self._take(key, result, command, now)
+        self.rebased += 1
+        return result.case
+
     def _take(
-        self, key: bytes, result: Step, command: commands.AnyCommand, now: int, request: bytes | None = None
+        self,
+        key: bytes,
+        result: Step,
+        command: commands.AnyCommand | commands.Rebase,
+        now: int,
+        request: bytes | None = None,
     ) -> None:
         """Write what came of a command. `request`: what is kept of one that opened its case."""
         case = result.case
@@ -442,6 +490,8 @@ class Batch:
         """Tell the metrics what was decided: once it is committed, as what is not will be decided again."""
         for (kind, outcome), count in Counter(self.decided).items():
             metrics.COMMANDS.labels(kind, outcome).inc(count)
+        if self.rebased:
+            metrics.REBASED.labels(str(self.partition)).inc(self.rebased)
         for code, count in self.letters.items():
             metrics.DEAD_LETTERS.labels("engine", code).inc(count)
 

@@ -65,9 +65,10 @@ class Folder:
 
 class Quarantine:
     """
-    Trace and marks of one shard. `commands` and `deadlines` say how many are still to be taken one by one.
+    Trace and marks of one shard. `commands`, `deadlines` and `cases` (of the sweep) say how many are still to be taken
+    one by one.
 
-    A mark is named by the place of the command, or by case and due time of the deadline.
+    A mark is named by the place of the command, by case and due time of the deadline, or by the case alone.
     """
 
     def __init__(self, files: Files, name: str) -> None:
@@ -75,9 +76,9 @@ class Quarantine:
         self._deaths: dict[str, int] = {}
         self._parked: list[str] = []
         self._begun = False
-        self.commands = self.deadlines = 0
+        self.commands = self.deadlines = self.cases = 0
 
-    def begin(self, commands: int, deadlines: int) -> bool:
+    def begin(self, commands: int, deadlines: int, cases: int = 0) -> bool:
         """
         The shard is served from now on. Whether the last to do so died hard; then take this many one by one.
         """
@@ -85,7 +86,7 @@ class Quarantine:
         died = self._files.read(self._trace) is not None or bool(self._deaths)
         self._files.write(self._trace, b"", sync=False)
         self._begun = True
-        self.commands, self.deadlines = (commands, deadlines) if died else (0, 0)
+        self.commands, self.deadlines, self.cases = (commands, deadlines, cases) if died else (0, 0, 0)
         return died
 
     def _read(self) -> dict[str, int]:
@@ -123,13 +124,13 @@ class Quarantine:
         """
         if not self._deaths:
             return
-        is_over = self.commands <= 0 and self.deadlines <= 0
+        is_over = self.commands <= 0 and self.deadlines <= 0 and self.cases <= 0
         for what in list(self._deaths) if is_over else self._parked:
             self._keep(what, 0, sync=False)
         self._parked = []
 
     def end(self) -> None:
         """An orderly end. The trace stays where not all has been taken that the last death left behind."""
-        if self._begun and not self.commands and not self.deadlines:
+        if self._begun and not self.commands and not self.deadlines and self.cases <= 0:
             self._files.remove(self._trace)
         self._begun = False

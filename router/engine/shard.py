@@ -21,6 +21,7 @@ from router.engine.ledger import Ledger
 from router.engine.limits import Limits
 from router.engine.quarantine import CRASHES, Files, Folder, Quarantine
 from router.engine.store import SHARD_KEY, due_of
+from router.engine.sweep import AT_ONCE, Sweep
 from router.operate import metrics
 from router.operate.floor import TOP_UP_MS, Floor
 from router.operate.letters import FIRST, retry_of
@@ -72,6 +73,7 @@ class Shard:
         self._counted = -1
         self._limits = Limits(settings.dead_letter_share, settings.dead_letters_in_a_row)
         self._facts: Facts
+        self._sweep: Sweep
         self.moved_at = self._clock.monotonic()
         self.serving = self._held = False
         self._open = AsyncExitStack()
@@ -88,6 +90,8 @@ class Shard:
         if not shard.catalogue:
             shard.catalogue, shard.catalogue_hash = await self._genesis()
         self._facts = await self._load(shard.catalogue, shard.catalogue_hash)
+        self._sweep = Sweep(self.partition, shard, self._clock)
+        self._sweep.look(self._facts)
         restored += await self._ledger.begin()
         self._look_for_a_crash()
         commands = self._process.log.reader(partitions=[self._input], wait_ms=POLL_MS, lost="none")
@@ -110,7 +114,8 @@ class Shard:
     def _look_for_a_crash(self) -> None:
         """Where the last to serve from this folder died hard, take one by one what it may have had in hand."""
         waiting = self._ledger.ended - self._ledger.record.input
-        if self._quarantine.begin(min(COMMANDS_PER_BATCH, waiting), DUE_PER_BATCH):
+        sweeping = AT_ONCE if self._sweep.is_due else 0
+        if self._quarantine.begin(min(COMMANDS_PER_BATCH, waiting), DUE_PER_BATCH, sweeping):
             log.warning(
                 "shard.died", shard=self.partition, offset=self._ledger.record.input, count=self._quarantine.commands
             )
@@ -128,16 +133,18 @@ class Shard:
             started = self._clock.monotonic()
             batch = self._ledger.batch()
             batch.may_fire = self._may_fire
+            batch.stale = self._sweep.turn()
             await self._decide(batch, records)
             if self._quarantine.commands > 0 and not records:
                 await self._end_care()
             fired = self._expire(batch)
+            swept = await self._go_on_sweeping(batch) if batch.stale else 0
             self._check_limits()
             self._moved()
-            if batch.changed or self._ledger.offsets_are_late() or self._guard.asks:
+            if batch.changed or self._ledger.offsets_are_late() or self._guard.asks or self._sweep.asks:
                 await self._commit(batch)
                 waited, ended = started - ended, self._clock.monotonic()
-                is_behind = fired >= DUE_PER_BATCH
+                is_behind = fired >= DUE_PER_BATCH or swept > 0
                 rest = floor.rest(ended - started, waited, COMMANDS_PER_BATCH if is_behind else len(records))
                 await asyncio.sleep(rest)
 
@@ -168,7 +175,9 @@ class Shard:
     async def _fetch(self, rested: bool) -> list[Any]:
         due = self._ledger.store.next_due()
         wait = LONGEST_WAIT_SECONDS
-        if due and not self._held:
+        if self._sweep.goes_on(self._ledger.record.now):
+            wait = 0.0
+        elif due and not self._held:
             wait = max(0.0, min(wait, self._clock.real_seconds(due - self._guard.now())))
         records = await self._read(int(wait * 1000), COMMANDS_PER_BATCH)
         if records and rested and len(records) < COMMANDS_PER_BATCH:
@@ -244,6 +253,8 @@ class Shard:
             return
         self._facts = await self._load(order.version, order.hash)
         self._ledger.record.catalogue, self._ledger.record.catalogue_hash = order.version, order.hash
+        self._sweep.look(self._facts)
+        batch.stale = self._sweep.is_due
         metrics.CATALOGUE.labels(str(self.partition)).set(order.version)
         log.info("catalogue.activated", shard=self.partition, version=order.version)
 
@@ -265,6 +276,32 @@ class Shard:
                 batch.expire(case, self._facts, now)
         return len(cases)
 
+    async def _go_on_sweeping(self, batch: Batch) -> int:
+        """Re-base a page of cases; returns how many were looked at. Fires nothing, so the clock need not be trusted."""
+        now = self._now()
+        if not self._sweep.goes_on(now):
+            return 0
+        cases = self._sweep.page(self._ledger.store, now)
+        if not cases:
+            self._quarantine.cases = 0
+        batch.stored = {**dict(cases), **batch.stored}
+        for case, _ in cases:
+            if self._quarantine.cases > 0:
+                self._rebase_carefully(batch, case, now)
+                await asyncio.sleep(0)
+            else:
+                self._sweep.seen(case, rebased=batch.rebase(case, self._facts, now))
+        await asyncio.sleep(0)  # where nothing is committed nobody else would have a turn
+        return len(cases)
+
+    def _rebase_carefully(self, batch: Batch, case: bytes, now: int) -> None:
+        self._carefully(
+            f"calendar/{case.decode('utf-8', 'replace')}",
+            lambda: self._sweep.seen(case, rebased=batch.rebase(case, self._facts, now)),
+            lambda _: self._sweep.seen(case, rebased=False),
+        )
+        self._quarantine.cases -= 1
+
     def _may_fire(self) -> bool:
         """Whether the clock can be trusted, and has reached the time that this shard has seen already."""
         ahead = self._clock.real_seconds(self._ledger.record.now - self._guard.now())
@@ -281,6 +318,7 @@ class Shard:
         started = self._clock.monotonic()
         await self._ledger.commit(batch)
         self._quarantine.committed()
+        self._sweep.committed()
         if batch.parked:
             metrics.PARKED.labels(str(self.partition)).set(len(self._ledger.store.parked))
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)

@@ -171,6 +171,17 @@ class Store:
         self._remember(zip(cases, map(_due_in, values), strict=True))
         return values
 
+    def after(self, case: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` cases beyond this one in the order of their keys, with their state values."""
+        found: list[tuple[bytes, bytes]] = []
+        with self._watched():
+            for key, value in islice(self._table.items_from(b"c" + case + b"\0"), limit):
+                if key[:1] != b"c":
+                    break
+                found.append((key[1:], value))
+        self._remember((key, _due_in(value)) for key, value in found)
+        return found
+
     def _remember(self, dues: Iterable[tuple[bytes, bytes]]) -> None:
         """When cases are due, for the write that may follow."""
         if len(self._dues) > READ_AHEAD:

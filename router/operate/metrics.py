@@ -77,8 +77,21 @@ CATALOGUE_LATE = Gauge(
     "duokua_catalogue_late_seconds", "How long the version that waits for its day is past it (business time)."
 )
 
+REBASED = Counter("duokua_rebased_cases", "Cases whose clocks were re-based on a calendar published anew.", ["shard"])
+REBASE_SHARE = Gauge(
+    "duokua_rebase_share",
+    "How much of its cases a shard has looked through for clocks to re-base; 1 when it has all.",
+    ["shard"],
+)
+NOT_REBASED = Gauge(
+    "duokua_cases_not_rebased",
+    "Cases whose clocks could not be re-based; their deadlines are held and tried again.",
+    ["shard"],
+)
+
 OF_A_SHARD = (
     COMMANDS_BEHIND, RESTORE_BEHIND, LACKS_ROOM, TIMER_LAG, FIRING_HELD, PARKED, COUNTED_LETTERS, CATALOGUE,
+    REBASE_SHARE, NOT_REBASED,
 )  # fmt: skip
 """What a process says of the shards it has; of those it had it must say nothing any more."""
 

@@ -222,6 +222,10 @@ def _clock_resumed(clock: ClockRow, _: ev.EventRecord, __: ev.ClockResumed) -> N
     clock.state = "overdue" if clock.overdue_at else "running"
 
 
+def _clock_rebased(clock: ClockRow, _: ev.EventRecord, event: ev.ClockRebased) -> None:
+    clock.calendar, clock.due, clock.provisional = event.calendar, event.due, event.provisional
+
+
 def _clock_warned(clock: ClockRow, record: ev.EventRecord, _: ev.ClockWarned) -> None:
     clock.warned_at = record.at
 
@@ -255,6 +259,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], N
     ev.ClockStarted: _clock_started,
     ev.ClockStopped: _on_clock(_clock_stopped),
     ev.ClockResumed: _on_clock(_clock_resumed),
+    ev.ClockRebased: _on_clock(_clock_rebased),
     ev.ClockWarned: _on_clock(_clock_warned),
     ev.ClockOverdue: _on_clock(_clock_overdue),
     ev.CaseEscalated: _on_clock(_escalated),

@@ -50,6 +50,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "start", "anchor", "due", "provisional"),
     "ClockStopped": ("kind", "of", "consumed", "met"),
     "ClockResumed": ("kind", "of"),
+    "ClockRebased": ("kind", "of", "reason", "calendar", "calendar_before", "before", "due", "provisional"),
     "ClockWarned": ("kind", "of", "due", "unit", "endpoint"),
     "ClockOverdue": ("kind", "of", "due", "unit", "endpoint"),
     "ClockPaused": ("kind", "of", "reason", "whole", "consumed"),
@@ -138,6 +139,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "IdentityRevealed": ("officer",),
     "ResemblanceFound": ("cases",),
     "SplitOff": ("title", "text"),
+    "ClockRebased": ("marks", "waiting"),
 }
 
 WORDS = ("words_", "form.")

@@ -27,7 +27,15 @@ FATES = {
     "dead": ("dead",),
 }
 """What must be found of an input, by what it must become."""
-ANNOUNCING = ev.ClockStarted | ev.ClockPaused | ev.ClockWentOn | ev.ClockHeld | ev.ClockReleased | ev.ClockExtended
+ANNOUNCING = (
+    ev.ClockStarted
+    | ev.ClockRebased
+    | ev.ClockPaused
+    | ev.ClockWentOn
+    | ev.ClockHeld
+    | ev.ClockReleased
+    | ev.ClockExtended
+)
 """Events that say all that their clock will bring about from here on."""
 FIRED: Mapping[type[ev.Event], str] = {
     ev.ClockWarned: "warn",

@@ -27,11 +27,12 @@ from schemas.ids import event_id, shard_of
 from tests.simulation.broker import Entry
 from tests.simulation.machine import SimulatedDisk
 from tests.simulation.world import SHARDS, Violation, World
-from tests.unit.workflows.small_world import SmallWorld
+from tests.unit.workflows.calendar_2026 import HALL
+from tests.unit.workflows.small_world import in_force
 from workflows import commands, events, outgoing
 from workflows.case import Case, encode, has_seen
 from workflows.evolve import fold
-from workflows.handle import give_up, step
+from workflows.handle import give_up, rebase, step
 
 ANSWERS = (events.CommandRefused, events.DuplicateReceived, events.IdReused)
 FIRED = (events.ClockWarned, events.ClockOverdue, events.CaseEscalated)
@@ -175,13 +176,21 @@ class Told:
             assert before is not None
             holds(0 < before.next_due <= record.at, "a deadline fired before its time", *where)
             self.world.counts["deadlines"] += 1
-        else:
+        elif not isinstance(
+            command, commands.Rebase
+        ):  # a sweep's are of some place in their transaction, as deadlines are
             holds(record.catalogue == self.catalogue, "decided by another catalogue than the one in force", *where)
-        facts = SmallWorld(version=record.catalogue)
+        facts = in_force(record.catalogue)
         if isinstance(command, commands.GiveUp):
             result = give_up(before, command, facts, record.at)
             self._give_up(command, record)
+        elif isinstance(command, commands.Rebase):
+            assert before is not None
+            request = self.requests.get(record.case)
+            result = rebase(before, command, facts, record.at, lambda: request)
+            self.world.counts["rebased"] += 1
         else:
+            holds(is_based(before, facts.calendars), "decided by a calendar that is no longer in force", *where)
             request = self.requests.get(record.case)
             result = step(before, command, facts, record.at, lambda: request)
             self._has_effect(record)
@@ -223,7 +232,9 @@ class Told:
             self.given_up.add(record.cause)
 
     def _cause(self, record: events.EventRecord, before: Case | None, where: tuple[Any, ...]) -> Any:
-        """The command behind a record: the case's deadline, or the next one on the log that has an effect."""
+        """The command behind a record: the case's deadline, a new calendar, or the next one on the log that has an effect."""
+        if before is not None and record.cause == event_id(f"{before.id}/{before.number}/calendar", before.version):
+            return commands.Rebase(id=record.cause, case=before.id, at=record.at)
         if before is not None and record.cause == event_id(f"{before.id}/{before.number}", before.version):
             return commands.ReachDeadline(id=record.cause, case=before.id, at=record.at)
         while self._next < len(self._inputs):
@@ -368,6 +379,12 @@ class Told:
         self.unread.add(event_id(self._source(entry), 0))
 
 
+def is_based(case: Case | None, calendar: str) -> bool:
+    """Whether every running clock counts by this calendar, but for those of units that keep their own."""
+    own = (calendar, HALL.id)
+    return case is None or all(clock.calendar in own for clock in case.clocks.values() if clock.running)
+
+
 def _refuses(record: events.EventRecord) -> bool:
     """Whether it may be what was given up, and not the command itself: the answer to a copy of a request, or a refusal."""
     codes = {getattr(event, "code", "") for event in record.events}
@@ -411,6 +428,7 @@ def _state(world: World, told: Told) -> None:
     for key, value in cases.items():
         case = told.cases[key.decode()]
         holds(body_of(value) == encode(case), "a case's state is not its events, folded", told.shard, case.id)
+        holds(is_based(case, in_force(told.catalogue).calendars), "a clock was not re-based", told.shard, case.id)
         due = 0 if case.id in told.put_off else case.next_due
         holds(due_of(value) == due, "a case's due is not its clocks'", told.shard, case.id)
 

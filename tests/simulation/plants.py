@@ -20,6 +20,7 @@ from router.engine.guard import ClockGuard
 from router.engine.ledger import Ledger
 from router.engine.quarantine import Quarantine
 from router.engine.store import Store
+from router.engine.sweep import Sweep
 from tests.simulation import invariants
 from tests.simulation.client import Producer, Reader
 from workflows import commands, outgoing
@@ -200,6 +201,40 @@ def what_took_effect_is_given_up(set_: Set) -> None:
     set_(invariants, "give_up", blind)
 
 
+def a_sweep_begins_in_the_batch_of_its_order(set_: Set) -> None:
+    """What the same batch opened before the order is not in the store yet, and is passed over."""
+    set_(Sweep, "goes_on", lambda self, now: self.is_due and now >= self._again_at)
+
+
+def a_case_waits_for_the_sweep(set_: Set) -> None:
+    """It is decided about by whatever calendar its clocks count by."""
+
+    def decided(decide: Callable[..., None]) -> Callable[..., None]:
+        def deciding(self: Batch, *more: Any, **how: Any) -> None:
+            stale, self.stale = self.stale, False
+            try:
+                decide(self, *more, **how)
+            finally:
+                self.stale = stale
+
+        return deciding
+
+    set_(Batch, "decide", decided(Batch.decide))
+    set_(Batch, "expire", decided(Batch.expire))
+
+
+def a_sweep_goes_on_from_the_last_one(set_: Set) -> None:
+    """Of a version that was superseded before its sweep was over."""
+    look = Sweep.look
+
+    def looked(self: Sweep, facts: Facts) -> None:
+        swept = self._record.swept
+        look(self, facts)
+        self._record.swept = swept or "5"
+
+    set_(Sweep, "look", looked)
+
+
 PLANTS: dict[Callable[[Set], None], tuple[str, ...]] = {
     refused_records_are_passed_over: ("refused",),
     the_store_is_written_first: ("refused", "commit_lost", "crash"),
@@ -216,5 +251,8 @@ PLANTS: dict[Callable[[Set], None], tuple[str, ...]] = {
     a_parked_case_is_forgotten_by_the_next_holder: ("poison", "crash", "rebalance"),
     what_was_given_up_is_not_remembered: ("poison",),
     what_took_effect_is_given_up: ("poison",),
+    a_sweep_begins_in_the_batch_of_its_order: ("slow",),
+    a_case_waits_for_the_sweep: ("slow",),
+    a_sweep_goes_on_from_the_last_one: ("slow",),
 }
 """Each with what is to go wrong in the runs that look for it (story.KINDS): so that no luck is needed to find it."""

@@ -35,7 +35,7 @@ from tests.simulation.loop import LIFE, Life, VirtualLoop
 from tests.simulation.machine import Machine, MachineClock, SimulatedDisk
 from tests.simulation.people import People
 from tests.unit.workflows.calendar_2026 import ms
-from tests.unit.workflows.small_world import SmallWorld
+from tests.unit.workflows.small_world import in_force
 from workflows import commands
 from workflows.facts import Facts
 
@@ -79,7 +79,7 @@ class Engine(Shards):
 
     async def _load(self, version: int, digest: str) -> Facts:
         await self._wire.ask(lambda: None)
-        return SmallWorld(version=version)
+        return in_force(version)
 
     async def _genesis(self) -> tuple[int, str]:
         await self._wire.ask(lambda: None)
@@ -260,6 +260,8 @@ class World:
                     return f"shard {number}: a deadline is over and has not fired ({now - due_of(value)} ms)"
         if len(self.serving()) != SHARDS:
             return "a shard is not served"
+        if any(shard._sweep.is_due for shard in self.serving().values()):
+            return "a sweep is not over"
         return ""
 
     def serving(self) -> dict[int, Any]:

@@ -59,6 +59,27 @@ class ClockResumed(Event, frozen=True):
     of: str
 
 
+class ClockRebased(Event, frozen=True):
+    """
+    The calendar that a clock counts by was published anew: from here on it counts by `calendar`.
+
+    reason: new_calendar. before, due: when it was due and is now, equal where the change does not touch it. marks: all that
+    is still to come, instead of what was announced before. waiting: what comes to nothing until an extension is decided. Of
+    a clock that stands still the due is reckoned when it goes on; till when it may stand still is reckoned now.
+    """
+
+    kind: str
+    of: str
+    reason: str
+    calendar: str
+    calendar_before: str
+    before: int
+    due: int
+    provisional: bool = False
+    marks: tuple[Mark, ...] = ()
+    waiting: tuple[Mark, ...] = ()
+
+
 class ClockWarned(Event, frozen=True):
     kind: str
     of: str
@@ -116,6 +137,6 @@ class EscalationAcknowledged(Event, frozen=True):
 
 
 ClockEvent = (
-    ClockStarted | ClockStopped | ClockResumed | ClockWarned | ClockOverdue | CaseEscalated | EscalationSkipped
-    | EscalationAcknowledged
+    ClockStarted | ClockStopped | ClockResumed | ClockRebased | ClockWarned | ClockOverdue | CaseEscalated
+    | EscalationSkipped | EscalationAcknowledged
 )  # fmt: skip

@@ -59,6 +59,16 @@ def _clock_resumed(case: Case, e: ev.ClockResumed, at: int) -> Case:
     return replace(case, clocks={**case.clocks, key: replace(case.clocks[key], running=True)})
 
 
+def _clock_rebased(case: Case, e: ev.ClockRebased, at: int) -> Case:
+    key = clock_key(e.kind, e.of)
+    clock = case.clocks[key]
+    course = replace(clock.course, waiting=pending(e.waiting)) if clock.course is not None else None
+    moved = replace(
+        clock, calendar=e.calendar, due=e.due, provisional=e.provisional, marks=pending(e.marks), course=course
+    )
+    return replace(case, clocks={**case.clocks, key: moved})
+
+
 def mark_fired(
     case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped, at: int
 ) -> Case:
@@ -72,6 +82,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.ClockStarted: _clock_started,
     ev.ClockStopped: _clock_stopped,
     ev.ClockResumed: _clock_resumed,
+    ev.ClockRebased: _clock_rebased,
     ev.ClockWarned: mark_fired,
     ev.ClockOverdue: mark_fired,
 }

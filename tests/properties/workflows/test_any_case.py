@@ -4,11 +4,13 @@ Whatever is said to a case, in whatever order and at whatever time, these hold a
 versions are 1..n; folding the records from the beginning gives the very bytes of the live case; the same inputs
 give the same bytes; a refused command changes nothing; a mark fires once and never early; the citizen's clock runs until
 the case is closed; who must act has a task, and when the case is over nobody has; only open tasks take replies;
-what leaves is numbered without gaps and fits the published models.
+what leaves is numbered without gaps and fits the published models; no due date moves but by an event that says from where,
+to where and why, and after a new calendar nothing that has fired is announced anew.
 """
 
 from collections import Counter
-from typing import get_args
+from collections.abc import Callable
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,15 +22,16 @@ from router.auditor.watch import AUDITED, Sweep, Watch, take
 from schemas.ids import command_id
 from schemas.registry import MODELS
 from schemas.validation import read
-from tests.unit.workflows.calendar_2026 import CHINA
-from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, Told, told
+from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA
+from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import outgoing
 from workflows.attribution import attribute, happened
+from workflows.calendars import Calendar
 from workflows.case import Case, clock_key, decode, encode
 from workflows.evolve import fold
-from workflows.handle import step
+from workflows.handle import Step, rebase, step
 from workflows.proposals import Proposal
 from workflows.states import ENDED, LEG, LEG_ACTION, OPEN_LEG, SPOKEN_FOR, TASK_ACTIONS
 from workflows.workdays import DAY, HOUR
@@ -114,11 +117,16 @@ def _fits(state: str, action: str) -> bool:
 
 
 ANNOUNCING = (
-    ev.ClockStarted, ev.ClockPaused, ev.ClockWentOn, ev.ClockHeld, ev.ClockReleased, ev.ClockExtended,
+    ev.ClockStarted, ev.ClockPaused, ev.ClockWentOn, ev.ClockHeld, ev.ClockReleased, ev.ClockExtended, ev.ClockRebased,
 )  # fmt: skip
 """Events that say all that their clock will bring about from here on."""
 MOVING = ev.ClockWentOn | ev.ClockExtended
 """Events that move a due date."""
+
+
+def _place(of: Any) -> tuple[int, int]:
+    """Which rung of a ladder, and which of its repetitions."""
+    return getattr(of, "level", 0), getattr(of, "turn", 0)
 
 
 class AnyCase(RuleBasedStateMachine):
@@ -148,6 +156,7 @@ class AnyCase(RuleBasedStateMachine):
     ) -> None:
         self.told = told(NOW)
         self.marks: Counter[tuple[str, str, int]] = Counter()
+        self.fired: set[tuple[Any, ...]] = set()
         self.seq: Counter[str] = Counter()
         self.watch, self.sweep = None, Sweep()
         self.ids: set[str] = set()
@@ -179,6 +188,11 @@ class AnyCase(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 200))
     def time_passes(self, hours: int) -> None:
         self.told.now += hours * HOUR
+
+    @rule(china=st.sampled_from(list(CALENDARS.values())))
+    def a_calendar_is_published(self, china: Calendar) -> None:
+        """Each case learns of it before anything else is decided about it."""
+        self.told.facts = SmallWorld(version=self.told.facts.version + 1, china=china)
 
     @rule()
     def a_deadline_pass(self) -> None:
@@ -296,10 +310,17 @@ class AnyCase(RuleBasedStateMachine):
     # -- what must hold of each command -----------------------------------------------------------
 
     def check(self, command: cmd.AnyCommand) -> None:
+        if self.told.case is not None:
+            name = command_id(self.told.case.id, f"calendar {self.told.case.version}")
+            self._check(cmd.Rebase(id=name, case=self.told.case.id, at=self.told.now), rebase)
+        self._check(command, step)
+        self._same_command_again(command)
+
+    def _check(self, command: cmd.AnyCommand | cmd.Rebase, decide: Callable[..., Step]) -> None:
         before = self.told.case
         now = self.told.now
-        made = step(before, command, self.told.facts, now, lambda: self.request)
-        again = step(before and decode(encode(before)), command, self.told.facts, now, lambda: self.request)
+        made = decide(before, command, self.told.facts, now, lambda: self.request)
+        again = decide(before and decode(encode(before)), command, self.told.facts, now, lambda: self.request)
         assert self._bytes(made.record, made.case, made.messages) == self._bytes(
             again.record, again.case, again.messages
         )
@@ -316,14 +337,15 @@ class AnyCase(RuleBasedStateMachine):
         audited = take(self.watch, made.record, 0, self.sweep, 60_000)
         self.watch, self.sweep = audited.watch, audited.sweep
         assert audited.findings == [], "the auditor accuses an honest history"
-        self._same_command_again(command)
 
     @staticmethod
     def _bytes(record: ev.EventRecord | None, case: Case | None, messages: tuple[outgoing.Message, ...]) -> bytes:
         out = outgoing.OutboxRecord(case="", version=0, at=0, messages=messages)
         return b"".join(((record and ev.encode(record)) or b"", (case and encode(case)) or b"", outgoing.encode(out)))
 
-    def _is_refused_or_allowed(self, before: Case | None, command: cmd.AnyCommand, record: ev.EventRecord) -> None:
+    def _is_refused_or_allowed(
+        self, before: Case | None, command: cmd.AnyCommand | cmd.Rebase, record: ev.EventRecord
+    ) -> None:
         refused = [e for e in record.events if isinstance(e, ev.CommandRefused)]
         if refused:
             assert len(record.events) == 1
@@ -351,11 +373,16 @@ class AnyCase(RuleBasedStateMachine):
                 for old in [key for key in self.marks if key[:2] == (event.kind, event.of)]:
                     del self.marks[old]  # a clock that begins anew
                 self.marks.update((event.kind, event.of, mark.at) for mark in event.marks)
+                if isinstance(event, ev.ClockStarted):
+                    self.fired = {mark for mark in self.fired if mark[:2] != (event.kind, event.of)}
+                elif isinstance(event, ev.ClockRebased):
+                    self._rebased(event)
             elif isinstance(event, ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped):
                 assert (event.kind, event.of) in running
                 at = min(at for (kind, of, at), n in self.marks.items() if n and (kind, of) == (event.kind, event.of))
                 assert at <= record.at
                 self.marks[event.kind, event.of, at] -= 1
+                self.fired.add((event.kind, event.of, type(event), *_place(event)))
             elif isinstance(event, ev.LegSigned) and event.deemed:
                 assert ev.ClockStopped in map(type, record.events)
 
@@ -366,12 +393,27 @@ class AnyCase(RuleBasedStateMachine):
             if isinstance(event, ev.ClockStarted):
                 assert event.kind == "progress" or clock_key(event.kind, event.of) not in dues
                 dues[clock_key(event.kind, event.of)] = event.due
+            elif isinstance(event, ev.ClockRebased):
+                assert dues[clock_key(event.kind, event.of)] == event.before
+                assert event.reason
+                dues[clock_key(event.kind, event.of)] = event.due
             elif isinstance(event, MOVING):
                 assert dues[clock_key(event.kind, event.of)] == event.before <= event.due
                 assert event.why
                 dues[clock_key(event.kind, event.of)] = event.due
         if self.told.held.clocks:
             assert {key: clock.due for key, clock in self.told.held.clocks.items()} == dues
+
+    def _rebased(self, event: ev.ClockRebased) -> None:
+        """It counts by what is in force now, and nothing that has fired is announced anew."""
+        if event.calendar == event.calendar_before:
+            assert event.due < event.before, "only a unit below may move without its days: within the one above"
+        else:
+            assert event.calendar == self.told.facts.calendars
+        for mark in (*event.marks, *event.waiting):
+            told = (ev.ClockOverdue,) if mark.what == "due" else (ev.CaseEscalated, ev.EscalationSkipped)
+            if mark.what in ("due", "escalate"):
+                assert not {(event.kind, event.of, kind, *_place(mark)) for kind in told} & self.fired
 
     def _messages(self, messages: tuple[outgoing.Message, ...], record: ev.EventRecord) -> None:
         assert record.sent == tuple(m.to for m in messages)
@@ -504,9 +546,9 @@ class AnyCase(RuleBasedStateMachine):
         clocks, case_legs = self.told.held.clocks, self.told.held.legs
         for leg in case_legs.values():
             outer = clocks.get(f"finish/{leg.parent}") if leg.parent else None
-            if outer is not None:
+            if outer is not None and clocks[f"finish/{leg.id}"].running:
                 facts = self.told.facts
-                calendar = facts.calendar_of(case_legs[leg.parent].unit) or facts.calendar("")
+                calendar = facts.calendar_of(case_legs[leg.parent].unit) or facts.calendar_named(outer.calendar)
                 assert clocks[f"finish/{leg.id}"].due <= calendar.subtract(outer.due, "1wd")
 
 

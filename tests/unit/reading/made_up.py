@@ -83,8 +83,8 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
         leg="l3", task="t3", unit="371702001.station", unit_name="西城街道", endpoint="desk", part="sub", parent="l2"
     )
     finish = ev.ClockStarted(
-        kind="finish", of="", policy="sd-hotline", calendar="cn", budget="5wd", start="next_day", anchor=NINE, due=NINE + 50 * HOUR,
-        provisional=True, marks=MARKS,
+        kind="finish", of="", policy="sd-hotline", calendar="cn@1", budget="5wd", start="next_day", anchor=NINE, due=NINE + 26 * HOUR,
+        marks=MARKS,
     )  # fmt: skip
     why = (Reason(column="category", value="0203", cell="02"), Reason(column="words_any", value=SECRET, cell="积水"))
     steps: list[tuple[ev.AnyEvent, ...]] = [
@@ -100,7 +100,19 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
         (ev.LegReturned(leg="l1"), anew),
         (ev.LegSigned(leg="l2"),),
         (below,),
-        (ev.CaseSupplemented(body=Raw(f'{{"text":"{SECRET}"}}'.encode())),),
+        (
+            ev.CaseSupplemented(body=Raw(f'{{"text":"{SECRET}"}}'.encode())),
+            ev.ClockRebased(
+                kind="finish",
+                of="",
+                reason="new_calendar",
+                calendar="cn",
+                calendar_before="cn@1",
+                before=NINE + 26 * HOUR,
+                due=NINE + 50 * HOUR,
+                provisional=True,
+            ),
+        ),
         (ev.ClockWarned(kind="finish", of="", due=NINE + 50 * HOUR, unit="371702.water", endpoint="water"),),
         (
             ev.ClockOverdue(kind="finish", of="", due=NINE + 50 * HOUR, unit="371702.water", endpoint="water"),

@@ -34,6 +34,26 @@ HALL = Calendar.build(
 """A department's own: Saturdays too, and other hours."""
 
 
+NEXT = Year(year=2027, rest=(Rest(first=date(2027, 1, 1), last=date(2027, 1, 3)),), work=(date(2027, 1, 9),))
+"""Made up: the notice for 2027 is not out."""
+PUBLISHED = Calendar.build("cn-2027", hours=[OFFICE], years=[YEAR, NEXT], horizon=date(2027, 12, 31))
+"""The same with the next year."""
+CHANGED = Calendar.build(
+    "cn-2026b",
+    hours=[OFFICE],
+    years=[
+        Year(
+            year=2026,
+            rest=(*YEAR.rest, Rest(first=day("09-22"), last=day("09-23"))),
+            work=tuple(d for d in YEAR.work if d != day("09-20")),
+        )
+    ],
+    horizon=date(2026, 12, 31),
+)
+"""Changed in mid-year: 09-20 is no longer worked, 09-22 and 09-23 are off."""
+CALENDARS = {calendar.id: calendar for calendar in (CHINA, PUBLISHED, CHANGED)}
+
+
 def ms(text: str) -> int:
     """`2026-09-18 10:00` of China time in milliseconds."""
     return round(datetime.fromisoformat(f"{text}+08:00").timestamp() * 1000)

@@ -12,13 +12,13 @@ from msgspec import Raw, Struct, json
 from msgspec.structs import replace
 
 from schemas.ids import case_id, command_id
-from tests.unit.workflows.calendar_2026 import CHINA, HALL, ms
+from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA, HALL, ms
 from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
 from workflows.facts import Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
-from workflows.handle import Step, step
+from workflows.handle import Step, rebase, step
 from workflows.outgoing import Message
 from workflows.policies import Approver, ClockTemplate, EarlyWarning, Extensions, Pause, Policy
 from workflows.policies import Step as Rung
@@ -276,6 +276,11 @@ class SmallWorld(Struct):
 
     version: int = 7
     emergency_policy: str = "urgent"
+    china: Calendar = CHINA
+
+    @property
+    def calendars(self) -> str:
+        return self.china.id
 
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         return Target(function="police") if "emergency" in (request.urgency, request.appeal_category) else None
@@ -333,13 +338,18 @@ class SmallWorld(Struct):
         return POLICIES[policy]
 
     def calendar(self, region: str) -> Calendar:
-        return CHINA
+        return self.china
 
     def calendar_of(self, unit: str) -> Calendar | None:
         return HALL if unit in OWN_CALENDAR else None
 
     def calendar_named(self, calendar: str) -> Calendar:
-        return HALL if calendar == HALL.id else CHINA
+        return HALL if calendar == HALL.id else CALENDARS[calendar]
+
+
+def in_force(version: int) -> SmallWorld:
+    """Versions of the catalogue that differ in their calendar, by turns; the first has the usual one."""
+    return SmallWorld(version=version, china=list(CALENDARS.values())[(version - 1) % len(CALENDARS)])
 
 
 class Told(Struct):
@@ -414,8 +424,19 @@ class Told(Struct):
         case = self.held
         return self.take(cmd.ReachDeadline(id=command_id(case.id, f"due {case.version}"), case=case.id, at=self.now))
 
+    def rebase(self, china: Calendar) -> "Told":
+        """Another calendar is in force: as the engine does before anything else about this case."""
+        self.facts = SmallWorld(version=self.facts.version + 1, china=china)
+        command = cmd.Rebase(
+            id=command_id(self.held.id, f"calendar {self.held.version}"), case=self.held.id, at=self.now
+        )
+        return self._took(rebase(self.held, command, self.facts, self.now, lambda: self.request or None))
+
     def take(self, command: cmd.AnyCommand) -> "Told":
-        self.last = step(self.case, command, self.facts, self.now, lambda: self.request or None)
+        return self._took(step(self.case, command, self.facts, self.now, lambda: self.request or None))
+
+    def _took(self, made: Step) -> "Told":
+        self.last = made
         if self.last.record is not None:
             self.records.append(self.last.record)
         self.said.extend(self.last.messages)
