@@ -1,0 +1,183 @@
+"""A new calendar comes into force while a shard has running clocks: page by page, over crashes, in between of other work."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.catalogue.calendars import retained
+from router.catalogue.load import from_files, read_folder
+from router.catalogue.tables import RETAINED
+from router.engine import sweep
+from router.engine.batch import Batch, ShardRecord
+from router.engine.store import SHARD_KEY, body_of
+from router.operate.settings import CHECKOUT
+from tests.memory.engine import house as made
+from tests.memory.engine.house import DAY, House
+from workflows import commands, events
+from workflows.case import Case, decode
+from workflows.facts import Facts
+
+CASES = 30
+
+
+@cache
+def version(number: int) -> Facts:
+    """
+    The catalogue as it is shipped, but that in the second and third version a Monday or Tuesday in September is off. Each
+    carries the calendars of the others, as versions that follow each other do.
+    """
+    folder = read_folder(CHECKOUT / "catalog")
+    files = [
+        folder,
+        *(folder | {NATIONAL: _with(folder[NATIONAL].decode(), day)} for day in ("2026-09-21", "2026-09-22")),
+    ]
+    carried = {
+        f"{RETAINED}{name}.json": retained(layers)
+        for each in map(from_files, files)
+        for name, layers in each.calendar_layers.items()
+    }
+    mine = from_files(files[number - 1])
+    others = {name: data for name, data in carried.items() if name[len(RETAINED) : -len(".json")] not in mine.calendars}
+    return from_files(files[number - 1] | others, number).facts()
+
+
+NATIONAL = "calendars/national.yaml"
+
+
+def _with(text: str, off: str) -> bytes:
+    head, year, rest = text.partition("  - year: 2026")
+    assert year
+    return (head + year + rest.replace("    rest:\n", f"    rest:\n      - {{first: {off}, name: 临时}}\n", 1)).encode()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    async def load(number: int, digest: str) -> Facts:
+        return version(number)
+
+    monkeypatch.setattr(made, "load_facts", load)
+    monkeypatch.setattr(sweep, "PAGE", 4)
+    return House(tmp_path)
+
+
+def activate(house: House, number: int) -> None:
+    house.send(commands.ActivateCatalogue(id=f"v{number}", version=number, hash=""), key=SHARD_KEY)
+
+
+def record(house: House) -> ShardRecord:
+    return msgspec.json.decode(house.state()[SHARD_KEY], type=ShardRecord)
+
+
+def cases(house: House) -> list[Case]:
+    asides = (b"/request", b"/parked")
+    return [decode(body_of(v)) for k, v in house.state().items() if k != SHARD_KEY and not k.endswith(asides)]
+
+
+def based(house: House, facts: Facts) -> bool:
+    """Every running clock counts by what is in force for its case (no unit of the shipped catalogue has its own here)."""
+    return all(
+        clock.calendar == facts.calendar(case.region).id
+        for case in cases(house)
+        for clock in case.clocks.values()
+        if clock.running
+    )
+
+
+def rebased(house: House) -> list[tuple[str, str, str]]:
+    return [(r.case, e.kind, e.of) for r in house.events() for e in r.events if isinstance(e, events.ClockRebased)]
+
+
+async def test_every_running_clock_is_rebased_once_and_the_shard_says_when_it_is_done(house: House) -> None:
+    for n in range(CASES):
+        house.submit(f"r{n}")
+    await house.run(lambda: house.done() and bool(record(house).calendars))
+    word = record(house).calendars
+    activate(house, 2)
+    await house.run(lambda: house.done() and based(house, version(2)))
+    moved = rebased(house)
+    assert len(moved) == len(set(moved)) == sum(len(case.clocks) for case in cases(house))
+    house.submit("one more")
+    await house.run(lambda: house.done() and record(house).calendars != word)
+    assert rebased(house) == moved
+    assert (record(house).sweep, record(house).swept, record(house).left) == ("", "", 0)
+
+
+async def test_a_crash_in_the_middle_goes_on_where_it_was(house: House) -> None:
+    for n in range(CASES):
+        house.submit(f"r{n}")
+    await house.run(house.done)
+    activate(house, 2)
+    await house.run(lambda: len({case for case, _, _ in rebased(house)}) >= CASES // 3)
+    half = len({case for case, _, _ in rebased(house)})
+    assert half < CASES
+    assert record(house).swept
+    await house.run(lambda: based(house, version(2)))
+    moved = rebased(house)
+    assert len({case for case, _, _ in moved}) == CASES
+    assert len(moved) == len(set(moved))
+
+
+async def test_another_version_in_the_middle_begins_from_the_first_case(house: House) -> None:
+    for n in range(CASES):
+        house.submit(f"r{n}")
+    await house.run(house.done)
+    activate(house, 2)
+    await house.run(lambda: len({case for case, _, _ in rebased(house)}) >= CASES // 3)
+    activate(house, 3)
+    await house.run(lambda: house.done() and based(house, version(3)))
+    activate(house, 1)
+    await house.run(lambda: house.done() and based(house, version(1)))
+
+
+async def test_a_deadline_in_the_middle_fires_by_the_new_days(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep stands still: who comes due is re-based all the same, and is not due any more."""
+    for n in range(4):
+        house.submit(f"r{n}")
+    await house.run(house.done)
+    due = max(clock.due for case in cases(house) for clock in case.clocks.values())
+    monkeypatch.setattr(sweep.Sweep, "goes_on", lambda self, now: False)
+    activate(house, 2)
+    await house.run(house.done)
+    assert not rebased(house)
+    house.clock.time = due
+    await house.run(lambda: all(case.version > 2 for case in cases(house)))
+    for case in {case.id for case in cases(house)}:
+        mine = [type(e).__name__ for r in house.events() if r.case == case for e in r.events]
+        assert "ClockRebased" in mine
+        fired = [
+            r.at
+            for r in house.events()
+            if r.case == case
+            for e in r.events
+            if isinstance(e, events.ClockOverdue) and not e.of
+        ]
+        assert not fired, "a working day is left"
+
+
+async def test_a_case_that_fails_holds_its_deadlines_and_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = house.submit("bad")
+    house.submit("good")
+    await house.run(house.done)
+    rebase = Batch._rebased
+
+    def faulty(self: Batch, key: bytes, *more: Any) -> Case:
+        if key == bad.encode():
+            raise ZeroDivisionError
+        return rebase(self, key, *more)
+
+    monkeypatch.setattr(Batch, "_rebased", faulty)
+    activate(house, 2)
+    await house.run(lambda: house.done() and len({case for case, _, _ in rebased(house)}) == 1)
+    house.clock.time += 40 * DAY
+    await house.run(lambda: any(isinstance(e, events.ClockOverdue) for r in house.events() for e in r.events))
+    assert {r.case for r in house.events() for e in r.events if isinstance(e, events.ClockOverdue)} != {bad}
+    assert not record(house).calendars
+    monkeypatch.setattr(Batch, "_rebased", rebase)
+    house.clock.time += 2 * 3600 * 1000
+    await house.run(lambda: based(house, version(2)))
+    assert {case for case, _, _ in rebased(house)} >= {bad}
