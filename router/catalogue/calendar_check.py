@@ -65,7 +65,7 @@ def compare(
     """Every day of the layers' years against another who knows: how many were compared, and which differ."""
     rules, differ, count = rules_of(layers), [], 0
     for year in sorted({year.year for layer in layers for year in layer.years}):
-        days = [date(year, 1, 1) + timedelta(n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
+        days = [date(year, 1, 1) + timedelta(n) for n in range((date(year, 12, 31) - date(year, 1, 1)).days + 1)]
         try:
             theirs = [is_workday(day) for day in days]
         except NotImplementedError:  # beyond what they know

@@ -27,6 +27,8 @@ Days = Sequence[tuple[date, bool, str]]
 
 LIMIT = 1_000_000
 """Bytes: a notice has some dozens of days."""
+YEARS = range(1970, 2200)
+"""Others are a slip of the hand, and some of them no calendar can go on from."""
 KINDS = {"off": True, "rest": True, "休": True, "放假": True, "work": False, "班": False, "上班": False}
 
 
@@ -88,6 +90,9 @@ def read_notice(file: str, data: bytes, source: str) -> Notice:
         rules_of([Layer(id=file, years=(*years, *beside))])
     except ValueError as error:
         findings.add("bad_value", At(file), where=file, problem=error)
+    for year in (*years, *beside):
+        if year.year not in YEARS:
+            findings.add("bad_value", At(file), where=file, problem=year.year)
     if not years or len({year.year for year in years}) < len(years):
         findings.add("no_notice", At(file))
     findings.refuse_errors()

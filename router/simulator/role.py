@@ -79,7 +79,7 @@ class Departments:
             return
         self._rounds[task.task_id] = task.round
         unit = self._facts.unit(task.unit)
-        calendar = self._facts.calendar(unit.place if unit else "")
+        calendar = self._facts.calendar_of(task.unit) or self._facts.calendar(unit.place if unit else "")
         for when, planned in schedule(plan(task, self._desk, self._seed), task, at, calendar):
             self._wish(Wish(when, next(self._order), endpoint, task.round, 0, planned))
 

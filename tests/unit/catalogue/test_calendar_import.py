@@ -107,6 +107,11 @@ def test_a_file_of_many_layers_is_left_to_its_author(folder: Path) -> None:
         ("a.yaml", "year: 2027\nrest: [{first: 2026-01-01}]\n", "bad_value"),
         ("a.yaml", "year: 2027\nholidays: []\n", "unknown_field"),
         ("a.yaml", "", "no_notice"),
+        ("a.csv", "date,kind,name\n9999-01-01,off,\n", "bad_value"),
+        ("a.csv", "date,kind,name\n0001-01-01,off,\n", "bad_value"),
+        ("a.yaml", "year: 9999\n", "bad_value"),
+        ("a.yaml", "- " * 60 + "x\n", "yaml_deep"),
+        ("a.json", '{"year": 2027, "days": [{"date": "2027-01-01", "isOffDay": "yes"}]}', "bad_value"),
         ("a.yaml", "year: 2027\nrest: [{first: 2027-01-01, last: 2027-03-31}]\n", "no_open_time"),
     ],
 )  # fmt: skip

@@ -24,7 +24,11 @@ GOLDEN = [
 @pytest.mark.parametrize(("received", "days", "due"), GOLDEN)
 @pytest.mark.parametrize("time", ["00:00", "08:59", "10:30", "12:30", "17:00", "23:59"])
 def test_golden_vectors_of_the_norms(received: str, days: int, due: str, time: str) -> None:
-    """次日起算: at whatever time of the day it was received, the n-th working day after it is the last one."""
+    """
+    次日起算: at whatever time of the day it was received, the n-th working day after it is the last one.
+
+    peers 35, 36: FixMyStreet, Zammad, GLPI and Frappe take holidays off but know no worked weekend, Signalen knows neither.
+    """
     found = CHINA.add(ms(f"{received} {time}"), f"{days}wd", "next_day", "end_of_day")
     assert show(found.at) == f"{due} 17:00:00"
     assert not found.provisional
@@ -68,7 +72,11 @@ def test_2026_has_248_working_days() -> None:
     ],
 )
 def test_every_unit_under_every_rule(start: str, limit: str, start_rule: str, due_rule: str, due: str) -> None:
-    """One row per unit and rule, over a worked Sunday (2026-09-20)."""
+    """
+    One row per unit and rule, over a worked Sunday (2026-09-20).
+
+    peers 34 (Frappe #2212 has one interval a day), 38 (Zammad and Frappe have no day mode), 39 (GLPI #687: received at night).
+    """
     assert show(CHINA.add(ms(start), limit, start_rule, due_rule).at) == due  # type: ignore[arg-type]
 
 
@@ -99,7 +107,7 @@ def test_percent_counts_open_time_for_working_units() -> None:
 @pytest.mark.parametrize("start", ["2026-12-30 10:00", "2027-02-01 10:00", "2035-05-05 10:00", "9998-12-31 10:00"])
 @pytest.mark.parametrize("limit", ["5wd", "100wh"])
 def test_beyond_the_horizon_is_provisional(start: str, limit: str) -> None:
-    """No data: weekends only, marked as provisional, and never an exception, however far."""
+    """No data: weekends only, marked as provisional, and never an exception, however far (peers 41: nobody else marks it)."""
     assert CHINA.add(ms(start), limit, "next_day").provisional
     assert not CHINA.add(ms("2026-12-23 10:00"), "5wd", "next_day").provisional
 
@@ -115,7 +123,7 @@ def test_natural_limits_need_no_calendar() -> None:
 
 
 def test_layers_lie_over_each_other() -> None:
-    """A city's day off, its summer hours and its worked day win over the nation's; the earliest horizon counts."""
+    """A city's day off, its summer hours and its worked day win over the nation's; the earliest horizon counts (peers 37)."""
     nation = Layer(id="cn", years=(YEAR,), hours=(OFFICE,), horizon=date(2026, 12, 31))
     local = Year(year=2026, rest=(Rest(first=date(2026, 9, 20)),), work=(date(2026, 9, 26),))
     summer = Hours(open=("09:00-12:00", "14:00-17:30"), since="06-01", until="09-30")
@@ -173,7 +181,7 @@ def test_a_desk_that_never_closes_needs_no_notice() -> None:
 
 
 def test_a_year_without_hours_or_open_days_is_found() -> None:
-    """Seasons that leave a part of the year out, years in which nobody works; a long holiday is none of it."""
+    """Seasons that leave a part of the year out, years in which nobody works; a long holiday is none of it (peers 47)."""
     summer, winter = (
         Hours(open=("08:00-12:00",), since="06-01", until="09-30"),
         Hours(open=("09:00-12:00",), since="10-01", until="05-30"),

@@ -3,10 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.workflows.calendar_2026 import ms, show
-from tests.unit.workflows.small_world import POLICIES, Told, told
+from tests.unit.workflows.calendar_2026 import HALL, ms, show
+from tests.unit.workflows.small_world import POLICIES, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.calendars import Calendar
 from workflows.clocks import start_statutory_clocks
 from workflows.decision import Decision
 from workflows.policies import ClockTemplate
@@ -158,6 +159,29 @@ def test_a_statutory_clock_runs_beside_the_hotlines(monkeypatch: pytest.MonkeyPa
     (started,) = d.events
     assert isinstance(started, ev.ClockStarted)
     assert started.policy == "procedure"
+
+
+class _Moved(SmallWorld):
+    """The same city after an edit: the place works by other days and hours."""
+
+    def calendar(self, region: str) -> Calendar:
+        return HALL
+
+
+def test_another_calendar_moves_no_due_that_stands() -> None:
+    """peers 40: Signalen, Zammad and GLPI reckon old dues anew. A clock keeps its calendar by name; only what begins later has the new one."""
+    t = told().submit("alone")
+    before = dict(t.held.clocks)
+    t.facts = _Moved()
+    t.wait_until("2026-09-18 10:00").reply("handle", "sign")
+    assert {key: (clock.calendar, clock.due) for key, clock in t.held.clocks.items()} == {
+        key: (clock.calendar, clock.due) for key, clock in before.items()
+    }
+    t.reply("handle", "reply", result="solved", text="好")
+    review = next(clock for clock in t.held.clocks.values() if clock.kind == "review")
+    assert review.calendar == "hall-2026"
+    used = {(e.kind, e.of): e.consumed for r in t.records for e in r.events if isinstance(e, ev.ClockStopped)}
+    assert used["sign", "1"] == 3_600_000
 
 
 def _both(*, lead: str, assist: str) -> Told:

@@ -1,4 +1,4 @@
-"""The ledger says of each day what the calendar counted and why, and adds up to the limit."""
+"""The ledger says of each day what the calendar counted and why, and adds up to the limit (peers 46: Zammad #390 is asked by hand)."""
 
 from datetime import date
 from fractions import Fraction
