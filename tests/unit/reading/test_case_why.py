@@ -1,6 +1,7 @@
 """`duokua case show --why`: the days of each clock, by the calendar it was started with, pauses left out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,9 @@ def calendar(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     projection.write({TopicPartition(EVENTS, 0): read(told)})
     model.close()
     monkeypatch.setenv("DUOKUA_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("DUOKUA_CATALOG", str(CHECKOUT / "catalog"))
+    shutil.copytree(CHECKOUT / "catalog" / "calendars", tmp_path / "catalog" / "calendars")
+    shutil.copy(CHECKOUT / "catalog" / "catalogue.yaml", tmp_path / "catalog")
+    monkeypatch.setenv("DUOKUA_CATALOG", str(tmp_path / "catalog"))
     return name
 
 
