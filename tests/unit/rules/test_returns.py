@@ -1,4 +1,8 @@
-"""The return rate by rule and by unit, against counts made by hand from the cases themselves."""
+"""
+The return rate by rule and by unit, against counts made by hand from the cases themselves.
+
+Row 29 of the comparison with other systems: none of them tells which rule dispatches wrongly.
+"""
 
 from collections import Counter
 

@@ -1,8 +1,8 @@
 """
 Returns, arbitration and rulings: whoever disagrees does not decide, a ruling binds, and the citizen's clock never stops.
 
-peers.md numbers name what other systems lack and these promise: 26 the return as an object, 27 window, count, arbiter and
-binding ruling, 28 the citizen's clock on a return.
+Rows of the comparison with other systems, what those lack and these promise: 26 the return as an object, 27 window,
+count, arbiter and binding ruling, 28 the citizen's clock on a return.
 """
 
 import pytest

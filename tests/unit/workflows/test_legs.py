@@ -1,7 +1,8 @@
 """
 Lead and assist, and the tree of legs: the lead answers for the whole, a unit for those it dispatched to, and none hides another.
 
-peers.md row 25: the first receiver leads the others, whose parts are its own legs; row 17: a leg's failure is its own.
+Rows of the comparison with other systems: 25 the first receiver leads the others, whose parts are its own legs; 17 a
+leg's failure is its own.
 """
 
 import pytest

@@ -1,4 +1,7 @@
-"""改派: the centre gives a leg to another unit before there is a reply, and says why; a county's centre only within its county."""
+"""改派: the centre gives a leg to another unit before there is a reply, and says why; a county's centre only within its county.
+
+Row 16 of the comparison with other systems: nothing takes work from a unit without an event that says who did and why.
+"""
 
 import pytest
 
