@@ -28,7 +28,7 @@ from router.operate.process import Process, watched
 from router.operate.refusals import sentence
 from router.operate.settings import Settings
 
-ROLES = ("intake", "engine", "delivery", "projector", "auditor", "insights", "simulator")
+ROLES = ("intake", "engine", "delivery", "projector", "auditor", "similar", "insights", "simulator")
 ASIDE = ("shadow",)
 """Roles that nothing needs: somebody starts one for as long as he wants to look (`duokua rules shadow`)."""
 

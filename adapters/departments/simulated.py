@@ -211,6 +211,11 @@ def _read_report(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "2wh", ReplyAction.ACCEPT_REPORT)
 
 
+def _decide_merge(task: Task, directory: Directory, seed: str) -> Planned:
+    action = ReplyAction.ACCEPT_MERGE if _draw(seed, task, "merge") < 70 else ReplyAction.REJECT_MERGE
+    return _planned(task, seed, "assigned", "1wh", action)
+
+
 _OFFICERS = {
     TaskKind.REVIEW: _review,
     TaskKind.TRIAGE: _triage,
@@ -224,6 +229,7 @@ _OFFICERS = {
     TaskKind.READ_REPORT: _read_report,
     TaskKind.DECIDE_HANG: _decide_hang,
     TaskKind.REVIEW_PLAN: _review_plan,
+    TaskKind.DECIDE_MERGE: _decide_merge,
 }
 
 

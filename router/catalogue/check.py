@@ -14,12 +14,13 @@ from router.catalogue.facts import CENTRE
 from router.catalogue.findings import At, Findings
 from router.catalogue.holding import Holding
 from router.catalogue.reading import Spot
-from router.catalogue.rows import ROLES, MatterRow
+from router.catalogue.rows import ROLES, MatterRow, Similar
 from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
 from router.proposals.text import fold
-from workflows.policies import ANSWERED, Extensions, Policy, Step
+from workflows.merging import MEMBERS
+from workflows.policies import ANSWERED, Extensions, Policy, Repeat, Step
 from workflows.rungs import CLOSED as OUTSIDE_OFFICE_HOURS
 from workflows.rungs import hours
 from workflows.submit import TRIAGE_REASONS
@@ -179,6 +180,22 @@ class _Check:
         if not self.holding.at(header.province, *CENTRE):
             self.findings.add("no_centre", at)
 
+        self._similar(header.similar, at)
+
+    def _similar(self, similar: Similar, at: At) -> None:
+        """Below these nothing is compared, or everything is alike."""
+        for share in (similar.alike, similar.alike_title, similar.alike_here):
+            if not 0 < share <= 1:
+                self.findings.add("bad_weight", at, value=share, most=1)
+        for count, most in (
+            (similar.days, 366),
+            (similar.group, 10_000),
+            (similar.burst, 10_000),
+            (similar.burst_hours, 720),
+        ):
+            if not 1 <= count <= most:
+                self.findings.add("bad_weight", at, value=count, most=most)
+
     # -- proposals -------------------------------------------------------------------------------------
 
     def _proposals(self) -> None:
@@ -326,6 +343,11 @@ def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
     for limit, at in _policy_limits(policy, spot.at):
         if limit:
             check_budget(limit, at, findings)
+    if not 1 <= policy.merge_alone <= MEMBERS:
+        findings.add("bad_weight", spot.at("merge_alone"), value=policy.merge_alone, most=MEMBERS)
+    for i, (before, rung) in enumerate(pairwise((Repeat(times=1), *policy.repeats))):
+        if rung.times <= before.times or not (rung.urgency or rung.notify):
+            findings.add("bad_repeats", spot.at("repeats", i), times=rung.times)
     if policy.extensions is not None:
         _extensions(policy, policy.extensions, spot.at("extensions"), findings)
 

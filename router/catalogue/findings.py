@@ -197,6 +197,7 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "bad_model": ("error", "模型文件不能用:{problem}", "the model cannot be used: {problem}"),
     "bad_spoken": ("error", "词“{word}”与“{first}”写法相同,或没有可认的字,或超过 {limit} 个字", "the word '{word}' is the same as '{first}' once folded, has nothing to be found by, or is longer than {limit} characters"),
     "bad_share": ("error", "{value} 应在 0 和 1 之间", "{value} should be from 0 to 1"),
+    "bad_repeats": ("error", "第 {times} 次反映:次数应从 2 起逐级增加,每级须提高紧急程度或告知督查", "time {times}: from 2 on, each more than the one before, and each raises the urgency or is told"),
     "bad_weight": ("error", "{value} 应大于 0,且不大于 {most}", "{value} should be above 0 and at most {most}"),
     # -- rules as a whole (router/rules/analysis)
     "conflict": ("error", "与规则 {others} 条件和有效期相同而结果不同，永远轮不到它", "the same condition and validity as rule {others} with another outcome: it never decides"),

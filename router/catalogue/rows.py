@@ -15,6 +15,23 @@ Written = Annotated[str, Meta(min_length=1)]
 ROLES = ("handle", "approve", "supervise", "review", "triage", "arbitrate")
 
 
+class Similar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    `similar` of catalogue.yaml: from where on it is said that cases are alike (router/similar).
+
+    days: how far back. alike: how much two texts of one matter and division must have in common, from 0 to 1; alike_title: two
+    titles; alike_here: either, at one address or grid cell. group: people about one thing at one place; burst: emergencies there within burst_hours.
+    """
+
+    days: int = 30
+    alike: float = 0.5
+    alike_title: float = 0.28
+    alike_here: float = 0.25
+    group: int = 5
+    burst: int = 3
+    burst_hours: int = 2
+
+
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """catalogue.yaml: whose catalogue this is and what holds where nothing else does."""
 
@@ -29,6 +46,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """how likely a proposed category must be to be routed by"""
     answer_threshold: float = 0.5
     """how well an entry of the knowledge base must fit a question to be shown to who dispatches it"""
+    similar: Similar = Similar()
     max_rules: int = 200_000
     """more are a mistake of the program that wrote them: nobody could read them, and a start would take minutes"""
     max_keywords: int = 100_000

@@ -109,6 +109,11 @@ PROJECTOR_UNANSWERED = Counter(
     "duokua_projector_unanswered", "Times the log did not say how far delivery, and the projector, are."
 )
 
+SIMILAR_FOUND = Counter(
+    "duokua_similar_found", "What the similar role said to cases: repeat, alike, group, burst.", ["what"]
+)
+SIMILAR_KEPT = Gauge("duokua_similar_kept", "Requests of the window that new ones are compared with.")
+SIMILAR_UNREADABLE = Counter("duokua_similar_unreadable", "Records that the similar role cannot read and passed over.")
 SIGHTED = Counter("duokua_insights_sighted", "Registered cases counted into windows.")
 SURGES = Counter("duokua_insights_surges", "Surges announced.")
 INSIGHTS_UNREADABLE = Counter(

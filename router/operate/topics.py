@@ -34,8 +34,10 @@ KINDS = (
     Kind("answers.{}", "the channel's own id", 1, 30 * DAY, "intake, delivery", "channel"),
     Kind("tasks.{}", "case id", 1, 90 * DAY, "delivery", "department", BIG),
     Kind("replies.{}", "case id", 1, 90 * DAY, "department", "intake", BIG),
-    Kind("case.commands", "case id", "shards", 30 * DAY, "intake, delivery, publisher, auditor", "engine", BIG),
-    Kind("case.events", "case id", "shards", FOR_EVER, "engine", "projector, auditor, insights", BIG),
+    Kind(
+        "case.commands", "case id", "shards", 30 * DAY, "intake, delivery, publisher, auditor, similar", "engine", BIG
+    ),
+    Kind("case.events", "case id", "shards", FOR_EVER, "engine", "projector, auditor, similar, insights", BIG),
     Kind(
         "case.state",
         "case id, <id>/request, <id>/parked, _shard",
