@@ -62,3 +62,6 @@ class Outcome(Model):
     at: Annotated[Instant, described("时间", "when")]
     where_to_turn: Annotated[str | None, described("可向何处反映", "where to turn instead")] = None
     legal_basis: Annotated[str | None, described("法律依据", "legal basis")] = None
+    procedure: Annotated[Code | None, described("转入的法定程序", "statutory procedure it was handed over to")] = None
+    procedure_name: Annotated[Said | None, described("其名称", "its name")] = None
+    procedure_due: Annotated[Instant | None, described("该程序的法定期限", "until when it has to end")] = None

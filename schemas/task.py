@@ -263,6 +263,10 @@ class Reply(Complete):
         described("延期时长（如 5wd）；同意时可少于申请", "for how long, such as 5wd; granted may be less than asked"),
     ] = None
 
+    procedure: Annotated[
+        Code | None,
+        described("转入的法定程序（结果为转入法定程序时）", "statutory procedure, for the result transferred"),
+    ] = None
     until: Annotated[Instant | None, described("计划解决日期（申请挂账）", "plan date, for ask_hang")] = None
 
     @classmethod

@@ -162,6 +162,8 @@ class Oversight(Struct, frozen=True, array_like=True, gc=False):
     """the lead's leg while the case is on the list of hard cases (挂账)"""
     plan: int = 0
     """until when it is planned to be solved, as asked or approved"""
+    procedure: str = ""
+    """the statutory procedure that the lead names in its reply"""
     revealed: int = 0
     """how often the applicant's identity was shown"""
     ex_officio: bool = False

@@ -144,6 +144,15 @@ class Listed(Struct, frozen=True, kw_only=True):
     basis: str = ""
 
 
+class Procedure(Struct, frozen=True, kw_only=True):
+    """A statutory procedure to which a unit may hand over: within which `limit` it has to end, and by which law."""
+
+    name_zh: str
+    name_en: str
+    limit: str
+    basis: str = ""
+
+
 Office = Literal["centre", "supervisor", "leaders_office", "arbiter"]
 """What a unit may be to a place by its functions: 热线办, 督查, 领导办公室, 裁定机构."""
 
@@ -192,6 +201,9 @@ class Facts(Protocol):
 
     def holds(self, unit: str, office: Office, region: str) -> bool:
         """Whether the unit holds this office for the place: there, or at a place above it."""
+
+    def procedures(self) -> Mapping[str, Procedure]:
+        """The closed list of statutory procedures, by code; empty where none must be named."""
 
     def reasons(self, action: str) -> Mapping[str, Listed]:
         """The closed list of reasons for an action, by code; empty where there is none and a reason is free text."""

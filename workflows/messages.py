@@ -192,6 +192,9 @@ class OutcomeBody(Body, frozen=True, kw_only=True):
     at: str
     where_to_turn: str | None = None
     legal_basis: str | None = None
+    procedure: str | None = None
+    procedure_name: Said | None = None
+    procedure_due: str | None = None
 
 
 class ResemblanceBody(Body, frozen=True, kw_only=True):

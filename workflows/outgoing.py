@@ -528,6 +528,7 @@ def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRe
 def _outcome(post: Post, event: ev.CaseClosed) -> None:
     case = post.case
     refusal = case.refusal if event.reason == "refused" else None
+    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None)
     post.answer(
         OUTCOME,
         body.OutcomeBody(
@@ -539,6 +540,9 @@ def _outcome(post: Post, event: ev.CaseClosed) -> None:
             at=body.instant(post.d.now),
             where_to_turn=refusal.where_to_turn if refusal else None,
             legal_basis=refusal.basis if refusal else None,
+            procedure=begun.procedure if begun else None,
+            procedure_name=body.Said(zh=begun.name_zh, en=begun.name_en) if begun else None,
+            procedure_due=body.instant(begun.due) if begun else None,
         ),
     )
 

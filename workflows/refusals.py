@@ -71,6 +71,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "hang_undecided": ("挂账申请正在审批", "it has been asked already and is not decided yet"),
     "plan_date_past": ("计划日期已过", "the plan date is past"),
     "hung": ("工单挂账中，须先销账", "the case is on the list of hard cases: it must be released first"),
+    "unknown_procedure": ("须写明清单内的法定程序", "a statutory procedure of the list must be named"),
     "report_first": ("领导批示须先答复", "the leader's instruction must be answered first"),
     "under_supervision": ("督办未解除，不得退单", "under supervision: it cannot be returned until that is lifted"),
     "second_officer": ("须由另一人复核", "a second officer must confirm this"),

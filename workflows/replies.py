@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from workflows import arbitration, below, extensions, hanging, ladders, merging, oversight, pauses, progress, returns
 from workflows import events as ev
 from workflows.arbitration import named
+from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import resume_clock, start_task_clock, stop_clocks
 from workflows.commands import Reply
@@ -96,6 +97,8 @@ def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
 def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
     if not (said.result and said.text):
         return "incomplete"
+    if said.result == "transferred" and (procedures := d.facts.procedures()) and said.procedure not in procedures:
+        return "unknown_procedure"
     return waits_for(d.case, leg) or ("" if leg.part != "lead" or _is_joined(d, said) else "assists_open")
 
 
@@ -127,6 +130,7 @@ def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
             attachments=said.attachments,
             unanswered=said.unanswered,
             by=said.by,
+            procedure=said.procedure or "" if said.result == "transferred" and leads else "",
         )
     )
     stop_clocks(d, leg.id)
@@ -169,8 +173,28 @@ def _pass(d: Decision, task: Task, said: ReplyView) -> str:
         return "report_first"
     leg = d.case.legs[task.leg]
     d.emit(ev.LegReviewPassed(leg=leg.id))
+    if leg.result == "transferred":
+        _begin_procedure(d, leg)
     close(d, leg.result, leg.text)
     return ""
+
+
+def _begin_procedure(d: Decision, leg: Leg) -> None:
+    """转入法定程序: by its own law and its own time; the citizen is told which, and until when."""
+    code = d.case.oversight.procedure if d.case.oversight else ""
+    procedure = d.facts.procedures().get(code)
+    if procedure is None:
+        return
+    by_day = budget(procedure.limit).unit in ("d", "wd")
+    due = d.calendar.add(
+        d.now, procedure.limit, "next_day" if by_day else "receipt", "end_of_day" if by_day else "exact"
+    )
+    d.emit(
+        ev.ProcedureBegun(
+            leg=leg.id, unit=leg.unit, procedure=code, name_zh=procedure.name_zh, name_en=procedure.name_en,
+            limit=procedure.limit, due=due.at, provisional=due.provisional,
+        )
+    )  # fmt: skip
 
 
 def _send_back(d: Decision, task: Task, said: ReplyView) -> str:

@@ -34,6 +34,7 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     category: str | None = None
     limit: str | None = None
     until: str | None = None
+    procedure: str | None = None
     document: str | None = None
     charged: str | None = None
     unanswered: tuple[str, ...] = ()

@@ -259,6 +259,8 @@ def _answer(task: Task, seed: str) -> dict[str, object]:
         "text": (phrases.AGAIN if task.round else "") + text,
         "contacted": told,
     }
+    if result == "transferred":
+        said["procedure"] = "petition"
     return said | ({"contact_method": "电话"} if told else {})
 
 

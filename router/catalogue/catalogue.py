@@ -25,6 +25,7 @@ from router.catalogue.rows import (
     KeywordRow,
     MatterRow,
     OneThing,
+    ProcedureRow,
     ReasonRow,
     RosterRow,
     SystemRow,
@@ -112,6 +113,7 @@ class Catalogue:
     duties: Mapping[str, DutyRow]
     systems: Mapping[str, SystemRow]
     data_items: Mapping[str, DataItemRow]
+    procedures: Mapping[str, ProcedureRow]
     reasons: Mapping[str, ReasonRow]
     rosters: Mapping[str, RosterRow]
     emergencies: Mapping[str, EmergencyRow]

@@ -260,6 +260,8 @@ class _Check:
     # -- who holds what --------------------------------------------------------------------------------
 
     def _duties(self) -> None:
+        for _, spot, procedure in self.tables.procedures:
+            self._limits(spot.at(), procedure.limit)
         for _, spot, matter in self.tables.matters:
             self._limits(spot.at(), matter.legal_limit, matter.promised_limit)
             duty = self.tables.duties.rows.get(matter.duty)

@@ -9,7 +9,7 @@ from router.catalogue.catalogue import Catalogue
 
 COMPARED = (
     "divisions", "units", "functions", "endpoints", "channels", "categories", "matters", "duties", "systems", "data_items",
-    "reasons", "emergencies", "rules", "policies", "calendars", "one_things", "vocabularies",
+    "procedures", "reasons", "emergencies", "rules", "policies", "calendars", "one_things", "vocabularies",
 )  # fmt: skip
 PLACING = {"at", "own"}
 """Fields that say where a row stood in its file, not what it says."""

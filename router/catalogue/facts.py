@@ -21,7 +21,20 @@ from router.rules.model import COLUMNS, Bearer, Match, Rule, View
 from router.rules.naive import lineage
 from router.rules.validity import is_on
 from workflows.calendars import Calendar
-from workflows.facts import URGENCIES, Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import (
+    URGENCIES,
+    Duty,
+    Joined,
+    Listed,
+    Office,
+    Procedure,
+    Reason,
+    RequestView,
+    Route,
+    Stage,
+    Target,
+    Unit,
+)
 from workflows.policies import Policy
 
 if TYPE_CHECKING:
@@ -62,6 +75,10 @@ class CatalogueFacts:
         for unit in catalogue.units.values():
             below.setdefault(unit.parent, []).append(self._units[unit.id])
         self._children = {parent: tuple(units) for parent, units in below.items()}
+        self._procedures = {
+            code: Procedure(name_zh=row.name_zh, name_en=row.name_en, limit=row.limit, basis=row.basis)
+            for code, row in catalogue.procedures.items()
+        }
         self._reasons: dict[str, dict[str, Listed]] = {}
         for row in catalogue.reasons.values():
             listed = Listed(name_zh=row.name_zh, name_en=row.name_en, basis=row.basis)
@@ -184,6 +201,9 @@ class CatalogueFacts:
         function, role = OFFICES[office]
         held = (self._holders.get((place, function, role, ""), ()) for place in self.region_chain(region))
         return any(unit == holder.id for holders in held for holder in holders)
+
+    def procedures(self) -> Mapping[str, Procedure]:
+        return self._procedures
 
     def reasons(self, action: str) -> Mapping[str, Listed]:
         return self._reasons.get(action, NONE)

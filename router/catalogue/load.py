@@ -90,7 +90,7 @@ def _made(files: Files, tables: Tables, findings: Findings, version: int) -> Cat
         functions=_rows(tables.functions), endpoints=_rows(tables.endpoints), channels=_rows(tables.channels),
         categories=_rows(tables.categories), keywords=_rows(tables.keywords), model=tables.model,
         matters=_rows(tables.matters), duties=_rows(tables.duties), systems=_rows(tables.systems),
-        data_items=_rows(tables.data_items), reasons=_rows(tables.reasons), rosters=_rows(tables.rosters), emergencies=_rows(tables.emergencies), answers=_rows(tables.answers), rules=_rows(tables.rules),
+        data_items=_rows(tables.data_items), procedures=_rows(tables.procedures), reasons=_rows(tables.reasons), rosters=_rows(tables.rosters), emergencies=_rows(tables.emergencies), answers=_rows(tables.answers), rules=_rows(tables.rules),
         policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
         calendar_of_place=calendars.of_place, calendar_of_unit=calendars.of_unit, one_things=_rows(tables.one_things), vocabularies={name: {word: pair.code for word, pair in table.rows.items()} for name, table in tables.vocabularies.items()},
         files=MappingProxyType(dict(files)), rules_at={key: spot.at() for key, spot, _ in tables.rules},

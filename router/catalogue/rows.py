@@ -185,6 +185,16 @@ class DutyRow(Struct, frozen=True, kw_only=True):
     basis: str = ""
 
 
+class ProcedureRow(Struct, frozen=True, kw_only=True):
+    """lists/procedures.csv: a statutory procedure to which a unit may hand over, and within which time it has to end."""
+
+    code: str
+    name_zh: Written
+    name_en: Written
+    limit: str
+    basis: str = ""
+
+
 class ReasonRow(Struct, frozen=True, kw_only=True):
     """lists/reasons.csv: the closed list of reasons for an action; one that stands in no row takes free text."""
 

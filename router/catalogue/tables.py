@@ -65,6 +65,7 @@ class Tables:
     duties: Table[rows.DutyRow]
     systems: Table[rows.SystemRow]
     data_items: Table[rows.DataItemRow]
+    procedures: Table[rows.ProcedureRow]
     reasons: Table[rows.ReasonRow]
     rosters: Table[rows.RosterRow]
     emergencies: Table[rows.EmergencyRow]
@@ -169,6 +170,7 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         duties=t("lists/duties.csv", rows.DutyRow, "id"),
         systems=t("lists/systems.csv", rows.SystemRow, "id"),
         data_items=t("lists/data_items.csv", rows.DataItemRow, "id"),
+        procedures=t("lists/procedures.csv", rows.ProcedureRow, "code", optional=True),
         reasons=t("lists/reasons.csv", rows.ReasonRow, "id", optional=True),
         rosters=t("rosters/", rows.RosterRow, "id"),
         emergencies=t("emergencies.yaml", rows.EmergencyRow, "id"),

@@ -86,6 +86,8 @@ class LegReplied(Event, frozen=True):
     """Assisting units of which the lead says that they have not answered."""
     by: str = ""
     """the unit above that spoke for it; empty: it spoke itself"""
+    procedure: str = ""
+    """of a lead that hands over: to which statutory procedure"""
 
 
 class LegReviewPassed(Event, frozen=True):

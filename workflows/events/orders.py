@@ -119,6 +119,19 @@ class HangReleased(Event, frozen=True):
     ground: str
 
 
+class ProcedureBegun(Event, frozen=True):
+    """转入法定程序: by its own law, to end within `limit`, counted from the day after. A CaseClosed follows."""
+
+    leg: str
+    unit: str
+    procedure: str
+    name_zh: str
+    name_en: str
+    limit: str
+    due: int
+    provisional: bool = False
+
+
 class RefusalOrdered(Event, frozen=True):
     """An officer of the centre would not take the case; another one confirms or rejects it (task)."""
 
@@ -174,6 +187,6 @@ class IdentityRevealed(Event, frozen=True):
 
 
 OrderEvent = (
-    OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
+    ProcedureBegun | OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
     | CaseConcluded | HangAsked | CaseHung | HangRefused | PlanReviewed | HangReleased | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
 )  # fmt: skip

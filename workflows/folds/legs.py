@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Leg, Task
+from workflows.case import Case, Leg, Oversight, Task
 from workflows.folds.disputes import asked, in_place
 from workflows.folds.moves import handling, less, moved, opened, to, without
 
@@ -50,6 +50,8 @@ def _replied(case: Case, e: ev.LegReplied, at: int) -> Case:
         result=e.result, text=e.text, contacted=e.contacted, basis=e.basis, attachments=bytes(e.attachments or b""),
     )  # fmt: skip
     after = replace(after, tasks=less(after.tasks, after.legs[e.leg].task))
+    if e.procedure:
+        after = replace(after, oversight=replace(after.oversight or Oversight(), procedure=e.procedure))
     return opened(after, Task(e.task, "review", case.centre, e.endpoint, e.leg)) if e.task else after
 
 

@@ -123,6 +123,7 @@ def oversight(case: Case) -> Oversight:
 
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.OrderGiven: _unchanged,
+    ev.ProcedureBegun: _unchanged,
     ev.CaseUrged: _urged,
     ev.ReportOrdered: _report_ordered,
     ev.ReportSubmitted: _report_submitted,

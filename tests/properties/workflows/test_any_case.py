@@ -60,6 +60,7 @@ BODIES = st.fixed_dictionaries(
         "attachments": st.just([{"name": "a.jpg", "uri": "oss://a"}]),
         "limit": st.sampled_from(["1wd", "5wd", "10wd", "11wd", "24h"]),
         "until": st.sampled_from(["2026-09-20T09:00:00+08:00", "2027-03-31T17:00:00+08:00"]),
+        "procedure": st.sampled_from(["petition", "unheard-of"]),
         "officer": st.just("0001"),
         "confirmed_by": st.sampled_from(["0001", "0002"]),
     },

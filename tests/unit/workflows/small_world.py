@@ -17,7 +17,7 @@ from workflows import commands as cmd
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
-from workflows.facts import Duty, Joined, Listed, Office, Reason, RequestView, Route, Stage, Target, Unit
+from workflows.facts import Duty, Joined, Listed, Office, Procedure, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, rebase, step
 from workflows.outgoing import Message
 from workflows.policies import Approver, ClockTemplate, EarlyWarning, Extensions, Pause, Policy
@@ -74,6 +74,7 @@ HOLDERS = {
     ("hotline", "arbitrate"): ("370100.hotline", "370000.hotline"),
 }
 
+PROCEDURES = {"petition": Procedure(name_zh="信访", name_en="petition", limit="60d", basis="信访工作条例")}
 OFFICES = {
     "centre": ("370102.hotline", "370100.hotline", "370000.hotline"),
     "supervisor": ("370100.watch",),
@@ -314,6 +315,9 @@ class SmallWorld(Struct):
 
     def holds(self, unit: str, office: Office, region: str) -> bool:
         return unit in OFFICES[office] and region.startswith(UNITS[unit].place.rstrip("0"))
+
+    def procedures(self) -> dict[str, Procedure]:
+        return PROCEDURES
 
     def reasons(self, action: str) -> dict[str, Listed]:
         return REASONS.get(action, {})

@@ -319,3 +319,26 @@ def test_a_report_and_what_a_policy_protects_stay_hidden() -> None:
     assert t.data("order.answered")["reason"] == "incomplete"
     t = told().submit("street", applicant=CONFIDENTIAL).order("370102.police", "reveal", **ASKED)
     assert t.data("order.answered")["reason"] == "not_entitled", "a copy handles nothing"
+
+
+# -- 转入法定程序 --------------------------------------------------------------------------------------
+
+
+def test_a_hand_over_names_its_procedure_and_the_citizen_learns_until_when() -> None:
+    """Not "done" but "accepted under procedure P, due D": by the procedure's own law and limit."""
+    t = told().submit("alone")
+    for said in ({}, {"procedure": "court"}):
+        t.reply("handle", "reply", result="transferred", text="已转信访", **said)
+        assert t.data("reply.refused")["code"] == "unknown_procedure"
+    t.reply("handle", "reply", result="transferred", text="已转信访", procedure="petition").reply("review", "pass")
+    outcome = t.data("case.outcome")
+    assert (outcome["reason"], outcome["procedure"], outcome["procedure_due"]) == (
+        "transferred",
+        "petition",
+        "2026-11-17T23:59:59+08:00",
+    )
+    t = told().submit("alone").reply("handle", "reply", result="transferred", text="已转", procedure="petition")
+    t.reply("review", "send_back", reason="可以办").reply("handle", "reply", result="solved", text="已办").reply(
+        "review", "pass"
+    )
+    assert "procedure" not in t.data("case.outcome")
