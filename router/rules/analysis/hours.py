@@ -17,6 +17,8 @@ WEEK = 7 * 24 * 60
 _DAY = 24 * 60
 AHEAD = 400
 """Days that are looked at beyond what the calendars publish: a year and its edges."""
+LONGEST = 30 * 366
+"""A desk that never closes is published for centuries; nothing new comes in them."""
 
 
 class Hours:
@@ -98,7 +100,8 @@ class Hours:
 def _days(calendar: Calendar, first: int) -> dict[int, dict[Intervals, list[int]]]:
     """By weekday and opening hours the days that are such, from a day on."""
     kinds: dict[int, dict[Intervals, list[int]]] = {}
-    for day in range(first, max(first, calendar.horizon) + AHEAD):
+    last = min(max(first, calendar.horizon), first + LONGEST) + AHEAD
+    for day in range(first, last):
         kinds.setdefault((day + 3) % 7, {}).setdefault(calendar.rules.of(day), []).append(day)
     return kinds
 
