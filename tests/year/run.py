@@ -1,0 +1,225 @@
+"""A year: brokers and roles up, the town talks, its cases come to their end, and all is counted again."""
+
+import asyncio
+import heapq
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from adapters.clock import BEIJING, Clock
+from adapters.kafka.log import KafkaLog
+from bench.sample import Sample
+from router.catalogue.load import load
+from router.catalogue.publish import publish
+from router.operate.settings import CHECKOUT
+from router.operate.topics import Topics
+from schemas.times import parse
+from tests.chaos.cluster import Cluster
+from tests.chaos.evidence import STEPS, Evidence
+from tests.chaos.house import House
+from tests.year.recount import Recount
+from tests.year.town import Said, evaluation, instants, requests
+from workflows import events
+from workflows.workdays import DAY
+
+FIRST = datetime(2026, 1, 1, tzinfo=BEIJING)
+PREFIX, SHARDS, ENGINES = "year.", 4, 2
+AFTER = 60
+"""Days after the last call in which what is open may end."""
+UP_WITHIN = 180.0
+GRACE_SECONDS = 15.0
+"""Seconds of the wall, as business time, that a mark may fire after its instant: the machine is shared, the clock is not."""
+TELL = 10.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """minutes: of the wall, for the days of calls."""
+
+    cases: int
+    days: int
+    minutes: float
+    seed: int
+    folder: Path
+
+
+@dataclass
+class Found:
+    """What came of it."""
+
+    counts: "Counter[str]" = field(default_factory=Counter)
+    wrong: list[tuple[str, str, str, int]] = field(default_factory=list)
+    sent: int = 0
+    cases: int = 0
+    open: int = 0
+    latest: int = 0
+    exits: "Counter[str]" = field(default_factory=Counter)
+    behind: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every mark fired once, and everything came to rest."""
+        return not self.wrong and not any(self.behind.values()) and self.cases > 0
+
+
+async def run(wanted: Wanted, tell: Callable[[str], None]) -> Found:
+    """Raises KafkaFault where the broker does not come up."""
+    cluster, logs = Cluster(wanted.folder / "kafka", 1, dict(os.environ)), wanted.folder / "logs"
+    logs.mkdir(parents=True)
+    house, found = House(logs), Found()
+    try:
+        await asyncio.to_thread(cluster.start)
+        log, topics = KafkaLog(cluster.bootstrap), Topics(PREFIX, SHARDS)
+        catalogue = load(CHECKOUT / "catalog")
+        await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
+        await publish(log, topics, catalogue.files, by="year")
+        speed = wanted.days * DAY / 1000 / (wanted.minutes * 60)
+        epoch = wanted.folder / "epoch"
+        setting = f"{FIRST.isoformat()},@{epoch},{speed}"
+        await _open(house, _env(cluster.bootstrap, wanted.folder, setting))
+        await asyncio.sleep(20)  # all are members of their groups
+        epoch.with_suffix(".new").write_text(f"{time.time():.3f}")
+        epoch.with_suffix(".new").rename(epoch)
+        clock = Clock.from_text(setting)
+        tell(f"a day is {86400 / speed:.2f} s, the grace {timedelta(seconds=GRACE_SECONDS * speed)}")
+        evidence = Evidence(log, topics, None)  # type: ignore[arg-type]
+        await evidence.look()
+        found.sent = await _talk(log, topics, catalogue, clock, wanted, evidence, tell)
+        await _rest(house, evidence, found, tell)
+        now = clock.now()
+        found.exits = house.exits
+        await _count(log, topics, wanted.folder, found, int(GRACE_SECONDS * speed * 1000), now)
+    finally:
+        await house.close()
+        cluster.stop()
+    return found
+
+
+def _env(bootstrap: str, folder: Path, clock: str) -> dict[str, str]:
+    return {
+        "DUOKUA_BOOTSTRAP": bootstrap,
+        "DUOKUA_PREFIX": PREFIX,
+        "DUOKUA_SHARDS": str(SHARDS),
+        "DUOKUA_ENVIRONMENT": "trial",
+        "DUOKUA_CLOCK": clock,
+        "DUOKUA_STATE_DIR": str(folder / "state"),
+        "DUOKUA_STATE_MEMORY_MB": "64",
+        "DUOKUA_LOG_FORMAT": "json",
+        "DUOKUA_CATALOG": str(CHECKOUT / "catalog"),
+    }
+
+
+async def _open(house: House, env: Mapping[str, str]) -> None:
+    for number in range(1, ENGINES + 1):
+        await house.start("engine", str(number), env)
+    for role in ("intake", "delivery", "simulator"):
+        await house.start(role, "1", env)
+
+
+# -- the town ------------------------------------------------------------------------------------
+
+
+async def _talk(
+    log: KafkaLog, topics: Topics, catalogue: Any, clock: Clock, wanted: Wanted, evidence: Evidence,
+    tell: Callable[[str], None],
+) -> int:  # fmt: skip
+    """Send what the town says when its time has come; returns how many records."""
+    sample = Sample(catalogue, int(FIRST.timestamp() * 1000), wanted.seed)
+    row = requests(sample, instants(FIRST, wanted.days, wanted.cases, wanted.seed), wanted.seed)
+    until = int((FIRST + timedelta(days=wanted.days + AFTER)).timestamp() * 1000)
+    answers = [tp for tp in evidence.partitions if topics.short(tp.topic).startswith("answers.")]
+    heap: list[Said] = []
+    ahead, sent, told = next(row, None), 0, time.monotonic()
+    async with AsyncExitStack() as stack:
+        writer = await stack.enter_async_context(log.writer())
+        reader = await stack.enter_async_context(log.reader(partitions=answers))
+        while (now := clock.now()) < until:
+            while ahead is not None and ahead.at <= now:
+                heapq.heappush(heap, ahead)
+                ahead = next(row, None)
+            batch = 0
+            while heap and heap[0].at <= now:
+                said = heapq.heappop(heap)
+                writer.add(topics.intake(said.channel), 0, said.ref.encode(), said.value, [])
+                batch += 1
+            if batch:
+                await writer.flush()
+                sent += batch
+            for tp, records in (await reader.getmany(timeout_ms=50)).items():
+                channel = topics.short(tp.topic).removeprefix("answers.")
+                for record in records:
+                    if (later := _judged(channel, record, wanted.seed)) is not None:
+                        heapq.heappush(heap, later)
+            if time.monotonic() - told > TELL:
+                told = time.monotonic()
+                lag = {name: await evidence.lag(name, what) for name, what in STEPS}
+                tell(f"{datetime.fromtimestamp(now / 1000, BEIJING):%Y-%m-%d}: {sent} sent, behind {lag}")
+    return sent
+
+
+def _judged(channel: str, record: Any, seed: int) -> Said | None:
+    headers = {key: value.decode() for key, value in record.headers}
+    at = parse(headers.get("ce_time", "")) or 0
+    return evaluation(channel, headers, record.key.decode(), at, seed)
+
+
+# -- rest and recount --------------------------------------------------------------------------------
+
+
+async def _rest(house: House, evidence: Evidence, found: Found, tell: Callable[[str], None]) -> None:
+    """Stop in the direction of the flow, so that nothing is under way when it is counted."""
+    await house.stop(*house.of("simulator"))
+    for name, what in STEPS:
+        for _ in range(60):
+            found.behind[name] = await evidence.lag(name, what)
+            if not found.behind[name]:
+                break
+            tell(f"{name} is {found.behind[name]} behind")
+            await asyncio.sleep(2)
+        await house.stop(*house.of(name))
+
+
+async def _count(log: KafkaLog, topics: Topics, folder: Path, found: Found, grace: int, now: int) -> None:
+    recount = Recount(grace)
+    partitions = [TopicPartition(topics.events, p) for p in range(SHARDS)]
+    base = sqlite3.connect(folder / "year.sqlite")
+    base.execute("CREATE TABLE events (case_id TEXT, version INT, at INT, number INT, type TEXT, body TEXT)")
+    cases: set[str] = set()
+    async with log.reader(partitions=partitions) as reader:
+        ends = await reader.end_offsets(partitions)
+        while [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
+            for records in (await reader.getmany(timeout_ms=200, max_records=5000)).values():
+                for record in records:
+                    kept = events.decode(record.value)
+                    cases.add(kept.case)
+                    recount.take(kept)
+                    base.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", _rows(kept))
+    base.commit()
+    base.close()
+    recount.end(now)
+    found.counts, found.wrong, found.cases = recount.counts, recount.wrong, len(cases)
+    found.open, found.latest = recount.open, recount.latest
+
+
+def _rows(record: events.EventRecord) -> list[tuple[str, int, int, int, str, str]]:
+    """Events as a database gets them: their JSON, without the applicant's request."""
+    rows = []
+    for number, event in enumerate(record.events):
+        body = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("request", "body")}
+        name = type(event).__name__
+        rows.append((record.case, record.version, record.at, number, name, _json(body)))
+    return rows
+
+
+def _json(body: object) -> str:
+    return msgspec.json.encode(body).decode()
