@@ -60,7 +60,7 @@ def _result(found: Found, wanted: Wanted, took: float) -> dict[str, object]:
         "sent": found.sent,
         "cases": found.cases,
         "open": found.open,
-        **{what: found.counts[what] for what in ("missed", "doubled", "early")},
+        **{what: found.counts[what] for what in ("missed", "doubled", "early", "late")},
         "fired": sum(n for name, n in found.counts.items() if name.startswith("marks: ")),
         "latest": str(timedelta(milliseconds=found.latest)),
         "behind": found.behind,

@@ -19,6 +19,8 @@ FIRED = {
     "EscalationSkipped": "escalate",
 }
 """Which kind of mark an event stands for."""
+COUNTED = frozenset({"warn", "due", "deem_signed", "escalate"})
+"""Marks that somebody learns of. The others let a clock go on, and are seen by what it then does."""
 
 
 class Clock:
@@ -26,6 +28,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
+        self.since = 0
+        """When they were announced: one that lay before cannot have fired earlier"""
         self.running = True
 
 
@@ -81,8 +85,9 @@ class Recount:
             if name == "ClockPaused":
                 self._missed(record.case, key, clock, record.at - self._grace)
             clock.running = name != "ClockPaused"
-            if hasattr(event, "marks") and (event.marks or name == "ClockStarted"):
-                clock.waiting = list(event.marks)
+            clock.since = record.at
+            if hasattr(event, "marks"):
+                clock.waiting = [mark for mark in event.marks if mark.what in COUNTED]
 
     def _stopped(self, record: EventRecord, clocks: dict[tuple[str, str], Clock], key: tuple[str, str]) -> None:
         clock = clocks.get(key)
@@ -99,11 +104,14 @@ class Recount:
         self.counts[f"marks: {what}"] += 1
         if found.at > record.at:
             self._breach("early", record.case, key, found.at)
-        self.latest = max(self.latest, record.at - found.at)
+        late = record.at - max(found.at, clock.since)
+        self.latest = max(self.latest, late)
+        if late > self._grace:
+            self._breach("late", record.case, key, found.at)
 
     def _missed(self, case: str, key: tuple[str, str], clock: Clock, until: int) -> None:
         for mark in clock.waiting:
-            if mark.at < until:
+            if max(mark.at, clock.since) < until:
                 self._breach("missed", case, key, mark.at)
 
     def _breach(self, what: str, case: str, key: tuple[str, str], at: int) -> None:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from schemas.times import parse
 from tests.chaos.cluster import Cluster
 from tests.chaos.evidence import STEPS, Evidence
 from tests.chaos.house import House
+from tests.year.offices import Offices, Spoken
 from tests.year.recount import Recount
 from tests.year.town import Said, evaluation, instants, requests
 from workflows import events
@@ -122,7 +123,7 @@ def _env(bootstrap: str, folder: Path, clock: str) -> dict[str, str]:
 async def _open(house: House, env: Mapping[str, str]) -> None:
     for number in range(1, ENGINES + 1):
         await house.start("engine", str(number), env)
-    for role in ("intake", "delivery", "simulator"):
+    for role in ("intake", "delivery", "simulator", "auditor"):
         await house.start(role, "1", env)
 
 
@@ -133,33 +134,34 @@ async def _talk(
     log: KafkaLog, topics: Topics, catalogue: Any, clock: Clock, wanted: Wanted, evidence: Evidence,
     tell: Callable[[str], None],
 ) -> int:  # fmt: skip
-    """Send what the town says when its time has come; returns how many records."""
+    """Send what town and offices say when its time has come; returns how many records."""
     sample = Sample(catalogue, int(FIRST.timestamp() * 1000), wanted.seed)
     row = requests(sample, instants(FIRST, wanted.days, wanted.cases, wanted.seed), wanted.seed)
+    offices = Offices(catalogue.facts(), wanted.seed)
     until = int((FIRST + timedelta(days=wanted.days + AFTER)).timestamp() * 1000)
-    answers = [tp for tp in evidence.partitions if topics.short(tp.topic).startswith("answers.")]
-    heap: list[Said] = []
+    heard = [tp for tp in evidence.partitions if topics.short(tp.topic).startswith(("answers.", "tasks."))]
+    heap: list[Said | Spoken] = []
     ahead, sent, told = next(row, None), 0, time.monotonic()
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(log.writer())
-        reader = await stack.enter_async_context(log.reader(partitions=answers))
+        reader = await stack.enter_async_context(log.reader(partitions=heard))
         while (now := clock.now()) < until:
             while ahead is not None and ahead.at <= now:
                 heapq.heappush(heap, ahead)
                 ahead = next(row, None)
-            batch = 0
+            before = sent
             while heap and heap[0].at <= now:
                 said = heapq.heappop(heap)
-                writer.add(topics.intake(said.channel), 0, said.ref.encode(), said.value, [])
-                batch += 1
-            if batch:
+                if isinstance(said, Said):
+                    writer.add(topics.intake(said.channel), 0, said.ref.encode(), said.value)
+                else:
+                    writer.add(topics.replies(said.endpoint), 0, said.case.encode(), said.value)
+                sent += 1
+            if sent > before:
                 await writer.flush()
-                sent += batch
             for tp, records in (await reader.getmany(timeout_ms=50)).items():
-                channel = topics.short(tp.topic).removeprefix("answers.")
-                for record in records:
-                    if (later := _judged(channel, record, wanted.seed)) is not None:
-                        heapq.heappush(heap, later)
+                for later in _replies(topics.short(tp.topic), records, offices, wanted.seed):
+                    heapq.heappush(heap, later)
             if time.monotonic() - told > TELL:
                 told = time.monotonic()
                 lag = {name: await evidence.lag(name, what) for name, what in STEPS}
@@ -167,10 +169,16 @@ async def _talk(
     return sent
 
 
-def _judged(channel: str, record: Any, seed: int) -> Said | None:
-    headers = {key: value.decode() for key, value in record.headers}
-    at = parse(headers.get("ce_time", "")) or 0
-    return evaluation(channel, headers, record.key.decode(), at, seed)
+def _replies(topic: str, records: Sequence[Any], offices: Offices, seed: int) -> Iterator[Said | Spoken]:
+    """What people will say because of what they were told."""
+    family, _, name = topic.partition(".")
+    for record in records:
+        headers = {key: value.decode("utf-8", "replace") for key, value in record.headers}
+        at = parse(headers.get("ce_time", "")) or 0
+        if family == "tasks":
+            yield from offices.hear(name, headers, record.value, at)
+        elif (later := evaluation(name, headers, record.key.decode(), at, seed)) is not None:
+            yield later
 
 
 # -- rest and recount --------------------------------------------------------------------------------
@@ -178,7 +186,7 @@ def _judged(channel: str, record: Any, seed: int) -> Said | None:
 
 async def _rest(house: House, evidence: Evidence, found: Found, tell: Callable[[str], None]) -> None:
     """Stop in the direction of the flow, so that nothing is under way when it is counted."""
-    await house.stop(*house.of("simulator"))
+    await house.stop(*house.of("simulator"), *house.of("auditor"))
     for name, what in STEPS:
         for _ in range(60):
             found.behind[name] = await evidence.lag(name, what)

@@ -13,16 +13,22 @@ from typing import NamedTuple
 
 from adapters.clock import BEIJING
 from bench.sample import Sample
-from schemas.registry import CASE_OUTCOME, REQUEST_EVALUATED, REQUEST_SUPPLEMENTED, REQUEST_WITHDRAWN
+from schemas.registry import CASE_OUTCOME, REQUEST_EVALUATED, REQUEST_SUPPLEMENTED, REQUEST_URGED, REQUEST_WITHDRAWN
 from workflows.workdays import DAY, HOUR
 
 BY_HOUR = (2, 1, 1, 1, 1, 2, 4, 8, 14, 17, 16, 13, 10, 11, 14, 15, 14, 12, 10, 9, 8, 6, 4, 3)
 BY_WEEKDAY = (115, 110, 105, 103, 102, 85, 80)
 HEATING = (11, 12, 1, 2, 3)
-AFTERWARDS = {"supplemented": 4.0, "withdrawn": 1.0}
+AFTERWARDS = {"supplemented": 4.0, "urged": 3.0, "withdrawn": 1.0}
 """Percent of the requests, one to forty hours after them."""
 EVALUATED = 35
 """Percent of the answers."""
+KINDS = {
+    "supplemented": REQUEST_SUPPLEMENTED,
+    "withdrawn": REQUEST_WITHDRAWN,
+    "evaluated": REQUEST_EVALUATED,
+    "urged": REQUEST_URGED,
+}
 GRADES = {5: 62, 4: 22, 3: 8, 2: 5, 1: 3}
 
 
@@ -77,13 +83,12 @@ def evaluation(channel: str, headers: Mapping[str, str], ref: str, at: int, seed
 
 
 def _follow_up(at: int, what: str, channel: str, ref: str, **data: object) -> Said:
-    kind = {"supplemented": REQUEST_SUPPLEMENTED, "withdrawn": REQUEST_WITHDRAWN, "evaluated": REQUEST_EVALUATED}[what]
     said = {"supplemented": {"text": "补充：情况没有变化。"}}.get(what, {}) | data
     event = {
         "specversion": "1.0",
         "id": f"{ref}-{what}-{at}",
         "source": f"/channels/{channel}",
-        "type": kind,
+        "type": KINDS[what],
         "subject": ref,
         "time": _text(at),
         "data": said,
