@@ -27,6 +27,13 @@ CHANNEL = "website"
 GIVEN_UP = 0.3
 OF_A_COPY = 0.4
 """Of the letters that the operator does; and of those he has written again that he gives up under a copy's letter."""
+ORDERS: tuple[tuple[str, str, cmd.OrderAction], ...] = (
+    ("370100.hotline", "centre", "urge"),
+    ("370100.watch", "watch", "supervise"),
+    ("370100.watch", "watch", "lift"),
+    ("370100.mayor", "mayor", "instruct"),
+)
+ORDER = {"officer": "0001", "reason": "listed", "text": "请报送", "post": "分管副市长"}
 BODY: dict[str, dict[str, Any]] = {
     "reply": {"result": "resolved", "text": "已修复", "contacted": True},
     "return": {"reason": "不属于本单位"},
@@ -36,6 +43,8 @@ BODY: dict[str, dict[str, Any]] = {
     "dispatch": {"targets": [{"unit": "370102.urban", "part": "lead"}]},
     "sub_dispatch": {"units": ["370102001.town"]},
     "confirm_receipt": {"receipt_no": "110-1"},
+    "report": {"text": "已到现场"},
+    "reject_report": {"reason": "不具体"},
 }
 """What goes with an action; some of it is not allowed where it arrives, which is an answer too."""
 
@@ -99,10 +108,24 @@ class People:
         case, source = case_id(CHANNEL, ref), self._source()
         base: dict[str, Any] = {"id": command_id(case, source), "case": case, "at": self._broker.time_ms()}
         base |= {"source": source, "channel": CHANNEL, "ref": ref, "body": msgspec.Raw(b'{"text":"x"}')}
-        kind = self._random.choice((cmd.Supplement, cmd.Supplement, cmd.Withdraw, cmd.Evaluate))
+        kind = self._random.choice((cmd.Supplement, cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate, None))
+        if kind is None:
+            self._order(case)
+            return
         if kind is cmd.Evaluate:
             base |= {"grade": 4, "body": msgspec.Raw(b'{"grade":4}')}
         self._send(kind(**base))
+
+    def _order(self, case: str) -> None:
+        """By an office that may, of a case that may be there or not."""
+        unit, endpoint, action = self._random.choice(ORDERS)
+        source = self._source("replies")
+        self._send(
+            cmd.Order(
+                id=command_id(case, source), case=case, at=self._broker.time_ms(), source=source, endpoint=endpoint, unit=unit,
+                action=action, body=msgspec.Raw(msgspec.json.encode(ORDER)),
+            )
+        )  # fmt: skip
 
     def _publish(self) -> None:
         self._version += 1

@@ -29,6 +29,14 @@ def test_who_asks_for_confidence_is_not_named_to_the_unit() -> None:
     assert t.data("task.assigned")["request"]["applicant"]["name"] == "张三"  # type: ignore[index]
 
 
+def test_a_unit_that_decides_a_return_from_below_is_not_told_the_name_either() -> None:
+    """Only the centre, which must call back, and who takes an emergency see more than who handles it."""
+    t = told().submit("alone", **NAMED).reply("handle", "sub_dispatch", units=["370102001.town"])
+    t.reply("handle", "return", unit="370102001.town", reason="不属本街道")
+    assert t.data("task.assigned")["kind"] == "decide_return"
+    assert "张三" not in b"".join(bytes(m.data) for m in t.said if m.to != "tasks.centre").decode()
+
+
 def test_who_is_told_that_his_message_waits_is_told_so_by_the_contract() -> None:
     """A receipt or a refused reply of the published models, in both languages, under an id that no other answer has."""
     t = told().submit()
