@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from schemas.ids import case_id, command_id
 from schemas.registry import MODELS
+from tests.unit.workflows.calendar_2026 import CHANGED
 from tests.unit.workflows.small_world import NOW, POLICIES, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows.folds.stars import star
@@ -310,3 +311,14 @@ def test_a_request_that_was_given_up_does_not_undo_the_next_one() -> None:
     """Heard late: the member has asked anew since, and was taken."""
     t = told().submit("alone").take(joining(asked=2)).take(joining(asked=1))
     assert t.happened == [] and star(t.held).members[joining().member].asked == 2
+
+
+def test_another_calendar_does_not_move_when_a_case_asks_again() -> None:
+    """It waits for a message and not for office hours."""
+    t = merging("alone")
+    before = t.held.clocks["merge/merge-1"]
+    t.now += 60_001
+    t.reach_deadline().rebase(CHANGED)
+    after = t.held.clocks["merge/merge-1"]
+    assert after.marks == before.marks[1:]
+    assert (after.due, after.anchor) == (before.due, before.anchor)
