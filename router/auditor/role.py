@@ -91,6 +91,9 @@ class Auditor:
     slots: list[TopicPartition]
     sent: dict[int, int] = field(default_factory=dict)
     """By partition, where the last page of repairs ends in its commands."""
+    begun: int = 0
+    """When the pass began, in business time (0: none has), and where each partition of the log ended then."""
+    ends: Mapping[TopicPartition, int] = field(default_factory=dict)
 
     async def follow(self) -> None:
         beginning = await self.reader.beginning_offsets(self.slots)
@@ -140,7 +143,7 @@ class Auditor:
                 "audit.found",
                 reason=found.kind,
                 case_id=found.case,
-                name=f"{found.clock} {found.what} {found.level}",
+                name=f"{found.clock} {found.what} {found.level}/{found.turn}",
                 state="repaired" if found.repaired else "",
                 seconds=round(late),
             )
@@ -148,33 +151,33 @@ class Auditor:
     # -- a pass --
 
     async def _pass(self) -> None:
-        """While no broker answers there is none, and the heartbeat stands still."""
-        now = self.process.clock.now()
+        """Go on with the pass, or begin one. While no broker answers there is none, and the heartbeat stands still."""
         try:
             async with asyncio.timeout(ANSWER):
+                if not self.begun:
+                    self.begun, self.ends = self.process.clock.now(), await self.reader.end_offsets(self.slots)
                 behind = await self._behind()
-                idle = [p for p in range(len(self.slots)) if not behind[p] and await self._has_read(p)]
+                read = [p for p, count in behind.items() if not count and await self._has_read(p)]
         except (KafkaError, TimeoutError) as error:
             log.warning("auditor.unanswered", error=error)
             return
         metrics.AUDIT_BEHIND.set(sum(behind.values()))
-        looked = await asyncio.to_thread(
-            self.store.overdue, now, idle, _business(self.process, self.pace.again), PAGE
-        )  # fmt: skip
+        again = _business(self.process, self.pace.again)
+        looked = await asyncio.to_thread(self.store.overdue, self.begun, read, again, PAGE)
         self._tell(looked.findings)
-        await self._repair(looked.cases, now)
+        await self._repair(looked.cases, self.begun)
         await asyncio.to_thread(self.store.flush)
         metrics.AUDIT_CASES.set(self.store.meta.cases)
         metrics.AUDIT_UNFIRED.set(self.store.meta.waiting)
         if any(behind.values()):
             log.info("auditor.behind", offsets=behind, count=self.store.meta.cases)
-        elif len(looked.cases) < PAGE:
+        elif not looked.more:
+            self.begun = 0
             metrics.AUDIT_PASSED.set(self.process.clock.wall())
 
     async def _behind(self) -> dict[int, int]:
-        """By partition, how many offsets are still to be read."""
-        ends = await self.reader.end_offsets(self.slots)
-        return {tp.partition: ends[tp] - await self.reader.position(tp) for tp in self.slots}
+        """By partition, how many of the offsets that were there when the pass began are still to be read."""
+        return {tp.partition: max(0, self.ends[tp] - await self.reader.position(tp)) for tp in self.slots}
 
     async def _has_read(self, partition: int) -> bool:
         """Whether the shard has read the last page of repairs: a shard that is away must not find a heap of them."""

@@ -5,10 +5,11 @@ Offsets and cases are written in one batch, so a killed auditor goes on where it
 replay of `case.events` from its beginning, which is kept for ever, would take longer with each year; a store that is
 missing, damaged, of another log or another format is begun anew that way all the same.
 
-Keys: `c<case>` a Watch, `d<look 8 bytes><case>` the index of looks, `meta`.
+Keys: `c<case>` a Watch, `d<partition 2 bytes><look 8 bytes><case>` the index of looks, `meta`.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from struct import Struct as Packed
 from typing import NamedTuple
@@ -21,7 +22,8 @@ from router.operate.table import ROCKS, Damaged, Disk, Table
 from workflows import events as ev
 
 FORMAT = 1
-LOOK = Packed(">Q")
+LOOK = Packed(">HQ")
+"""Partition and time: a shard that is away must not stand before the others."""
 
 
 class Meta(Struct, kw_only=True):
@@ -46,10 +48,11 @@ class Read(NamedTuple):
 
 
 class Overdue(NamedTuple):
-    """Cases of which something is overdue, to be asked for; and what was proved to be missed."""
+    """Cases of which something is overdue, to be asked for; what was proved to be missed; whether there are more of a partition."""
 
     cases: list[tuple[str, Watch]]
     findings: list[Finding]
+    more: bool
 
 
 class AuditStore:
@@ -93,31 +96,31 @@ class AuditStore:
 
     def overdue(self, now: int, partitions: Iterable[int], again: int, limit: int) -> Overdue:
         """
-        What is overdue at `now` in these partitions, up to `limit` cases; those are looked at again after `again`.
+        What is overdue at `now` in these partitions, up to `limit` cases of each; those are looked at again after `again`.
 
         `cases` are to be repaired: they carry the id by which the record that comes of it will be known.
         """
-        ours, changed, found = frozenset(partitions), [], list[Finding]()
-        for name, watch in self._looks(now, limit):
-            if watch.partition not in ours:
-                continue
+        changed, found = [], list[Finding]()
+        pages = [self._looks(partition, now, limit) for partition in partitions]
+        for name, watch in chain.from_iterable(pages):
             sweep = self.meta.sweeps.get(watch.partition, Sweep())
             told, findings = overdue(watch, name.decode(), now, sweep, self._grace)
             found += findings
             changed.append((name, watch, replace(told, look=now + again)))
         self._write(changed)
-        return Overdue([(name.decode(), watch) for name, _, watch in changed], found)
+        more = any(len(page) == limit for page in pages)
+        return Overdue([(name.decode(), watch) for name, _, watch in changed], found, more)
 
     def asked(self, cases: Iterable[tuple[str, Watch, str]]) -> None:
         """These were asked for, under these ids."""
         self._write([(case.encode(), watch, replace(watch, asked=name)) for case, watch, name in cases])
 
-    def _looks(self, now: int, limit: int) -> list[tuple[bytes, Watch]]:
-        until, found = LOOK.pack(now), list[bytes]()
-        for key in self._table.keys_from(b"d"):
-            if key[:1] != b"d" or key[1:9] > until or len(found) == limit:
+    def _looks(self, partition: int, now: int, limit: int) -> list[tuple[bytes, Watch]]:
+        begin, until, found = b"d" + LOOK.pack(partition, 0), b"d" + LOOK.pack(partition, now), list[bytes]()
+        for key in self._table.keys_from(begin):
+            if key[: len(until)] > until or len(found) == limit:
                 break
-            found.append(key[9:])
+            found.append(key[len(until) :])
         values = self._table.get_all([b"c" + name for name in found])
         return [(name, decode(value)) for name, value in zip(found, values, strict=True) if value]
 
@@ -127,10 +130,10 @@ class AuditStore:
             if old == new:
                 continue
             was, due = old.due(self._grace) if old else 0, new.due(self._grace) if new else 0
-            if was != due and was:
-                rows.append((b"d" + LOOK.pack(was) + name, None))
-            if due:
-                rows.append((b"d" + LOOK.pack(due) + name, b""))
+            if old and was and was != due:
+                rows.append((b"d" + LOOK.pack(old.partition, was) + name, None))
+            if new and due:
+                rows.append((b"d" + LOOK.pack(new.partition, due) + name, b""))
             rows.append((b"c" + name, encode(new) if new else None))
             self.meta.cases += (new is not None) - (old is not None)
             self.meta.waiting += bool(new and new.look) - bool(old and old.look)

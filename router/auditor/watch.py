@@ -45,10 +45,14 @@ class Clock(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Watch(Struct, frozen=True, array_like=True, gc=False):
-    """What is known of one open case. look: not before then is it looked at again. asked: the id of the last repair."""
+    """
+    What is known of one open case. at: of its last record. look: not before then is it looked at again. asked: the id of
+    the last repair.
+    """
 
     version: int
     partition: int
+    at: int
     clocks: dict[str, Clock]
     look: int = 0
     asked: str = ""
@@ -77,6 +81,7 @@ class Finding(NamedTuple):
     at: int
     seen: int
     repaired: bool = False
+    turn: int = 0
 
 
 class Taken(NamedTuple):
@@ -123,7 +128,7 @@ def _passed_over(clock: Clock, mark: Expected, sweep: Sweep, grace: int) -> bool
 
 
 def _finding(kind: Kind, case: str, key: str, mark: Expected, seen: int, repaired: bool = False) -> Finding:
-    return Finding(kind, case, key, mark.what, mark.level, mark.at, seen, repaired)
+    return Finding(kind, case, key, mark.what, mark.level, mark.at, seen, repaired, mark.turn)
 
 
 class _Fold:
@@ -133,6 +138,7 @@ class _Fold:
         self.record, self.partition, self.sweep, self.grace = record, partition, sweep, grace
         self.asked = watch.asked if watch else ""
         self.clocks = dict(watch.clocks) if watch else {}
+        self.rested = watch is not None and record.at > watch.at + grace
         self.findings: list[Finding] = []
         self.fired: list[int] = []
         self.over = False
@@ -146,13 +152,16 @@ class _Fold:
                 self.announced(event)
         repaired = bool(self.asked) and record.cause == self.asked
         sweep = self.sweep
-        if self.fired and not repaired:
+        # of a case that a command has just touched nobody knows by which of its marks the shard came to it
+        if self.fired and not repaired and self.rested:
             sweep = Sweep(max(min(self.fired), sweep.at), record.at)
         if self.fired and not self.over:
             self._left_behind()
         watch = None
         if self.clocks and not self.over:
-            watch = Watch(record.version, self.partition, self.clocks, asked=self.asked if not repaired else "")
+            watch = Watch(
+                record.version, self.partition, record.at, self.clocks, asked=self.asked if not repaired else ""
+            )
         return Taken(watch, self.findings, len(self.fired), sweep)
 
     def _left_behind(self) -> None:
@@ -221,7 +230,7 @@ class _Fold:
         marks = held.marks if held is not None and held.running else ()
         mark = next((m for m in marks if (m.what, m.level, m.turn) == sort), None)
         if mark is None or held is None:
-            self.findings.append(Finding("doubled", record.case, key, what, level, 0, record.at))
+            self.findings.append(Finding("doubled", record.case, key, what, level, 0, record.at, turn=turn))
             return
         before = [m for m in marks if m.at < mark.at and not m.told]  # a clock's marks fire in the order of their times
         self.findings += [_finding("missed", record.case, key, m, record.at) for m in before]

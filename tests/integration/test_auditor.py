@@ -124,6 +124,21 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.1)
 
 
+def said(records: list[events.EventRecord], case: str) -> list[int]:
+    """How often it was warned of, overdue and escalated."""
+    names = [type(e).__name__ for r in records if r.case == case for e in r.events]
+    return [names.count(name) for name in ("ClockWarned", "ClockOverdue", "CaseEscalated")]
+
+
+async def all_said(engine: Process, *cases: str) -> None:
+    """Until both ladders are at their end."""
+    async with asyncio.timeout(LIMIT):
+        while records := await happened(engine):
+            if all(said(records, case) == [1, 1, 4] for case in cases):
+                return
+            await asyncio.sleep(0.2)
+
+
 async def test_a_lost_deadline_is_found_and_repaired_though_the_auditor_is_killed(
     engine: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +171,7 @@ async def test_a_lost_deadline_is_found_and_repaired_though_the_auditor_is_kille
         await auditor.start()
         await until(lambda: bool(auditor.said("audit.found")))
         assert dropped
-        await asyncio.sleep(4)  # the rest of both ladders
+        await all_said(engine, lost, kept)
         await auditor.kill()
     finally:
         engine.stop.set()
@@ -168,6 +183,5 @@ async def test_a_lost_deadline_is_found_and_repaired_though_the_auditor_is_kille
     records = await happened(engine)
     assert [r.version for r in records if r.case == lost and r.cause == repair_id(lost, 1)] == [2]
     for case in (lost, kept):
-        names = [type(e).__name__ for r in records if r.case == case for e in r.events]
-        assert [names.count(n) for n in ("ClockWarned", "ClockOverdue", "CaseEscalated")] == [1, 1, 4]
+        assert said(records, case) == [1, 1, 4]
     assert not auditor.said("role.failed")

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
+from router.auditor.watch import Sweep, Watch, take
 from router.engine.batch import PARKING, Parked, ShardRecord
 from router.engine.store import PARKED_SUFFIX, REQUEST_SUFFIX, SHARD_KEY, Store, body_of, due_of
 from router.operate.letters import FIRST, DeadLetter, retry_of
@@ -35,6 +36,8 @@ from workflows.evolve import fold
 from workflows.handle import give_up, rebase, step
 
 ANSWERS = (events.CommandRefused, events.DuplicateReceived, events.IdReused)
+FRESH = Sweep()
+GRACE = 60_000
 FIRED = (events.ClockWarned, events.ClockOverdue, events.CaseEscalated)
 
 
@@ -84,6 +87,9 @@ class Told:
     """Commands that took effect, and those whose senders were told that they took none and never will."""
     once_more: set[str] = field(default_factory=set)
     fired: dict[tuple[str, str, str], set[tuple[Any, ...]]] = field(default_factory=dict)
+    watches: dict[str, Watch | None] = field(default_factory=dict)
+    sweep: Sweep = FRESH
+    """The auditor's own opinion of the same events."""
     catalogue: int = 1
     at: int = 0
 
@@ -154,6 +160,14 @@ class Told:
         for name in [*self.messages, *self.lost]:
             holds(name in said, "a message is missing", self.shard, name)
 
+    def _audit(self, record: events.EventRecord) -> None:
+        """Whatever befell the shard, nobody is accused but who fails at a deadline."""
+        taken = take(self.watches.get(record.case), record, self.shard, self.sweep, GRACE)
+        self.watches[record.case], self.sweep = taken.watch, taken.sweep
+        for found in taken.findings:
+            fails = found.kind in ("missed", "late") and f"deadline/{record.case}" in self.world.people.curses
+            holds(fails, "the auditor accuses a sound shard", self.shard, found)
+
     def _record(self, entry: Entry) -> None:
         record = events.decode(entry.value or b"")
         where = (self.shard, entry.offset, record.case)
@@ -169,6 +183,7 @@ class Told:
         holds(entry.key == record.case.encode(), "an event under another key", *where)
         holds(record.at >= self.at, "business time ran back", *where)
         self.at = record.at
+        self._audit(record)
         early = record.at - entry.timestamp
         holds(early <= self.world.tolerance * 1000, f"business time is {early} ms ahead of true time", *where)
         command = self._cause(record, before, where)

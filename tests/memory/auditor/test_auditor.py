@@ -156,3 +156,32 @@ def test_a_parked_case_is_left_to_those_who_see_to_it(shard: Batch) -> None:
     parked = msgspec.json.encode(Parked(code="engine_fault", since=NOW))
     shard.store.apply([(case.encode() + b"/parked", state_value(0, parked))], 30)
     assert recheck(shard, NOW + 30 * DAY) == ([], "parked")
+
+
+def test_a_shard_that_is_away_does_not_stand_before_the_others(tmp_path: Path) -> None:
+    store = AuditStore(tmp_path / "a", "log", GRACE)
+    lives = histories(8)
+    store.take(0, [life[0] for life in lives[:5]], 5)
+    store.take(1, [life[0] for life in lives[5:]], 3)
+    at = NOW + 400 * DAY
+    assert len(store.overdue(at, [1], 1000, 2).cases) == 2
+    second = store.overdue(at, [1], 1000, 2)
+    assert (len(second.cases), second.more) == (1, False)
+    both = store.overdue(at, [0, 1], 1000, 5)
+    assert (len(both.cases), both.more) == (5, True)
+    store.close()
+
+
+def test_who_was_asked_for_is_not_asked_for_again_at_once_and_leaves_one_look(tmp_path: Path) -> None:
+    store = AuditStore(tmp_path / "a", "log", GRACE)
+    lives = histories(2)
+    store.take(0, [life[0] for life in lives], 2)
+    at = NOW + 400 * DAY
+    cases = store.overdue(at, [0], 1000, 10).cases
+    store.asked((case, watch, repair_id(case, watch.version)) for case, watch in cases)
+    assert store.overdue(at + 999, [0], 1000, 10).cases == []
+    assert all(watch.asked for _, watch in store.overdue(at + 1000, [0], 1000, 10).cases)
+    assert len([key for key in store._table.keys_from(b"d") if key[:1] == b"d"]) == 2
+    store.take(0, [replace(life[0], version=2, events=(events.CaseClosed(reason="solved"),)) for life in lives], 4)
+    assert [key for key in store._table.keys_from(b"") if key != b"meta"] == []
+    store.close()
