@@ -30,6 +30,9 @@ git clone --quiet . "$scratch/clone"
 step "simulation: ten thousand seeds"
 .venv/bin/python -m tests.simulation --n 10000
 
+step "a calendar changes under 500 000 cases with running clocks, and the engine is killed in the middle"
+.venv/bin/python -m tests.rebasing --cases 500000
+
 step "chaos: three seeds, then three brokers, then twenty minutes with an eye on memory"
 for seed in 1 2 3; do .venv/bin/python -m tests.chaos --duration 300 --seed "$seed"; done
 .venv/bin/python -m tests.chaos --duration 300 --seed 4 --brokers 3

@@ -62,13 +62,14 @@ SOON, LATER = wait_exponential(max=10), wait_exponential(max=180) + wait_random(
 class Published:
     """
     What a publication came to. `changed` is False where the same files were in force already; `mended`: they were, and
-    could not be read from the log any more, and now can.
+    could not be read from the log any more, and now can. recounts: another calendar holds somewhere, so clocks may move.
     """
 
     version: int
     hash: str
     changed: bool
     mended: bool = False
+    recounts: bool = False
 
 
 async def publish(
@@ -185,7 +186,13 @@ async def add_version(
         if desk.waiting:
             desk.put(desk.topics.catalog, WAITING, None)
         desk.order(version, catalogue.hash)
-    return Published(version, catalogue.hash, changed=True)
+    recounts = before is not None and _calendars(before) != _calendars(catalogue)
+    return Published(version, catalogue.hash, changed=True, recounts=recounts)
+
+
+def _calendars(catalogue: Catalogue) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Which holds where and for whom, by names that stand for their days."""
+    return catalogue.calendar_of_place, catalogue.calendar_of_unit
 
 
 def _checked(

@@ -18,6 +18,7 @@ TEXTS = {
     "published": ("已发布第 {version} 版 {hash}，未经他人批准", "published version {version} {hash}; nobody else approved it"),
     "mended": ("在用的第 {version} 版 {hash} 已补写，内容未变", "version {version} {hash} in force was written again; its content is the same"),
     "drafts": ("新版本经草稿发布，文件夹未发布", "new versions come from drafts, the folder was not published"),
+    "recounts": ("日历有变：在走的时限逐件改按新日历计算；下次发布前可先看：duokua calendar moves 文件夹", "a calendar changed: running clocks are re-based; before a publication look with: duokua calendar moves FOLDER"),
     "unchanged": ("与在用的第 {version} 版相同，未发布", "the same as version {version} in force, nothing published"),
 }  # fmt: skip
 
@@ -57,4 +58,6 @@ def publish(
         return
     text = TEXTS["mended" if published.mended else "published" if published.changed else "unchanged"]
     at.say(at.choose(text, version=published.version, hash=published.hash[:SHOWN]))
+    if published.recounts:
+        at.say(at.choose(TEXTS["recounts"]))
     at.result({"version": published.version, "hash": published.hash, "changed": published.changed})

@@ -25,7 +25,7 @@ GROUPS = {
     "catalog": ("router.cli.catalog_publish", "基础数据目录 / the catalogue"),
     "keys": ("router.cli.keys", "密钥 / keys"),
     "rules": ("router.cli.rules", "路由规则 / routing rules"),
-    "calendar": ("router.cli.calendar_import", "工作日历 / the working calendar"),
+    "calendar": ("router.cli.calendar_moves", "工作日历 / the working calendar"),
     "case": ("router.cli.case", "工单 / cases"),
     "dead-letters": ("router.cli.dead_letters", "死信 / dead letters"),
     "import": ("router.cli.importing", "导入 / imports"),

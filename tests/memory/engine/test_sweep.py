@@ -9,11 +9,13 @@ import pytest
 
 from router.catalogue.calendars import retained
 from router.catalogue.load import from_files, read_folder
+from router.catalogue.moves import moves
 from router.catalogue.tables import RETAINED
 from router.engine import sweep
 from router.engine.batch import Batch, ShardRecord
 from router.engine.store import SHARD_KEY, body_of
 from router.operate.settings import CHECKOUT
+from tests import rebasing
 from tests.memory.engine import house as made
 from tests.memory.engine.house import DAY, House
 from workflows import commands, events
@@ -181,3 +183,45 @@ async def test_a_case_that_fails_holds_its_deadlines_and_is_tried_again(
     house.clock.time += 2 * 3600 * 1000
     await house.run(lambda: based(house, version(2)))
     assert {case for case, _, _ in rebased(house)} >= {bad}
+
+
+async def test_what_would_move_is_what_moves(house: House) -> None:
+    """The look beforehand changes nothing, and says of each clock what the engine then does."""
+    for n in range(6):
+        house.submit(f"r{n}")
+    await house.run(house.done)
+    before = dict(house.state())
+    seen: list[tuple[int, int]] = []
+    catalogues = [version(number)._catalogue for number in (1, 2)]
+    report = await moves(house.log, house.topics.state, *catalogues, lambda done, total: seen.append((done, total)))
+    assert house.state() == before
+    assert seen[-1][0] == seen[-1][1] > 0
+    activate(house, 2)
+    await house.run(lambda: house.done() and based(house, version(2)))
+    done = [e for r in house.events() for e in r.events if isinstance(e, events.ClockRebased)]
+    assert report.clocks == len(done)
+    assert sorted((m.kind, m.before, m.due) for m in report.moves) == sorted(
+        (e.kind, e.before, e.due) for e in done if e.due != e.before
+    )
+    assert report.moves
+    assert sum(group[-1] for group in report.groups()) == len(report.moves)
+    assert 0 < len(report.examples()) <= 20
+    again = await moves(house.log, house.topics.state, catalogues[1], catalogues[1], lambda done, total: None)
+    assert (again.clocks, again.moves) == (0, ())
+
+
+async def test_many_clocks_and_a_crash_in_the_middle(tmp_path: Path) -> None:
+    """As `python -m tests.rebasing`, with few: against dues that are counted by hand."""
+    told = await rebasing.run(tmp_path, 600)
+    assert (told["wrong"], told["lost"], told["fired_wrongly"]) == (0, 0, 0)
+    assert (told["cases"], told["takeovers"], told["dues"]) == (600, 2, 1200)
+    assert 0 < told["at_the_crash"] < 600
+
+
+async def test_the_count_by_hand_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebasing, "CHANGED", rebasing.CHINA)
+    monkeypatch.setattr(sweep.Sweep, "is_due", property(lambda self: False))
+    made = rebasing.Run(tmp_path, 50)
+    made.fill()
+    made.verify()
+    assert made.counts["wrong"] == 100
