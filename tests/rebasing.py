@@ -158,7 +158,7 @@ class Run:
             while not serving.done() and (
                 self.counts["cases"] < until or (until == self.cases and shard._sweep.is_due)
             ):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.002)
                 self.look()
                 if self.counts["cases"] > self.cases // 10:
                     house.clock.time = ms(AFTER)

@@ -213,8 +213,9 @@ async def test_what_would_move_is_what_moves(house: House) -> None:
     assert (again.clocks, again.moves) == (0, ())
 
 
-async def test_many_clocks_and_a_crash_in_the_middle(tmp_path: Path) -> None:
+async def test_many_clocks_and_a_crash_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `python -m tests.rebasing`, with few: against dues that are counted by hand."""
+    monkeypatch.setattr(sweep, "PAGE", 20)
     told = await rebasing.run(tmp_path, 600)
     assert (told["wrong"], told["lost"], told["fired_wrongly"]) == (0, 0, 0)
     assert (told["cases"], told["takeovers"], told["dues"]) == (600, 2, 1200)
