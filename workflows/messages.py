@@ -18,12 +18,15 @@ from workflows import events as ev
 from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.courses import is_paused, moved_with
 from workflows.decision import Decision
-from workflows.facts import Reason
+from workflows.facts import URGENCIES, Reason
 from workflows.hanging import HUNG, MEANWHILE
 from workflows.legs import level, waits_for
 from workflows.proposals import Proposal
 from workflows.refusals import REFUSALS
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
+
+_URGENCIES = {word: word for word in URGENCIES}
+"""A default is left out where it is that very text, and one that was read is another: a case read again would word it otherwise."""
 
 encode = msgspec.json.Encoder().encode
 instant = lru_cache(maxsize=8192)(to_text)
@@ -288,7 +291,7 @@ def task_body(
         supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
         reply_under_review=_reply_body(d, reply) if reply else None,
         return_asked=_return_body(d, leg, task.reason) if leg is not None and task.kind in _ABOUT_A_RETURN else None,
-        urgency=case.urgency,
+        urgency=_URGENCIES.get(case.urgency, case.urgency),
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,
@@ -385,12 +388,15 @@ _FITS: Mapping[str, Callable[[Decision, Leg], bool]] = {
     "ask_hang": lambda d, leg: bool(d.policy.hangs) and leg.part == "lead",
 }
 """What must be so that an action which the table allows is offered; of any other, nothing."""
+_BELOW = ("recall", "send_back_below")
+"""What needs units below: a leg that is not signed has none."""
 
 _ALLOWED: Mapping[str, tuple[tuple[str, Callable[[Decision, Leg], bool]], ...]] = {
     state: tuple(
         (action, _FITS.get(action, lambda d, leg: True))
         for action in ACTING
         if LEG_ACTION.get(action, action) in LEG["signed" if state == "dispatched" else state]
+        and not (state == "dispatched" and action in _BELOW)
     )
     for state in LEG
 }
