@@ -38,6 +38,9 @@ for seed in 1 2 3; do .venv/bin/python -m tests.chaos --duration 300 --seed "$se
 .venv/bin/python -m tests.chaos --duration 300 --seed 4 --brokers 3
 .venv/bin/python -m tests.chaos --soak --seed 5
 
+step "a year of a city, counted again"
+.venv/bin/python -m tests.year --cases 100000 --minutes 30 --seed 1
+
 step "figures"
 .venv/bin/python -m bench
 .venv/bin/python -m bench.rules
