@@ -39,6 +39,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unknown_channel": ("目录中没有这个渠道", "the catalogue has no such channel"),
     "wrong_channel": ("消息所写渠道与主题不符", "the message names another channel than its topic"),
     "unknown_endpoint": ("目录中没有这个接口", "the catalogue has no such endpoint"),
+    "wrong_token": ("查询码不符", "that is not the query code of this case"),
     "unknown_region": ("目录中没有这个区划代码", "the catalogue has no such division code"),
     "same_officer": ("复核人不得与经办人相同", "a second officer must be another one"),
     "internal_error": (

@@ -32,6 +32,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.MERGE: ("cases",),
     OrderAction.UNMERGE: ("text",),
     OrderAction.SPLIT: ("parts",),
+    OrderAction.REDO: ("reason",),
+    OrderAction.APPEAL_REVIEW: ("text", "confirmed_by"),
 }
 """What an action cannot do without, whoever gives it."""
 

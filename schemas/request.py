@@ -275,5 +275,22 @@ class Urging(Model):
 class Evaluation(Model):
     """评价 the applicant's grade, once per round: 5 very satisfied … 1 very dissatisfied (好差评五级)."""
 
-    grade: Annotated[StrictInt, described("评价等级，5 为非常满意", "grade, 5 is best", ge=1, le=5)]
+    grade: Annotated[
+        StrictInt,
+        described(
+            "评价等级：5 非常满意、4 满意、3 基本满意、2 不满意、1 非常不满意",
+            "grade: 5 very satisfied, 4 satisfied, 3 basically, 2 dissatisfied, 1 very dissatisfied",
+            ge=1,
+            le=5,
+        ),
+    ]
+    reasons: Annotated[
+        tuple[Code, ...], described("评价原因代码（目录 lists/reasons.csv）", "codes of the closed list", max_length=20)
+    ] = ()
+    token: Annotated[
+        str | None,
+        described(
+            "回执中的查询码，须由诉求人提供", "the query code of the receipt, as the applicant gives it", max_length=64
+        ),
+    ] = None
     text: Annotated[Text | None, described("评价说明", "in words"), personal("content", purpose=HANDLE)] = None

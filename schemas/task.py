@@ -211,6 +211,9 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.ASK_EXTENSION: ("limit", "reason"),
     ReplyAction.REFUSE_EXTENSION: ("reason",),
     ReplyAction.PAUSE: ("reason",),
+    ReplyAction.REDO: ("reason",),
+    ReplyAction.GRANT_APPEAL: ("reason", "officer", "confirmed_by"),
+    ReplyAction.REFUSE_APPEAL: ("reason", "officer"),
 }
 """What an action cannot do without."""
 
@@ -224,6 +227,12 @@ class Reply(Complete):
     result: Annotated[ReplyResult | None, described("办理结果（提交办理结果时必填）", "result, for reply")] = None
     text: Annotated[Text | None, described("答复内容", "the answer"), personal("content", purpose=HANDLE)] = None
     contacted: Annotated[Flag | None, described("是否已联系诉求人", "whether the applicant was contacted")] = None
+    solved: Annotated[Flag | None, described("诉求人：是否已解决（回访）", "solved, says the applicant: call_back")] = (
+        None
+    )
+    satisfied: Annotated[
+        Flag | None, described("诉求人：是否满意（回访）", "content, says the applicant: call_back")
+    ] = None
     contacted_at: Annotated[Instant | None, described("联系时间", "when contacted")] = None
     contact_method: Annotated[
         Line | None, described("联系方式", "how contacted"), personal("contact", purpose=CALL_BACK)

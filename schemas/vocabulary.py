@@ -169,6 +169,8 @@ class TaskKind(Word):
     DECIDE_MERGE = "decide_merge", "合并裁量", "decide whether two cases are handled as one"
     DECIDE_HANG = "decide_hang", "审批挂账", "decide whether it is put on the list of hard cases"
     REVIEW_PLAN = "review_plan", "复核挂账计划", "look at the plan of a hard case"
+    CALL_BACK = "call_back", "回访", "call back"
+    JUDGE_REVIEW = "judge_review", "评价申诉复核", "decide an appeal against a grade"
 
 
 class Part(Word):
@@ -215,6 +217,11 @@ class ReplyAction(Word):
     GO_ON = "go_on", "恢复计时", "let the clock go on"
     ACCEPT_MERGE = "accept_merge", "同意合并", "merge the two"
     REJECT_MERGE = "reject_merge", "不合并", "keep them apart"
+    CALL_BACK = "call_back", "回访完成", "called back"
+    NOT_REACHED = "not_reached", "未接通", "nobody was reached"
+    REDO = "redo", "重办", "have it done again"
+    GRANT_APPEAL = "grant_appeal", "申诉成立", "grant the appeal"
+    REFUSE_APPEAL = "refuse_appeal", "申诉不成立", "refuse the appeal"
 
 
 class OrderAction(Word):
@@ -234,6 +241,8 @@ class OrderAction(Word):
     MARK_MALICIOUS = "mark_malicious", "认定恶意诉求", "mark as malicious"
     EX_OFFICIO = "ex_officio", "撤回后依职权继续", "go on ex officio after a withdrawal"
     REFUSE = "refuse", "不予受理", "refuse"
+    REDO = "redo", "重办", "have it done again"
+    APPEAL_REVIEW = "appeal_review", "对评价申诉", "appeal against a grade"
 
 
 class OrderCode(Word):
@@ -287,6 +296,16 @@ class RefusalGround(Word):
     OTHER = "other", "其他依法不予受理的情形", "another case in which the law has it refused"
 
 
+GRADES = {
+    5: ("非常满意", "very satisfied"),
+    4: ("满意", "satisfied"),
+    3: ("基本满意", "basically satisfied"),
+    2: ("不满意", "dissatisfied"),
+    1: ("非常不满意", "very dissatisfied"),
+}
+"""好差评: the five grades (国办发〔2019〕51号)."""
+
+
 class ReceiptCode(Word):
     """回执代码 what became of a message."""
 
@@ -318,6 +337,8 @@ class CaseState(Word):
     ANSWERED_AT_ONCE = "answered_at_once", "直接答复", "answered at once"
     CLOSED = "closed", "已办结", "closed"
     WITHDRAWN = "withdrawn", "已撤回", "withdrawn"
+    CALLED_BACK = "called_back", "回访中", "the applicant is being asked"
+    REDO = "redo", "重办", "it is done again"
     DUE_MOVED = "due_moved", "办理时限变更", "the promised date has moved"
     MERGED = "merged", "已合并办理", "handled together with another case"
     HUNG = "hung", "挂账（另有计划日期）", "on the list of hard cases, with a plan date"
@@ -349,6 +370,8 @@ class ClockKind(Word):
     HANG_DECISION = "hang_decision", "挂账审批", "decide about the list of hard cases"
     PLAN_REVIEW = "plan_review", "挂账计划复核", "review of the plan of a hard case"
     EXTENSION_DECISION = "extension_decision", "延期审批", "decide an extension"
+    CALL_BACK = "call_back", "回访", "call back"
+    JUDGE_REVIEW = "judge_review", "评价申诉复核", "decide an appeal against a grade"
     STATUTORY = "statutory", "法定程序", "statutory procedure"
     MERGE_DECISION = "merge_decision", "合并裁量", "decide a merger"
     MERGE = "merge", "等待主工单答复", "waiting for the head case"

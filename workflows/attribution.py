@@ -4,7 +4,8 @@ Who lost the three days: the working time of a case, charged to whoever had it i
 It is told from what happened alone, the centre's own time included. A second-level unit has it in hand while its first-level
 unit waits for it; in a one-thing, whoever blocks the stage; else the lead. A reply is in the centre's hand until it is
 reviewed. While a return is undecided who decides has it: rejected, that time was the unit's after all. What ran over the
-promised date is charged as it was held, unless a ruling names who pays for it (裁定).
+promised date is charged as it was held, unless a ruling names who pays for it (裁定). While a case was closed nobody had it;
+what was done again has a promise of its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,11 +69,15 @@ def attribute(happenings: Iterable[Happening], calendar: Calendar, now: int) -> 
     if not told.spans:
         return None
     received, until = told.spans[0].since, told.until()
-    promised = told.dues.get("", until)
+    whole = calendar.consumed(received, until, "wd")
     time: dict[str, int] = {}
     late: dict[str, int] = {}
     for span, end in zip(told.spans, [*(span.since for span in told.spans[1:]), until], strict=True):
         since, end = min(span.since, until), min(end, until)
+        if not span.unit:
+            whole -= calendar.consumed(since, end, "wd")
+            continue
+        promised = told.promised(span.since, until)
         time[span.unit] = time.get(span.unit, 0) + calendar.consumed(since, end, "wd")
         over = calendar.consumed(max(since, promised), end, "wd") if end > promised else 0
         late[span.unit] = late.get(span.unit, 0) + over
@@ -81,7 +86,7 @@ def attribute(happenings: Iterable[Happening], calendar: Calendar, now: int) -> 
     shares = [Share(unit, time.get(unit, 0), late.get(unit, 0)) for unit in time | late]
     shares.sort(key=lambda share: (-share.time, -share.late, share.unit))
     kept = tuple(_kept(told, of, due, calendar, until) for of, due in told.dues.items())
-    return Ledger(received, until, calendar.consumed(received, until, "wd"), tuple(shares), kept)
+    return Ledger(received, until, whole, tuple(shares), kept)
 
 
 def _kept(told: "_Told", of: str, due: int, calendar: Calendar, until: int) -> Kept:
@@ -124,6 +129,12 @@ class _Told:
         self.dues: dict[str, int] = {}
         self.stopped: dict[str, int] = {}
         self.held: set[str] = set()
+        self.rounds: list[tuple[int, int]] = []
+        """when the citizen was promised another date, and the one before it"""
+
+    def promised(self, at: int, else_: int) -> int:
+        """The date that the citizen was promised at that time."""
+        return next((due for since, due in self.rounds if at < since), self.dues.get("", else_))
 
     def until(self) -> int:
         return self.closed_at or self.now
@@ -135,6 +146,8 @@ class _Told:
             self.spans.append(_Span(what["received_at"], self.centre))
         elif name == "CaseClosed":
             self.closed_at = at
+        elif name in ("CallBackAsked", "RedoOrdered"):
+            self.closed_at = 0
         elif name == "EmergencyRedirected":
             self.receiver = what["unit"]
         elif name == "RedirectConfirmed":
@@ -169,6 +182,8 @@ class _Told:
         if what.get("kind") != "finish" or not name.startswith("Clock"):
             return
         of = what.get("of", "")
+        if name == "ClockStarted" and not of and of in self.dues:
+            self.rounds.append((at, self.dues[of]))
         if "due" in what:
             self.dues[of] = what["due"]
         if name == "ClockStopped":
@@ -188,6 +203,8 @@ class _Told:
             self.spans.append(_Span(max(at, last.since), unit, asked))
 
     def _holder(self) -> tuple[str, str]:
+        if self.closed_at:
+            return "", ""
         if self.receiver:
             return self.receiver, ""
         found = next((name for name in reversed(self.legs) if self._leads(self.legs[name])), "")

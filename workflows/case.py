@@ -231,6 +231,25 @@ class Ladder(Struct, frozen=True, array_like=True, gc=False):
     answers: str = ""
 
 
+class Feedback(Struct, frozen=True, array_like=True, gc=False):
+    """
+    What the applicant was asked and may still say, for cases whose policy asks.
+
+    round: how many times it was done again. attempts: calls that reached nobody. silent_at: when silence counts as
+    `silent_grade` (0: never). silent: the grade is such a one. left_out: the grade counts in no rate, by a granted appeal
+    (`appealed`: there was one in this round).
+    """
+
+    round: int = 0
+    attempts: int = 0
+    evaluate_until: int = 0
+    silent_at: int = 0
+    silent_grade: int = 0
+    silent: bool = False
+    left_out: bool = False
+    appealed: bool = False
+
+
 class Refusal(Struct, frozen=True, array_like=True, gc=False):
     """What a rule or an officer proposed, or another officer confirmed, about not taking the case."""
 
@@ -316,6 +335,7 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     disputes: Disputes | None = None
     ladder: Ladder | None = None
     star: Star | None = None
+    feedback: Feedback | None = None
 
     @property
     def next_due(self) -> int:
@@ -328,6 +348,8 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
                 at = clock.marks[0].at
                 if at < due or not due:
                     due = at
+        if self.feedback is not None and self.feedback.silent_at and (self.feedback.silent_at < due or not due):
+            due = self.feedback.silent_at
         return due
 
     @property

@@ -35,6 +35,8 @@ TASK_CLOCK: Mapping[str, str] = {
     "decide_merge": "merge_decision",
     "decide_hang": "hang_decision",
     "review_plan": "plan_review",
+    "call_back": "call_back",
+    "judge_review": "judge_review",
 }
 """The clock that measures how long a task of this kind takes."""
 
@@ -48,6 +50,12 @@ RESUMES = "finish"
 def start_case_clocks(d: Decision) -> None:
     """The citizen's clocks, from the receipt of the request: whatever happens inside, they run until the case is closed."""
     _begin(d, d.calendar, "case", "", d.case.received_at)
+
+
+def restart_case_clocks(d: Decision) -> None:
+    """The same anew, from now on: it is to be done again, or looked into, and the citizen is promised another date."""
+    stop_clocks(d, "")
+    _begin(d, d.calendar, "case", "", d.now)
 
 
 def start_leg_clocks(d: Decision, leg: str, instead: str = "") -> None:

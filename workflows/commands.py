@@ -89,6 +89,7 @@ ReplyAction = Literal[
     "ask_hang", "grant_hang", "refuse_hang", "review_plan",
     "ask_extension", "grant_extension", "refuse_extension", "pause", "go_on",
     "accept_merge", "reject_merge",
+    "call_back", "not_reached", "redo", "grant_appeal", "refuse_appeal",
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ class Reply(Command, frozen=True, tag="reply"):
 
 OrderAction = Literal[
     "urge", "supervise", "lift", "instruct", "re_dispatch", "release", "conclude", "merge", "unmerge", "split",
-    "reveal", "mark_malicious", "ex_officio", "refuse",
+    "reveal", "mark_malicious", "ex_officio", "refuse", "redo", "appeal_review",
 ]  # fmt: skip
 
 

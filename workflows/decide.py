@@ -10,7 +10,7 @@ from typing import Any
 
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows import merging, resembling
+from workflows import feedback, merging, resembling
 from workflows.case import KEPT_MS, SUPPLEMENTS, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
@@ -83,11 +83,13 @@ def _withdraw(d: Decision, command: cmd.Withdraw) -> None:
 
 
 def _evaluate(d: Decision, command: cmd.Evaluate) -> None:
-    """评价, once."""
-    if d.case.grade:
+    """评价, once in each round."""
+    if d.case.state == "archived":
+        _refuse(d, command, "evaluate", "archived_case")
+    elif feedback.is_graded(d.case):
         _refuse(d, command, "evaluate", "already_evaluated")
-    elif _allowed(d, command, "evaluate"):
-        d.emit(ev.CaseEvaluated(grade=command.grade, body=command.body))
+    elif _allowed(d, command, "evaluate") and (code := feedback.evaluate(d, command)):
+        _refuse(d, command, "evaluate", code)
 
 
 def _urge(d: Decision, command: cmd.Urge) -> None:
@@ -98,7 +100,9 @@ def _urge(d: Decision, command: cmd.Urge) -> None:
 
 def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
     fire_marks(d, merging.FIRE)
+    feedback.silence(d)
     if d.case.archive_at and d.case.archive_at <= d.now:
+        feedback.lapse_appeal(d)
         d.emit(ev.CaseArchived(forget_at=d.now + KEPT_MS))
     elif d.case.forget_at and d.case.forget_at <= d.now:
         d.emit(ev.CaseForgotten())

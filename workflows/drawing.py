@@ -96,6 +96,7 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "send_back": ("退回重办", "send back", "审核人员", "reviewer"),
     "call_back": ("回访", "call back", "回访人员", "call-back desk"),
     "redo": ("重办", "do again", "回访、督查", "call-back desk, supervisor"),
+    "appeal_review": ("对评价申诉", "appeal against a grade", "被评价单位", "the unit that was graded"),
     "conclude": ("终结", "conclude", "中心负责人", "head of the centre"),
     "ask_hang": ("申请挂账", "ask to hang it", "主办单位", "the lead"),
     "hang": ("挂账", "hang", "市县批准", "county or city approves"),
@@ -154,6 +155,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "decide_merge": ("合并裁量", "decide a merger"),
     "decide_hang": ("审批挂账", "decide about the list of hard cases"),
     "review_plan": ("复核挂账计划", "review the plan of a hard case"),
+    "call_back": ("回访", "call back"),
+    "judge_review": ("评价申诉复核", "decide an appeal against a grade"),
 }
 
 
@@ -183,6 +186,8 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "unmerge": ("解除合并", "unmerge"),
     "split": ("拆分", "split"),
     "release": ("销账", "release from the list of hard cases"),
+    "redo": ("重办", "have it done again"),
+    "appeal_review": ("对评价申诉", "appeal against a grade"),
 }
 
 

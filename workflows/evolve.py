@@ -18,6 +18,7 @@ from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
 from workflows.folds import courses as of_courses
 from workflows.folds import disputes as of_disputes
+from workflows.folds import feedback as of_feedback
 from workflows.folds import ladders as of_ladders
 from workflows.folds import legs as of_legs
 from workflows.folds import orders as of_orders
@@ -53,4 +54,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_ladders.FOLDS,
     **of_courses.FOLDS,
     **of_stars.FOLDS,
+    **of_feedback.FOLDS,
 }

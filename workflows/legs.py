@@ -222,4 +222,16 @@ def close(d: Decision, reason: str, result: str = "") -> None:
         d.emit(ev.OrderLifted(order=order.id))
     stop_all_clocks(d)
     window = d.policy.reopen_window if d.case.policy else DEFAULT_REOPEN_WINDOW
-    d.emit(ev.CaseClosed(reason=reason, result=result, archive_at=d.calendar.add(d.now, window).at))
+    archive_at = d.calendar.add(d.now, window).at
+    rules, lead = d.policy.evaluation if d.case.policy else None, d.case.lead
+    if rules is None or lead is None or lead.state != "review_passed" or lead.result != reason:
+        d.emit(ev.CaseClosed(reason=reason, result=result, archive_at=archive_at))
+        return
+    until = d.calendar.add(d.now, rules.within).at if rules.within else archive_at
+    silent = d.calendar.add(d.now, rules.silent_after).at if rules.silent_after and not d.case.grade else 0
+    d.emit(
+        ev.CaseClosed(
+            reason=reason, result=result, archive_at=max(archive_at, until, silent),
+            evaluate_until=until, silent_at=silent, silent_grade=rules.silent_grade if silent else 0,
+        )
+    )  # fmt: skip

@@ -19,6 +19,7 @@ from workflows.case import Case, Clock, Leg, Task, clock_key
 from workflows.courses import is_paused, moved_with
 from workflows.decision import Decision
 from workflows.facts import URGENCIES, Reason
+from workflows.feedback import may_redo
 from workflows.hanging import HUNG, MEANWHILE
 from workflows.legs import level, waits_for
 from workflows.proposals import Proposal
@@ -297,7 +298,7 @@ def task_body(
         else None,
         proposal=case.proposal,
         due=_dues(case, task),
-        allowed=_allowed(d, leg) if leg is not None and handle else _of_officers(task, leg),
+        allowed=_allowed(d, leg) if leg is not None and handle else _of_officers(d, task, leg),
         parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
@@ -310,8 +311,8 @@ def task_body(
 
 
 def _sees_names(case: Case, task: Task) -> bool:
-    """The centre, which must call back, and who takes an emergency; whoever handles it sees what the applicant shows."""
-    return task.kind != "handle" and (task.unit == case.centre or task.kind == "confirm_receipt")
+    """The centre, whoever must call back, and who takes an emergency; whoever handles it sees what the applicant shows."""
+    return task.kind != "handle" and (task.unit == case.centre or task.kind in ("confirm_receipt", "call_back"))
 
 
 def _order_body(d: Decision, task: Task) -> OrderBody | None:
@@ -403,8 +404,10 @@ _ALLOWED: Mapping[str, tuple[tuple[str, Callable[[Decision, Leg], bool]], ...]] 
 """What the table allows in each state; before it is signed, what it will allow then."""
 
 
-def _of_officers(task: Task, leg: Leg | None) -> tuple[str, ...]:
-    """A return inside a unit's own house does not go to arbitration."""
+def _of_officers(d: Decision, task: Task, leg: Leg | None) -> tuple[str, ...]:
+    """A return inside a unit's own house does not go to arbitration; nothing is done again more often than the policy says."""
+    if task.kind == "call_back" and not may_redo(d):
+        return tuple(action for action in TASK_ACTIONS[task.kind] if action != "redo")
     if task.kind == "decide_return" and leg is not None and leg.parent:
         return tuple(action for action in TASK_ACTIONS[task.kind] if action != "arbitrate")
     return TASK_ACTIONS[task.kind]

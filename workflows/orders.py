@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from workflows import endings, hanging, identity, merging, oversight, redispatch, rights, splitting, urging
+from workflows import endings, feedback, hanging, identity, merging, oversight, redispatch, rights, splitting, urging
 from workflows import events as ev
 from workflows.commands import Order
 from workflows.decision import Decision
@@ -23,6 +23,7 @@ ORDERS: Mapping[str, Handler] = {
     **merging.ORDERS,
     **splitting.ORDERS,
     **hanging.ORDERS,
+    **feedback.ORDERS,
 }
 """By action; `rights.RIGHTS` has a row for each."""
 

@@ -221,6 +221,11 @@ def _accepted(post: Post, event: ev.Event) -> None:
     _receipt(post, "accepted")
 
 
+def _evaluated(post: Post, event: ev.CaseEvaluated) -> None:
+    if not event.silent:
+        _receipt(post, "accepted")
+
+
 def _urge_taken(post: Post, event: ev.CaseUrged) -> None:
     if not event.unit:
         _receipt(post, "accepted")
@@ -332,10 +337,14 @@ def _tasks(post: Post, before: Case | None) -> None:
             _assign(post, task)
 
 
+_SHOWN = frozenset({"review", "call_back", "judge_review"})
+"""Tasks about what a unit has answered."""
+
+
 def _assign(post: Post, task: Task) -> None:
     leg = post.case.legs.get(task.leg)
     again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
-    _tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind == "review" else None)
+    _tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind in _SHOWN else None)
 
 
 Again = Iterable[tuple[Task, Leg | None, str]]
@@ -365,7 +374,7 @@ def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
     if is_quiet(case):
         return
     for task in case.tasks.values():
-        yield task, case.legs.get(task.leg) if task.kind == "review" else None, "supplemented"
+        yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, "supplemented"
 
 
 def _hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> Again:
@@ -388,7 +397,7 @@ def _urged(case: Case, event: ev.CaseUrged) -> Again:
         return
     for task in case.tasks.values():
         if not event.leg or (task.leg == event.leg and task.kind == "handle"):
-            yield task, case.legs.get(task.leg) if task.kind == "review" else None, "urged"
+            yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, "urged"
 
 
 def _escalated_again(case: Case, event: ev.CaseEscalated) -> Again:
@@ -620,7 +629,9 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.IdentityRevealed: Telling(news=_revealed),
     ev.CaseUrged: Telling(answer=_urge_taken, again=_urged),
     ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
-    ev.CaseEvaluated: Telling(answer=_accepted),
+    ev.CaseEvaluated: Telling(answer=_evaluated),
+    ev.CallBackAsked: Telling(status="called_back"),
+    ev.RedoOrdered: Telling(status="redo"),
     ev.CaseWithdrawn: Telling(answer=_accepted, status="withdrawn"),
     ev.EmergencyRedirected: Telling(status="redirected"),
     ev.CaseAnsweredAtOnce: Telling(status="answered_at_once"),

@@ -73,6 +73,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `statutory` clocks (of: case) run beside them from the moment a case is handed over to a procedure prescribed by law;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
     return_decision, arbitration, triage, merge_decision, confirm (a proposed refusal, the receipt of an emergency);
+    call_back and judge_review while the desk asks the applicant, or decides on an appeal against a grade;
     report while a unit has to report (督办, 批示).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
@@ -95,6 +96,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "hang_decision",
         "plan_review",
         "extension_decision",
+        "call_back",
+        "judge_review",
         "statutory",
         "merge_decision",
     ]
@@ -155,6 +158,49 @@ class Repeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """supervisors are told"""
 
 
+class CallBack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    回访 after a passed review: of so many `percent` of the cases, of all that were done again, and of all that an applicant who
+    can be reached gave a bad grade. `attempts` calls at the most. never: kinds of appeal that are not called back.
+    """
+
+    percent: int
+    attempts: int = 3
+    never: tuple[str, ...] = ("suggestion", "praise")
+    source: str = ""
+    grade: Literal["A", "B", "C", "mem"] = "mem"
+
+
+class Evaluation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    评价 within so long after the end of a round (empty: while the case is kept). Grades up to `bad` are bad ones.
+
+    reopens: reasons (of the list `evaluate`) for which a bad grade has it done again at once, a level up. silent_after:
+    after so much silence it counts as `silent_grade`, apart from what applicants said; empty: silence is silence.
+    """
+
+    within: str = ""
+    bad: int = 2
+    reopens: tuple[str, ...] = ()
+    silent_after: str = ""
+    silent_grade: int = 0
+    source: str = ""
+    grade: Literal["A", "B", "C", "mem"] = "mem"
+
+
+class Redo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    重办: so many times at the most, by the same unit (another person of it) or one level `up`. Whoever does it again has a time
+    limit of his own; citizens: before the case was closed the citizen's runs on or begins anew (a closed one has none left).
+    """
+
+    times: int = 1
+    who: Literal["unit", "up"] = "unit"
+    citizens: Literal["runs", "anew"] = "runs"
+    source: str = ""
+    grade: Literal["A", "B", "C", "mem"] = "mem"
+
+
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """
     The limits for one class of cases, with where they come from.
@@ -175,6 +221,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
     merge_alone: how many cases one officer may merge
     into one; beyond them a second one confirms. repeats: what follows when the same person comes again.
+    callback, evaluation, redo: what follows the answer; without them a case closes as its review has passed, may be graded once
+    while it is kept, and is not done again.
     """
 
     id: str
@@ -199,3 +247,6 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     ex_officio: bool = False
     malicious: Literal["", "mark", "quiet"] = ""
     reveals: bool = True
+    callback: CallBack | None = None
+    evaluation: Evaluation | None = None
+    redo: Redo | None = None

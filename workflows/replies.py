@@ -8,7 +8,19 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from workflows import arbitration, below, extensions, hanging, ladders, merging, oversight, pauses, progress, returns
+from workflows import (
+    arbitration,
+    below,
+    extensions,
+    feedback,
+    hanging,
+    ladders,
+    merging,
+    oversight,
+    pauses,
+    progress,
+    returns,
+)
 from workflows import events as ev
 from workflows.arbitration import named
 from workflows.calendars import budget
@@ -49,7 +61,7 @@ def reply(d: Decision, command: Reply) -> str:
         leg = d.case.legs[task.leg]
         return _act(d, leg, command.action, replace(said, by=speaker.unit) if speaker else said)
     code = _DECIDE[command.action](d, task, said)
-    if not code:
+    if not code and task.id not in d.case.tasks:
         stop_clocks(d, task.id)
     return code
 
@@ -168,14 +180,14 @@ _DO: Mapping[str, Callable[[Decision, Leg, ReplyView], None]] = {
 
 
 def _pass(d: Decision, task: Task, said: ReplyView) -> str:
-    """审核通过: the lead's answer becomes the citizen's."""
+    """审核通过: the lead's answer becomes the citizen's, who may be asked about it first."""
     if oversight.report_first(d.case):
         return "report_first"
     leg = d.case.legs[task.leg]
     d.emit(ev.LegReviewPassed(leg=leg.id))
     if leg.result == "transferred":
         _begin_procedure(d, leg)
-    close(d, leg.result, leg.text)
+    feedback.passed(d, leg)
     return ""
 
 
@@ -265,4 +277,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **hanging.REPLIES,
     **extensions.DECIDE,
     **merging.DECIDE,
+    **feedback.REPLIES,
 }

@@ -45,6 +45,8 @@ RIGHTS: Mapping[str, Right] = {
     "merge": Right(("centre",)),
     "unmerge": Right(("centre",), text=True),
     "split": Right(("centre",)),
+    "redo": Right(("centre", "supervisor"), reason=True),
+    "appeal_review": Right(("lead",), second=True, text=True),
 }
 """By action. One that is not here nobody may order yet."""
 

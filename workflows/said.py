@@ -40,6 +40,8 @@ class ReplyView(Struct, frozen=True, kw_only=True):
     unanswered: tuple[str, ...] = ()
     officer: str | None = None
     confirmed_by: str | None = None
+    solved: bool | None = None
+    satisfied: bool | None = None
     by: str = ""
     """not from the reply: the unit above that speaks for the one that has the task"""
 

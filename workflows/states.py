@@ -111,7 +111,7 @@ APPEAL: Table = {
         "take_member": "sent_back",
     },
     "review_passed": {"close": "closed", "call_back": "called_back"},
-    "called_back": {"close": "closed", "redo": "redo", "conclude": "concluded"},
+    "called_back": {"supplement": "called_back", "close": "closed", "redo": "redo", "conclude": "concluded"},
     "redo": {"dispatch": "dispatched", "conclude": "concluded"},
     "concluded": {"close": "closed"},
     "hung": {
@@ -129,7 +129,14 @@ APPEAL: Table = {
     },
     "merged": {"unmerge": "accepted", "supplement": "merged", "withdraw": "withdrawn", "close": "closed"},
     "withdrawn": {"close": "closed"},
-    "closed": {"evaluate": "closed", "attach": "closed", "archive": "archived"},
+    "closed": {
+        "evaluate": "closed",
+        "appeal_review": "closed",
+        "attach": "closed",
+        "call_back": "called_back",
+        "redo": "redo",
+        "archive": "archived",
+    },
     "archived": {"forget": "forgotten"},
     "forgotten": {},
 }
@@ -242,11 +249,7 @@ LEAD_MOVES = frozenset(
 )
 """Actions on the lead leg that move the appeal as well (deem_signed moves it as sign does)."""
 
-LATER = frozenset(
-    {
-        "call_back", "redo",
-    }
-)  # fmt: skip
+LATER: frozenset[str] = frozenset()
 """In the tables of appeal and leg, and not brought about by any command yet."""
 
 ANYTIME = frozenset({"urge", "supervise", "instruct", "lift", "ex_officio", "mark_malicious", "reveal"})
@@ -281,6 +284,8 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "decide_merge": ("accept_merge", "reject_merge"),
     "decide_hang": ("grant_hang", "refuse_hang"),
     "review_plan": ("review_plan",),
+    "call_back": ("call_back", "not_reached", "redo"),
+    "judge_review": ("grant_appeal", "refuse_appeal"),
 }
 """What a reply to a task of each kind may say."""
 

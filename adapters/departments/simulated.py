@@ -65,6 +65,8 @@ def behaviour(task: Task, seed: str) -> str:
 
 def plan(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
     """All that the people of the unit will say about this round of the task, in order. Empty: never anything."""
+    if task.kind is TaskKind.CALL_BACK:
+        return _call_back(task, seed)
     if task.kind is not TaskKind.HANDLE:
         return (_OFFICERS[task.kind](task, directory, seed),)
     if task.round:
@@ -189,6 +191,28 @@ def _confirm_receipt(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "2m", ReplyAction.CONFIRM_RECEIPT, receipt_no=f"JQ-{task.number}")
 
 
+def _call_back(task: Task, seed: str) -> tuple[Planned, ...]:
+    """One in eight picks up only the second time; who is neither helped nor content has it done again, if that is allowed."""
+    first = _draw(seed, task, "picks up") >= 12
+    solved, satisfied = _draw(seed, task, "solved") < 88, _draw(seed, task, "satisfied") < 90
+    again = not solved and not satisfied and ReplyAction.REDO in task.allowed
+    said: dict[str, object] = {
+        "contacted": _draw(seed, task, "contacted") < 95,
+        "solved": solved,
+        "satisfied": satisfied,
+    }
+    action = ReplyAction.REDO if again else ReplyAction.CALL_BACK
+    answer = _planned(
+        task, seed, "assigned", "1wh" if first else "3wh", action, **said, **({"reason": "not_solved"} if again else {})
+    )
+    return (answer,) if first else (_planned(task, seed, "assigned", "1wh", ReplyAction.NOT_REACHED), answer)
+
+
+def _judge_review(task: Task, directory: Directory, seed: str) -> Planned:
+    officer = {"officer": "0001", "reason": "未见恶意"}
+    return _planned(task, seed, "assigned", "6wh", ReplyAction.REFUSE_APPEAL, **officer)
+
+
 def _acknowledge(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "1wh", ReplyAction.ACKNOWLEDGE)
 
@@ -230,6 +254,7 @@ _OFFICERS = {
     TaskKind.DECIDE_HANG: _decide_hang,
     TaskKind.REVIEW_PLAN: _review_plan,
     TaskKind.DECIDE_MERGE: _decide_merge,
+    TaskKind.JUDGE_REVIEW: _judge_review,
 }
 
 

@@ -352,6 +352,27 @@ def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
             findings.add("bad_repeats", spot.at("repeats", i), times=rung.times)
     if policy.extensions is not None:
         _extensions(policy, policy.extensions, spot.at("extensions"), findings)
+    _feedback(policy, spot, findings)
+
+
+def _feedback(policy: Policy, spot: Spot, findings: Findings) -> None:
+    """Numbers that mean something, and a time of its own for whoever calls back."""
+    callback, said, redo = policy.callback, policy.evaluation, policy.redo
+    numbers = (
+        [("callback", "percent", callback.percent, 0, 100), ("callback", "attempts", callback.attempts, 1, 10)]
+        if callback
+        else []
+    )
+    if said is not None:
+        numbers += [("evaluation", "bad", said.bad, 0, 4)]
+        numbers += [("evaluation", "silent_grade", said.silent_grade, *((1, 5) if said.silent_after else (0, 0)))]
+    if redo is not None:
+        numbers += [("redo", "times", redo.times, 1, 9)]
+    for section, field, value, least, most in numbers:
+        if not least <= value <= most:
+            findings.add("bad_number", spot.at(section, field), column=field, value=value, least=least, most=most)
+    if callback is not None and not any(clock.kind == "call_back" for clock in policy.clocks):
+        findings.add("no_clock", spot.at("callback"), kind="call_back")
 
 
 def _extensions(policy: Policy, rules: Extensions, at: At, findings: Findings) -> None:
@@ -364,6 +385,8 @@ def _extensions(policy: Policy, rules: Extensions, at: At, findings: Findings) -
 
 
 def _policy_limits(policy: Policy, at: Callable[..., At]) -> Iterator[tuple[str, At]]:
+    if policy.evaluation is not None:
+        yield from ((limit, at("evaluation")) for limit in (policy.evaluation.within, policy.evaluation.silent_after))
     yield from ((pause.at_most, at("pauses", i)) for i, pause in enumerate(policy.pauses))
     if policy.extensions is not None:
         yield policy.extensions.at_most, at("extensions")

@@ -121,6 +121,8 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "rung_unasked": ("error", "until: acknowledged 须写 acknowledge(确认的有效期，如 1wd)", "`until: acknowledged` takes `acknowledge` (how long that holds, such as 1wd)"),
     "rung_who": ("error", "{what} 不能告知 {who}：改派建议给 centre，提级给上级", "{what} cannot go to {who}: redispatch goes to the centre, raise to somebody above"),
     "bad_approvers": ("error", "延期审批人应由短到长，最长的一级等于 at_most({at_most})", "the approvers go from the shortest length to at_most ({at_most})"),
+    "bad_number": ("error", "{column} 应在 {least} 至 {most} 之间，现为 {value}", "{column} is {value}, not from {least} to {most}"),
+    "no_clock": ("error", "应有 {kind} 时钟", "it needs a clock {kind}"),
     "no_decision_clock": ("error", "允许延期的政策应有 {kind} 时钟", "a policy that allows it needs a clock {kind}"),
     "bad_role": ("error", "不认识的职能角色“{role}”", "unknown role '{role}'"),
     "bad_word": ("error", "{column} 中不认识“{value}”", "unknown {column}: '{value}'"),

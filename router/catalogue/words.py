@@ -23,7 +23,10 @@ _KINDS: dict[str, type[Word]] = {
 WORDS: dict[str, tuple[str, ...]] = {
     **{name: tuple(str(word.value) for word in kind) for name, kind in _KINDS.items()},
     "yes_no": ("yes", "no"),
-    "reasoned": tuple(dict.fromkeys(str(word.value) for kind in (OrderAction, ReplyAction) for word in kind)),
+    "reasoned": (
+        *dict.fromkeys(str(word.value) for kind in (OrderAction, ReplyAction) for word in kind),
+        "evaluate",
+    ),
 }
 
 LABELS: Mapping[str, Mapping[str, tuple[str, str]]] = {

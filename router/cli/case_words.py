@@ -188,7 +188,7 @@ class Words:
             return self.label("case_state", value)
         if event == "CommandRefused" and field == "state":
             return self.label("case_state", value)
-        if event == "ClockWentOn" and field == "why":
+        if event in ("ClockWentOn", "CallBackAsked", "RedoOrdered") and field == "why":
             return self.word(value)
         if event == "ClockExtended" and field == "by":
             return self.budget(value)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b, sha256
+from hmac import compare_digest
 from typing import Any, Literal, Protocol, cast
 
 import msgspec
@@ -246,6 +247,10 @@ def _follow_up(record: Record, event: Event, channel: str, known: Known, now: in
     }
     command: commands.AnyCommand
     if isinstance(model, Evaluation):
+        if model.token is not None and not compare_digest(
+            model.token.encode(), query_code(known.secret, case).encode()
+        ):
+            raise InvalidMessage([fault("wrong_token", "/data/token")], event.subject)
         command = commands.Evaluate(**common, grade=model.grade)
     elif event.type == registry.REQUEST_WITHDRAWN:
         command = commands.Withdraw(**common)

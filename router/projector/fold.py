@@ -22,6 +22,8 @@ CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.CaseRefused: "refused",
     ev.CaseWithdrawn: "withdrawn",
     ev.CaseClosed: "closed",
+    ev.CallBackAsked: "called_back",
+    ev.RedoOrdered: "redo",
     ev.CaseArchived: "archived",
     ev.CaseForgotten: "forgotten",
 }
@@ -140,6 +142,10 @@ def _closed(_: Batch, case: CaseRow, record: ev.EventRecord, event: ev.CaseClose
     case.closed_at, case.close_reason = record.at, event.reason
 
 
+def _reopened(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.CallBackAsked | ev.RedoOrdered) -> None:
+    case.closed_at, case.close_reason = 0, ""
+
+
 def _triage_asked(batch: Batch, case: CaseRow, _: ev.EventRecord, event: ev.TriageAsked) -> None:
     leg = batch.folded.legs.get((case.case_id, event.leg))
     if leg is None or leg.part == "lead":
@@ -251,6 +257,8 @@ FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], N
     ev.CaseRouted: _routed,
     ev.UrgencyRaised: _urgency_raised,
     ev.CaseClosed: _closed,
+    ev.CallBackAsked: _reopened,
+    ev.RedoOrdered: _reopened,
     ev.TriageAsked: _triage_asked,
     ev.LegDispatched: _dispatched,
     ev.LegSigned: _signed,

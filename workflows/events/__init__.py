@@ -15,11 +15,12 @@ from workflows.events.clocks import *
 from workflows.events.courses import *
 from workflows.events.disputes import *
 from workflows.events.event import *
+from workflows.events.feedback import *
 from workflows.events.legs import *
 from workflows.events.orders import *
 from workflows.events.stars import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent | StarEvent
+AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent | StarEvent | FeedbackEvent
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

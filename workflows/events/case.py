@@ -146,8 +146,14 @@ class CaseWithdrawn(Event, frozen=True):
 
 
 class CaseEvaluated(Event, frozen=True):
+    """评价. `round`: 0, and one more each time it was done again. silent: nobody said so; it is what the policy makes of silence."""
+
     grade: int
     body: Raw | UnsetType = UNSET
+    round: int = 0
+    silent: bool = False
+    reasons: tuple[str, ...] = ()
+    """codes of the closed list `evaluate`"""
 
 
 class CaseClosed(Event, frozen=True):
@@ -157,6 +163,11 @@ class CaseClosed(Event, frozen=True):
     result: str = ""
     archive_at: int = 0
     """When only a stub of the case will be kept."""
+    evaluate_until: int = 0
+    """until when the applicant may grade this round, where the policy says so"""
+    silent_at: int = 0
+    """when silence counts as `silent_grade`; 0 for never"""
+    silent_grade: int = 0
 
 
 class CaseArchived(Event, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Refusal, Task, stub
+from workflows.case import Case, Feedback, Refusal, Task, stub
 from workflows.folds.moves import less, opened, to, without
 
 
@@ -88,10 +88,17 @@ def _withdrawn(case: Case, e: ev.CaseWithdrawn, at: int) -> Case:
 
 
 def _evaluated(case: Case, e: ev.CaseEvaluated, at: int) -> Case:
-    return replace(case, state=to(case, "evaluate"), grade=e.grade)
+    after = replace(case, state=to(case, "evaluate"), grade=e.grade)
+    held = case.feedback
+    return after if held is None else replace(after, feedback=replace(held, silent=e.silent, silent_at=0))
 
 
 def _closed(case: Case, e: ev.CaseClosed, at: int) -> Case:
+    held = case.feedback
+    if e.evaluate_until:
+        held = replace(
+            held or Feedback(), evaluate_until=e.evaluate_until, silent_at=e.silent_at, silent_grade=e.silent_grade
+        )
     return replace(
         case,
         state=to(case, "close"),
@@ -100,6 +107,7 @@ def _closed(case: Case, e: ev.CaseClosed, at: int) -> Case:
         archive_at=e.archive_at,
         tasks={},
         clocks={},
+        feedback=held,
     )
 
 

@@ -61,6 +61,8 @@ BODIES = st.fixed_dictionaries(
         "limit": st.sampled_from(["1wd", "5wd", "10wd", "11wd", "24h"]),
         "until": st.sampled_from(["2026-09-20T09:00:00+08:00", "2027-03-31T17:00:00+08:00"]),
         "procedure": st.sampled_from(["petition", "unheard-of"]),
+        "solved": st.booleans(),
+        "satisfied": st.booleans(),
         "officer": st.just("0001"),
         "confirmed_by": st.sampled_from(["0001", "0002"]),
     },
@@ -106,7 +108,7 @@ HANG = {
 }
 FULL = {
     "result": "solved", "text": "已办", "reason": "不属本局职责", "document": "裁〔2026〕3号",
-    "limit": "5wd",
+    "limit": "5wd", "contacted": True, "solved": False, "satisfied": False, "officer": "0001", "confirmed_by": "0002",
     "unanswered": ["370102.water", "370102.health"],
 }  # fmt: skip
 
@@ -137,7 +139,9 @@ class AnyCase(RuleBasedStateMachine):
     watch: Watch | None
 
     @initialize(
-        category=st.sampled_from([*ROUTES, "street", "alone", "deep", "timed", "timed", "birth", ""]),
+        category=st.sampled_from(
+            [*ROUTES, "street", "alone", "deep", "timed", "timed", "heard", "heard", "graded", "birth", ""]
+        ),
         urgency=st.sampled_from([*["normal"] * 5, *[""] * 4, "emergency"]),
         kind=st.sampled_from(["help", "complaint", "report"]),
         late=st.sampled_from([0, 0, 3 * DAY, 30 * DAY]),
@@ -308,6 +312,25 @@ class AnyCase(RuleBasedStateMachine):
         base = {**self.told.base(), "channel": "website", "ref": "w-1", "body": Raw(b'{"text":"x"}')}
         self.check(cmd.Evaluate(**base, grade=4) if kind is cmd.Evaluate else kind(**base))
 
+    @precondition(lambda self: self.told.held.state == "closed")
+    @rule(grade=st.integers(1, 5), reasons=st.sampled_from([[], ["rude"], ["slow"], ["unheard-of"]]))
+    def the_applicant_grades_it(self, grade: int, reasons: list[str]) -> None:
+        base = {**self.told.base(), "channel": "website", "ref": "w-1"}
+        self.check(cmd.Evaluate(**base, grade=grade, body=Raw(json.encode({"grade": grade, "reasons": reasons}))))
+
+    @precondition(lambda self: self.told.held.state in ("closed", "called_back"))
+    @rule(
+        unit=st.sampled_from(["370100.watch", "370102.urban", "370100.urban", "370100.hotline"]), appeal=st.booleans()
+    )
+    def somebody_wants_it_done_again_or_the_grade_gone(self, unit: str, appeal: bool) -> None:
+        said = {"officer": "0001", "confirmed_by": "0002", "reason": "listed", "text": "见录音"}
+        self.check(
+            cmd.Order(
+                **self.told.base(), endpoint=UNITS[unit].endpoint, unit=unit, action="appeal_review" if appeal else "redo",
+                body=Raw(json.encode(said)),
+            )
+        )  # fmt: skip
+
     # -- what must hold of each command -----------------------------------------------------------
 
     def check(self, command: cmd.AnyCommand) -> None:
@@ -392,7 +415,8 @@ class AnyCase(RuleBasedStateMachine):
         dues = {key: clock.due for key, clock in before.clocks.items()} if before else {}
         for event in record.events:
             if isinstance(event, ev.ClockStarted):
-                assert event.kind == "progress" or clock_key(event.kind, event.of) not in dues
+                anew = event.kind == "progress" or (not event.of and self._begins_anew(record))
+                assert anew or clock_key(event.kind, event.of) not in dues
                 dues[clock_key(event.kind, event.of)] = event.due
             elif isinstance(event, ev.ClockRebased):
                 assert dues[clock_key(event.kind, event.of)] == event.before
@@ -415,6 +439,11 @@ class AnyCase(RuleBasedStateMachine):
             told = (ev.ClockOverdue,) if mark.what == "due" else (ev.CaseEscalated, ev.EscalationSkipped)
             if mark.what in ("due", "escalate"):
                 assert not {(event.kind, event.of, kind, *_place(mark)) for kind in told} & self.fired
+
+    @staticmethod
+    def _begins_anew(record: ev.EventRecord) -> bool:
+        """What is done again has a promise of its own."""
+        return any(isinstance(event, ev.CallBackAsked | ev.RedoOrdered) for event in record.events)
 
     def _messages(self, messages: tuple[outgoing.Message, ...], record: ev.EventRecord) -> None:
         assert record.sent == tuple(m.to for m in messages)
@@ -461,7 +490,7 @@ class AnyCase(RuleBasedStateMachine):
             assert (leg.task in case.tasks) == leg.open
             assert leg.open <= (leg.state in OPEN_LEG)
         if case.state in ENDED:
-            assert not case.tasks
+            assert {task.kind for task in case.tasks.values()} <= {"judge_review"}
             assert not any(leg.open for leg in case.legs.values())
         else:
             assert case.tasks or case.state in ("merging", "merged"), "an open case waits for somebody, or for its head"
@@ -471,14 +500,16 @@ class AnyCase(RuleBasedStateMachine):
         case = self.told.held
         if case.rule and case.state not in ENDED:
             assert case.clocks["finish/"].running
-        assert bool(case.clocks) <= (case.state not in ENDED)
+        if case.state in ENDED:
+            assert {clock.kind for clock in case.clocks.values()} <= {"judge_review"}
 
     @invariant()
     def nothing_due_is_forgotten(self) -> None:
         """After a deadline pass the next due lies ahead; before one it is what the clocks say."""
         case = self.told.held
         ahead = [mark.at for c in case.clocks.values() if c.running for mark in c.marks]
-        ends = [at for at in (case.archive_at, case.forget_at) if at]
+        silent = case.feedback.silent_at if case.feedback else 0
+        ends = [at for at in (case.archive_at, case.forget_at, silent) if at]
         assert case.next_due == min([*ahead, *ends], default=0)
 
     @invariant()
@@ -497,7 +528,8 @@ class AnyCase(RuleBasedStateMachine):
     def at_most_one_leads_and_none_that_must_stand_aside(self) -> None:
         case = self.told.held
         leads = [leg for leg in case.legs.values() if leg.part == "lead" and leg.state not in ("returned", "withdrawn")]
-        assert len(leads) <= 1
+        assert len([leg for leg in leads if leg.state != "review_passed"]) <= 1
+        assert len(leads) <= 1 + (case.feedback.round if case.feedback else 0)
         for leg in case.legs.values():
             unit = UNITS[leg.unit]
             assert set(case.excluded).isdisjoint((unit.id, *unit.ancestors)) or leg.unit == case.centre
@@ -528,6 +560,30 @@ class AnyCase(RuleBasedStateMachine):
                 ruled = True
                 assert event.document
                 assert event.reason
+
+    @invariant()
+    def one_grade_in_each_round_and_no_more_rounds_than_the_policy_gives(self) -> None:
+        """Silence comes before a word, never after one; who had a part in it asks nobody, and judges no grade."""
+        case, said, rounds, reached = self.told.held, Counter[int](), 0, True
+        for event in (event for record in self.told.records for event in record.events):
+            if isinstance(event, ev.CaseEvaluated):
+                assert not said[event.round]
+                assert event.round == rounds
+                said[event.round] += not event.silent
+            elif isinstance(event, ev.RedoOrdered):
+                rounds += 1
+                assert event.round == rounds
+                redo = self.told.facts.policy(case.policy).redo if case.policy else None
+                assert redo is None or rounds <= redo.times
+            elif isinstance(event, ev.CallBackAsked):
+                assert reached, "one call-back after the other"
+                reached = False
+            if isinstance(event, ev.CalledBack | ev.RedoOrdered | ev.CaseClosed):
+                reached = True
+        for task in case.tasks.values():
+            if task.kind in ("call_back", "judge_review"):
+                assert task.unit not in {leg.unit for leg in case.legs.values() if leg.state == "review_passed"}
+                assert set(case.excluded).isdisjoint((task.unit, *UNITS[task.unit].ancestors))
 
     @invariant()
     def legs_are_a_tree_within_its_levels(self) -> None:

@@ -20,7 +20,17 @@ from workflows.events import EventRecord
 from workflows.facts import Duty, Joined, Listed, Office, Procedure, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, rebase, step
 from workflows.outgoing import Message
-from workflows.policies import Approver, ClockTemplate, EarlyWarning, Extensions, Pause, Policy
+from workflows.policies import (
+    Approver,
+    CallBack,
+    ClockTemplate,
+    EarlyWarning,
+    Evaluation,
+    Extensions,
+    Pause,
+    Policy,
+    Redo,
+)
 from workflows.policies import Step as Rung
 from workflows.proposals import Proposal
 
@@ -83,8 +93,8 @@ OFFICES = {
 }
 LISTED = {"listed": Listed(name_zh="清单内", name_en="listed", basis="某办法")}
 REASONS: dict[str, dict[str, Listed]] = dict.fromkeys(
-    ("supervise", "refuse", "conclude", "mark_malicious", "reveal", "ask_hang", "release"), LISTED
-)
+    ("supervise", "refuse", "conclude", "mark_malicious", "reveal", "ask_hang", "release", "redo"), LISTED
+) | {"evaluate": {"rude": Listed(name_zh="态度差", name_en="rude"), "slow": Listed(name_zh="太慢", name_en="slow")}}
 
 POLICY = Policy(
     id="city",
@@ -190,6 +200,10 @@ ROUTES = {
         policy="timed",
         targets=(Target(function="urban"), Target(function="water", part="assist")),
     ),
+    "heard": Route(rule="r-heard", number=48, outcome="dispatch", policy="heard", targets=(Target(function="urban"),)),
+    "graded": Route(
+        rule="r-graded", number=49, outcome="dispatch", policy="graded", targets=(Target(function="urban"),)
+    ),
     "birth": Route(
         rule="r-birth",
         number=50,
@@ -261,7 +275,21 @@ TIMED = replace(
         approvers=(Approver(up_to="5wd", who="centre"), Approver(up_to="10wd", who="supervisor")),
     ),
 )
+HEARD = replace(
+    POLICY,
+    id="heard",
+    clocks=(
+        *POLICY.clocks,
+        ClockTemplate(kind="call_back", of="task", budget="4wh"),
+        ClockTemplate(kind="judge_review", of="task", budget="3wd"),
+    ),
+    callback=CallBack(percent=100),
+    evaluation=Evaluation(within="28d", reopens=("rude",), silent_after="7d", silent_grade=3),
+    redo=Redo(times=2),
+)
 POLICIES = {
+    "heard": HEARD,
+    "graded": replace(HEARD, id="graded", callback=CallBack(percent=0), redo=Redo(times=1, who="up", citizens="anew")),
     "city": POLICY,
     "timed": TIMED,
     "ruled": replace(POLICY, id="ruled", returns=False, malicious="", ex_officio=False, reveals=False, hangs=""),
@@ -410,8 +438,8 @@ class Told(Struct):
     def follow_up(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Urge], **body: object) -> "Told":
         return self.take(kind(**self.base(), channel="website", ref="w-1", body=Raw(json.encode(body))))
 
-    def evaluate(self, grade: int) -> "Told":
-        body = Raw(json.encode({"grade": grade}))
+    def evaluate(self, grade: int, *reasons: str) -> "Told":
+        body = Raw(json.encode({"grade": grade, "reasons": reasons}))
         return self.take(cmd.Evaluate(**self.base(), channel="website", ref="w-1", grade=grade, body=body))
 
     def wait_until(self, text: str) -> "Told":

@@ -559,7 +559,7 @@ def test_an_archived_case_leaves_a_stub_that_is_recognised() -> None:
     assert t.happened == ["CaseArchived"]
     assert (t.held.state, t.held.version, t.held.closed_at) == ("archived", 2, NOW)
     assert t.held.next_due == t.records[-1].at + KEPT_MS
-    assert _refused(t.evaluate(5)) == "not_allowed"
+    assert _refused(t.evaluate(5)) == "archived_case"
     assert t.submit("alone", direct_answer={"text": "x"}).happened == ["DuplicateReceived"]
 
 

@@ -51,9 +51,12 @@ def test_every_word_has_a_label_in_both_languages(name: str) -> None:
     assert words <= set(STATES) | set(ACTIONS)
 
 
-def test_nothing_leads_out_of_an_ended_case_but_evaluation_and_the_archive() -> None:
+def test_nothing_leads_out_of_an_ended_case_but_what_the_applicant_says_of_it_and_the_archive() -> None:
     assert {action for state, action, _ in _moves(APPEAL) if state in ENDED} == {
         "evaluate",
+        "appeal_review",
+        "call_back",
+        "redo",
         "attach",
         "archive",
         "forget",
@@ -93,7 +96,6 @@ def test_wherever_the_lead_may_do_something_the_appeal_may_follow() -> None:
         (APPEAL, "closed", "withdraw", "not_allowed"),
         (APPEAL, "signed", "hang", ""),
         (APPEAL, "registered", "hang", "not_allowed"),
-        (APPEAL, "review_passed", "call_back", "not_available"),
         (LEG, "return_asked", "arbitrate", ""),
         (LEG, "replied", "reply", "not_allowed"),
         (APPROVAL, "received", "pre_check", "not_available"),
