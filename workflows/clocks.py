@@ -89,6 +89,8 @@ def _take_over(d: Decision, leg: str, left: Clock) -> None:
                 due=left.due, provisional=left.provisional, start=template.start, marks=marks,
             )
         )  # fmt: skip
+        # one that had stopped was not re-based when its calendar was published anew
+        rebase_clock(d, d.case.clocks[clock_key(FINISH, leg)])
 
 
 def start_statutory_clocks(d: Decision, procedure: str) -> bool:

@@ -16,7 +16,7 @@ from tests.simulation.plants import PLANTS, Set
 from tests.simulation.story import run
 
 RUNS = 15
-TRIES = 40
+TRIES = 120
 """Seeds within which a planted bug must be found. Each is found by every third run or more, whichever seeds they are."""
 
 

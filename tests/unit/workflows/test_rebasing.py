@@ -1,5 +1,6 @@
 """A calendar is published anew while clocks run: where their dues and marks go, who is told, and what stays."""
 
+import pytest
 from msgspec.structs import replace
 
 from tests.unit.workflows.calendar_2026 import CALENDARS, CHANGED, CHINA, OFFICE, PUBLISHED, YEAR, day, ms, show
@@ -162,3 +163,14 @@ def test_nothing_to_count_nothing_to_say() -> None:
     t = told(NOW).submit("known")
     assert not t.held.clocks
     assert t.rebase(CHANGED).last.record is None
+
+
+def test_a_clock_that_stood_with_a_returned_leg_is_taken_over_by_the_days_in_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It had stopped when the calendar was published anew: nobody re-based it then."""
+    monkeypatch.setitem(POLICIES, "city", replace(POLICY, floor="1wd", return_within=""))
+    t = told().submit("alone").reply("handle", "return", reason="not ours").reply("decide_return", "accept_return")
+    assert t.held.clocks["finish/1"].calendar == CHINA.id
+    t.rebase(CHANGED).reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
+    assert {c.calendar for c in t.held.clocks.values() if c.running} == {CHANGED.id}
