@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from router.catalogue import reading, rows
 from router.catalogue.findings import At, Findings
+from router.catalogue.patterns import read_policies
 from router.catalogue.reading import Spot
 from router.proposals.model import ModelFile, ModelUnusable, read
 from router.rules.model import Rule
@@ -95,6 +96,16 @@ class _Reader:
                 table.add(getattr(row, key), spot, row, self._findings)
         return table
 
+    def policies(self) -> Table[Policy]:
+        """All at once: one may be like another that stands in another file."""
+        table: Table[Policy] = Table()
+        files = self._members("policies/")
+        read = (reading.read_yaml(file, self._files[file], self._findings) for file in files)
+        documents = [document for document in read if document is not None]
+        for spot, row in read_policies(documents, self._findings):
+            table.add(row.id, spot, row, self._findings)
+        return table
+
     def one(self, file: str, kind: type[Row]) -> Row | None:
         found = [row for file in self._members(file) for _, row in self._yaml(file, kind)]
         return found[0] if found else None
@@ -176,7 +187,7 @@ def read_tables(files: Files, findings: Findings) -> Tables:
         emergencies=t("emergencies.yaml", rows.EmergencyRow, "id"),
         answers=t("answers/", rows.AnswerRow, "id"),
         rules=t("rules/", Rule, "id"),
-        policies=t("policies/", Policy, "id"),
+        policies=reader.policies(),
         calendars=t("calendars/", Layer, "id"),
         one_things=t("one_things/", rows.OneThing, "id"),
         vocabularies=reader.vocabularies(),

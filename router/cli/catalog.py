@@ -17,7 +17,9 @@ from router.catalogue.difference import Difference, compare
 from router.catalogue.findings import CatalogueFaulty, Finding
 from router.catalogue.load import inspect, load
 from router.catalogue.pack import VersionUnusable
+from router.catalogue.policy_difference import compare_policies
 from router.catalogue.publish import fetch_active
+from router.cli.policy_words import policy_lines
 from router.operate.settings import Settings
 from router.operate.topics import Topics
 
@@ -35,12 +37,12 @@ TEXTS = {
     "zh": {
         "error": "错误", "warning": "警告", "hint": "提示", "summary": "错误 {error}，警告 {warning}，提示 {hint}",
         "unreachable": "连不上 Kafka：{where}", "none": "尚未发布过",
-        "unusable": "在用的版本无法读取", "added": "新增", "changed": "变更", "removed": "删除", "same": "没有差异",
+        "unusable": "在用的版本无法读取", "added": "新增", "changed": "变更", "removed": "删除", "same": "没有差异", "two": "与哪个比较只写一次",
     },
     "en": {
         "error": "error", "warning": "warning", "hint": "hint", "summary": "{error} errors, {warning} warnings, {hint} hints",
         "unreachable": "Kafka is not reachable: {where}", "none": "nothing was published yet",
-        "unusable": "the version in force cannot be read", "added": "added", "changed": "changed", "removed": "removed", "same": "no difference",
+        "unusable": "the version in force cannot be read", "added": "added", "changed": "changed", "removed": "removed", "same": "no difference", "two": "name once what to compare with",
     },
 }  # fmt: skip
 
@@ -57,17 +59,28 @@ def check(folder: Folder = None, as_json: AsJson = False, lang: Lang = "") -> No
 @app.command()
 def diff(
     folder: Folder = None,
+    after: Annotated[
+        Path | None,
+        typer.Argument(metavar="B", help="另一文件夹：由前者到它 / another folder: from the first to this one"),
+    ] = None,
     against: Annotated[
         Path | None, typer.Option("--against", help="与另一文件夹比较 / compare with another folder")
     ] = None,
     as_json: AsJson = False,
     lang: Lang = "",
 ) -> None:
-    """与在用版本相比哪些行不同；有差异时退出码为 1 / rows that differ from the version in force; exit code 1 if any."""
+    """
+    与在用版本（或两个文件夹之间）哪些行不同，时限改了什么、影响谁；有差异时退出码为 1
+    / rows that differ from the version in force, or between two folders; what time limits change for whom; exit code 1 if any.
+    """
     settings = Settings()
     lang = lang or settings.lang
+    if after and against:
+        _fail(_say(lang, "two"), 2)
+    if after:
+        folder, against = after, folder
     try:
-        after = load(folder or settings.catalog)
+        now = load(folder or settings.catalog)
         before = load(against) if against else asyncio.run(_in_force(settings))
     except CatalogueFaulty as faulty:
         print_findings(faulty.findings, lang, as_json)
@@ -78,8 +91,14 @@ def diff(
         _fail(_say(lang, "unusable"), 1)
     if before is None:
         _fail(_say(lang, "none"), 1)
-    differences = compare(before, after)
-    print_differences(differences, lang, as_json)
+    differences, policies = compare(before, now), compare_policies(before, now)
+    if as_json:
+        said = {"differences": msgspec.to_builtins(differences), "policies": msgspec.to_builtins(policies)}
+        typer.echo(json.dumps(said, ensure_ascii=False))
+    else:
+        print_differences(differences, lang, as_json)
+        for line in (line for change in policies for line in policy_lines(change, lang)):
+            typer.echo(line)
     raise typer.Exit(1 if differences else 0)
 
 
