@@ -1,5 +1,5 @@
 """
-`duokua import appeals|nyc311 FILE`: files of other systems as CloudEvents, one a line, on stdout.
+`duokua import appeals|nyc311|slips FILE`: files of other systems as CloudEvents, one a line, on stdout.
 
 All else goes to stderr. Exit code 0 when each line became an event, 1 when one did not (the others are
 written all the same), 2 when the file cannot be read.
@@ -22,6 +22,7 @@ from adapters.channels.files import (
     Vocabularies,
     read_appeals,
     read_nyc311,
+    read_slips,
     read_vocabulary,
     to_event,
 )
@@ -57,7 +58,7 @@ TEXTS = {
     },
 }
 CODES = {
-    "not_json": "不是 JSON", "not_an_object": "不是 JSON 对象", "missing_field": "缺字段", "bad_time": "时间无法识别", "missing_column": "缺列",
+    "not_json": "不是 JSON", "not_an_object": "不是 JSON 对象", "missing_field": "缺字段", "bad_time": "时间无法识别", "missing_column": "缺列", "unknown_column": "不认识的列",
     "not_csv": "不是 CSV", "bad_number": "数字无法识别", "bad_id": "编号不可用", "id_like_personal_data": "编号形似手机号或身份证号", "string_too_long": "文字超长",
 }  # fmt: skip
 
@@ -73,6 +74,18 @@ def nyc311(file: File, lang: Lang = "") -> None:
     """纽约 311 工单（CSV）转为事件 / service requests of NYC 311 (CSV)."""
     vocabularies = {"category": "nyc311-complaints", "place": "nyc311-places", "medium": "nyc311-media"}
     _import(file, read_nyc311, "nyc311", vocabularies, lang)
+
+
+@app.command()
+def slips(
+    file: File,
+    channel: Annotated[
+        str, typer.Option("--channel", help="由哪个渠道报送 / the channel they are sent by")
+    ] = "hotline_12345",
+    lang: Lang = "",
+) -> None:
+    """停电时写在纸上的工单（CSV），按纸上的时间补录 / slips of a power cut (CSV), with the time that is on the paper."""
+    _import(file, read_slips, channel, {}, lang)
 
 
 def _import(file: Path, read: Reader, channel: str, names: dict[str, str], lang: str) -> None:

@@ -159,3 +159,54 @@ def test_blank_lines_and_a_byte_order_mark_are_no_lines(catalog: Path) -> None:
     file = catalog / "bom.jsonl"
     file.write_text(f"\ufeff{json.dumps(LETTER)}\r\n\r\n", encoding="utf-8")
     assert ran("appeals", file)[0] == 0
+
+
+SLIPS = "number,received_at,title,text,kind,region,name,phone"
+
+
+def slips(folder: Path, *rows: str, header: str = SLIPS) -> Path:
+    file = folder / "slips.csv"
+    file.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    return file
+
+
+def test_a_paper_slip_keeps_its_true_time(catalog: Path) -> None:
+    """The clock's start is what the paper says, in Beijing time; day and number are the id, so twice is once."""
+    code, (event, abroad), _ = ran(
+        "slips",
+        slips(
+            catalog, "0001,2026-09-18 09:40,路灯不亮,三天,help,370102,王某,0531", "0001,2026-09-19T01:00Z,停水,停水,,,,"
+        ),
+        "--channel",
+        "window",
+    )
+    assert code == 0
+    assert (event["id"], event["source"]) == ("slip-20260918-0001", "/channels/window")
+    request = ServiceRequest.model_validate(event["data"])
+    assert event["data"]["received_at"] == "2026-09-18T09:40:00+08:00" and request.backfilled
+    assert event["data"]["applicant"] == {"name": "王某", "phone": "0531"}
+    assert abroad["id"] != event["id"] and abroad["data"]["place"] == {"region": "370000"}
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("0001,2026-09-18,路灯,x,,,,", "bad_time received_at"),  # a day alone: nobody may guess the hour
+        ("0001,yesterday,路灯,x,,,,", "bad_time received_at"),
+        ("0001,,路灯,x,,,,", "missing_field received_at"),
+        ("0001,2026-09-18 09:40,路灯,x,,,,,more", "not_csv"),
+        ("0001,2026-09-18 09:40,路灯,x,nonsense,,,", "appeal_kind"),
+    ],
+)
+def test_a_slip_that_cannot_be_read_is_named_and_the_next_one_is_read(catalog: Path, row: str, fault: str) -> None:
+    code, events, said = ran("slips", slips(catalog, row, "0002,2026-09-18 09:41,停水,x,,,,"), "--lang", "en")
+    assert (code, len(events)) == (1, 1)
+    assert "line 2: " in said and fault in said
+
+
+def test_a_column_of_slips_that_nobody_knows_is_a_fault(catalog: Path) -> None:
+    """Or what was written in it would be lost in silence."""
+    code, events, said = ran(
+        "slips", slips(catalog, "1,2", header="number,received_at,title,text,remark"), "--lang", "en"
+    )
+    assert (code, events) == (1, []) and "unknown_column remark" in said

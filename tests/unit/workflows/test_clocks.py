@@ -78,6 +78,24 @@ def test_a_backfilled_request_may_be_overdue_at_birth() -> None:
     ]
 
 
+def test_a_slip_of_a_power_cut_counts_from_its_true_time() -> None:
+    """The receipt promises a date by the time on the paper; what is past fires at the next pass, and never again."""
+    now, paper = told().submit("alone"), told()
+    paper.now = ms("2026-09-21 09:00")
+    paper.submit("alone", received_at_ms=now.now, backfilled=True)
+    assert paper.held.clocks["finish/"].due == now.held.clocks["finish/"].due
+    promised = [t.data("receipt.issued")["promised_due"] for t in (now, paper)]
+    assert promised[0] == promised[1] == "2026-09-24T17:00:00+08:00"
+    late = told()
+    late.now = ms("2026-10-30 09:00")
+    late.submit("alone", received_at_ms=now.now, backfilled=True).wait_until("2026-10-30 09:00")
+    fired = _news(late)
+    assert fired == [
+        f"10-30 09:00 {what} finish" for what in ("ClockWarned", "ClockOverdue", "CaseEscalated", "CaseEscalated")
+    ]
+    assert _news(late.reach_deadline()) == fired
+
+
 def test_a_stopped_clock_is_silent() -> None:
     """After the reply the unit's clock fires no more, the citizen's does until the case is closed."""
     t = told().submit("alone").reply("handle", "reply", result="solved", text="x").wait_until("2026-09-24 17:00")
