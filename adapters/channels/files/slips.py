@@ -54,7 +54,7 @@ def _slip(number: int, row: Mapping[str, str]) -> Foreign:
     data |= {"received_at": received.isoformat(), "backfilled": True}
     if applicant := {name: said[name] for name in ("name", "phone") if name in said}:
         data["applicant"] = applicant
-    place = {name: said[name] for name in ("region", "address") if name in said}
+    place: dict[str, Any] = {name: said[name] for name in ("region", "address") if name in said}
     return Foreign(
         number,
         f"slip-{received:%Y%m%d}-{said['number']}",
