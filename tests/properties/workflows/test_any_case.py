@@ -43,7 +43,7 @@ BODIES = st.fixed_dictionaries(
     optional={
         "result": st.sampled_from(["solved", "answered", "transferred"]),
         "text": st.just("已办"),
-        "reason": st.sampled_from(["不属本局职责", "appraisal", "applicant"]),
+        "reason": st.sampled_from(["不属本局职责", "appraisal", "applicant", "listed"]),
         "proposed_unit": UNIT,
         "units": st.lists(
             UNIT | st.sampled_from(["370102001.town", "370102002.town", "370102001001.village"]), max_size=2
@@ -223,6 +223,8 @@ class AnyCase(RuleBasedStateMachine):
         leg = case.legs.get(task.leg)
         fitting = [a for a in TASK_ACTIONS[task.kind] if leg is None or task.kind != "handle" or _fits(leg.state, a)]
         said: dict[str, object] = FULL | {"proposed_unit": unit, "targets": [{"unit": unit}]}
+        if task.kind == "call_back":
+            said |= {"reason": "listed"}
         if leg is not None and task.kind == "handle":
             below = {child.unit for child in case.legs.values() if child.parent == leg.id} | {
                 child.id for child in self.told.facts.children(leg.unit)
@@ -609,7 +611,35 @@ class AnyCase(RuleBasedStateMachine):
                 assert clocks[f"finish/{leg.id}"].due <= calendar.subtract(outer.due, "1wd")
 
 
+class AnsweredCase(AnyCase):
+    """The same, from the answer on: few sequences of single steps get past the review."""
+
+    @initialize(
+        category=st.sampled_from(["heard", "graded"]),
+        kind=st.sampled_from(["help", "complaint"]),
+        complained=st.none() | UNIT,
+        disclosure=st.sampled_from(["open", "open", "open", "anonymous"]),
+    )
+    def begin(self, category: str, kind: str, complained: str | None, disclosure: str) -> None:  # type: ignore[override]
+        AnyCase.begin.__wrapped__(self, category, "normal", kind, 0, complained, disclosure, None)  # type: ignore[attr-defined]
+        self.the_answer_passes()
+
+    @rule()
+    def the_answer_passes(self) -> None:
+        """From wherever its lead stands, if it can."""
+        for kind, action in (("handle", "reply"), ("review", "pass")):
+            lead = self.told.held.lead
+            tasks = [t for t in self.told.held.tasks.values() if lead and t.kind == kind and t.leg == lead.id]
+            for task in tasks:
+                said = Raw(json.encode(FULL))
+                self.check(
+                    cmd.Reply(**self.told.base(), endpoint=task.endpoint, task=task.id, action=action, body=said)
+                )  # type: ignore[arg-type]
+
+
 AnyCase.TestCase.settings = settings(
     max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+AnsweredCase.TestCase.settings = settings(AnyCase.TestCase.settings, max_examples=100)
 TestAnyCase = AnyCase.TestCase
+TestAnsweredCase = AnsweredCase.TestCase
