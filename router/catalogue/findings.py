@@ -126,6 +126,7 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "no_decision_clock": ("error", "允许延期的政策应有 {kind} 时钟", "a policy that allows it needs a clock {kind}"),
     "like_unknown": ("error", "like 所指的政策或样式“{id}”不存在", "there is no policy or pattern '{id}' to be like"),
     "like_circle": ("error", "like 绕回到“{id}”自身", "like leads back to '{id}' itself"),
+    "like_deep": ("error", "like 层层照抄超过 {limit} 层", "like leads through more than {limit} rows"),
     "clock_unknown": ("error", "没有时钟“{name}”：应写“case|leg|task 种类 [缘由]”", "no clock '{name}': say 'case|leg|task kind [reason]'"),
     "bad_role": ("error", "不认识的职能角色“{role}”", "unknown role '{role}'"),
     "bad_word": ("error", "{column} 中不认识“{value}”", "unknown {column}: '{value}'"),

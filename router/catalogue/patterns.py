@@ -20,6 +20,8 @@ OWN = ("id", "pattern", "like", "name", "source", "grade")
 ORDER = ("case", "leg", "task")
 """Clocks of a case start in this order."""
 NONE = "none"
+DEEP = 10
+"""Rows that are like each other in a row: whoever reads the last one should find the first."""
 
 
 Origin = tuple[Document, Path]
@@ -39,6 +41,7 @@ class _Whole(NamedTuple):
     value: dict[str, Any]
     origins: Mapping[Path, Origin]
     sound: bool = True
+    depth: int = 0
 
 
 class _Clock(NamedTuple):
@@ -72,7 +75,13 @@ def read_policies(documents: Sequence[Document], findings: Findings) -> Iterator
     rows = [row for document in documents for row in _rows(document, findings)]
     named: dict[str, _Written] = {}
     for row in rows:
-        named.setdefault(_name(row), row)
+        first = named.setdefault(_name(row), row)
+        if first is not row and ("pattern" in row.value or "pattern" in first.value):
+            at = first.document.at(*first.path)
+            findings.add("duplicate_id", row.document.at(*row.path), id=_name(row), first=f"{at.file}:{at.line}")
+        if "pattern" in row.value and "id" in row.value:
+            where = ".".join(map(str, row.path)) or "-"
+            findings.add("unknown_field", row.document.at(*row.path, "id"), where=where, field="id", problem="")
     resolver = _Resolver(named, findings)
     for row in rows:
         whole = resolver.whole(row, ())
@@ -123,7 +132,7 @@ class _Resolver:
                 origins[(field,)] = (row.document, (*row.path, field))
         if sound and isinstance(row.value.get("clocks"), dict):
             sound = self._change(row, value, origins)
-        whole = _Whole(value, origins, sound)
+        whole = _Whole(value, origins, sound, like.depth + 1)
         return whole if not sound or "pattern" not in row.value else whole._replace(sound=self._is_sound(row, whole))
 
     def _like(self, row: _Written, above: tuple[str, ...]) -> tuple[_Whole, bool]:
@@ -138,8 +147,10 @@ class _Resolver:
         if like not in self._named:
             self._findings.add("like_unknown", at, id=like)
             return nothing, False
-        whole = self.whole(self._named[like], chain)
-        return whole, whole.sound
+        whole = self.whole(self._named[like], chain) if len(chain) < DEEP else nothing._replace(depth=DEEP)
+        if whole.depth >= DEEP:
+            self._findings.add("like_deep", at, limit=DEEP)
+        return whole, whole.sound and whole.depth < DEEP
 
     def _change(self, row: _Written, value: dict[str, Any], origins: dict[Path, Origin]) -> bool:
         """The clocks that a row names, over those it takes over."""

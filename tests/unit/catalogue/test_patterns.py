@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+import pytest
 from msgspec import Raw
 from typer.testing import CliRunner
 
@@ -96,6 +97,23 @@ def test_each_fault_stands_where_it_was_written() -> None:
     ]
     for clock in ("unit finish: 1wd", "finish: 1wd", "leg contact: none"):
         assert faults(with_city(CITY.replace("leg sign: 1wd", clock))) == [("clock_unknown", "policies/city.yaml", 13)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_chain_is_a_fault_in_any_order(turned: bool) -> None:
+    """Never an exception, however long it is."""
+    rows = [f"- {{id: c{i}, like: c{i - 1}, name: n, source: s, grade: A}}\n" for i in range(1, 400)]
+    first = "- {id: c0, name: n, source: s, grade: A, clocks: []}\n"
+    text = first + "".join(rows[::-1] if turned else rows)
+    assert {code for code, *_ in faults(with_city(text))} == {"like_deep"}
+    assert faults(with_city(first + "".join(rows[:5][:: -1 if turned else 1]))) == []
+
+
+def test_a_name_is_given_once() -> None:
+    """To a policy or to a pattern; and a row is one or the other."""
+    assert faults(with_city(CITY + "- {pattern: usual, clocks: []}\n")) == [("duplicate_id", "policies/city.yaml", 14)]
+    assert faults(with_city(CITY + "- {pattern: city, clocks: []}\n")) == [("duplicate_id", "policies/city.yaml", 14)]
+    assert faults(with_city(CITY.replace("reserve: 4wh", "id: usual"))) == [("unknown_field", "policies/city.yaml", 3)]
 
 
 def test_what_is_published_is_read_again_as_it_was() -> None:
