@@ -28,13 +28,14 @@ SPLIT_OFF = "cn.duokua.case.split_off.v1"
 
 
 def ask(post: "Post", event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
-    """To the head: take this one."""
-    case, held = post.case, star(post.case)
-    post.to_case(
-        held.head, JOIN, cmd.Join,
-        member=case.id, number=case.number, asked=held.asked, centre=case.centre, appeal_kind=case.appeal_kind,
-        excluded=case.excluded, second=held.second,
-    )  # fmt: skip
+    """To the head: take this one. By the event: the case may have gone further in the same record."""
+    case = post.case
+    if event.head:
+        post.to_case(
+            event.head, JOIN, cmd.Join,
+            member=case.id, number=case.number, asked=event.asked, centre=case.centre, appeal_kind=case.appeal_kind,
+            excluded=case.excluded, second=star(case).second,
+        )  # fmt: skip
 
 
 def take(post: "Post", event: ev.MemberTaken) -> None:

@@ -93,7 +93,10 @@ def _asking(d: Decision) -> str:
 
 
 def _ask_again(d: Decision, clock: Clock, mark: Pending) -> None:
-    d.emit(ev.MergeAskedAgain(kind=clock.kind, of=clock.of))
+    """After an outage several marks are past at once: the last one asks, and none where it has given up by now."""
+    held = star(d.case)
+    last = clock.marks[1].at > d.now
+    d.emit(ev.MergeAskedAgain(kind=clock.kind, of=clock.of, head=held.head if last else "", asked=held.asked))
 
 
 def _give_up(d: Decision, clock: Clock, mark: Pending) -> None:

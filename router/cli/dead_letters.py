@@ -71,6 +71,7 @@ CODES = {
     "unreadable_command": ("读不懂的命令", "a command that cannot be read"),
     "wrong_shard": ("写到了别的分片", "written to another's shard"),
     "unknown_case": ("没有这个工单", "no such case"),
+    "no_address": ("消息没有去处", "the message has nowhere to go"),
     "id_reused": ("编号重复使用", "the id was used for something else"),
 }
 _ago = re.compile(r"(\d+)([mhd])").fullmatch

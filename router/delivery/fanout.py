@@ -32,6 +32,21 @@ def fan_out(record: OutboxRecord, topics: Topics) -> list[Outgoing]:
     return [_copy(message, record, shared, topics) for message in record.messages]
 
 
+def fan_out_what_can(record: OutboxRecord, topics: Topics) -> tuple[list[Outgoing], list[Message]]:
+    """The same, and apart the messages that name no case or topic to go to: a defect of ours, and theirs alone."""
+    try:
+        return fan_out(record, topics), []
+    except ValueError:
+        pass
+    shared, leaving, lost = _shared_headers(record), list[Outgoing](), list[Message]()
+    for message in record.messages:
+        try:
+            leaving.append(_copy(message, record, shared, topics))
+        except ValueError:
+            lost.append(message)
+    return leaving, lost
+
+
 def _copy(message: Message, record: OutboxRecord, shared: list[Header], topics: Topics) -> Outgoing:
     family, _, name = message.to.partition(":")
     if family == "case":

@@ -3,12 +3,13 @@
 
 No destination stops the others, and nothing is passed over. What goes to a topic that does not exist is held, in its
 order, until somebody makes the topic; until then the group's offset stays before it, so that a restart finds it again
-(and sends what lies behind it a second time, under the same ids). What is too large for its topic becomes a dead letter.
+(and sends what lies behind it a second time, under the same ids). What is too large for its topic, or says no place to go
+to that there could be, becomes a dead letter.
 """
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -16,12 +17,12 @@ from aiokafka import TopicPartition
 from msgspec import MsgspecError, Struct
 
 from adapters.kafka.log import RecordRefused
-from router.delivery.fanout import Outgoing, fan_out
+from router.delivery.fanout import Outgoing, fan_out_what_can
 from router.operate import metrics
 from router.operate.letters import KEPT_BYTES, origin
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
-from workflows.outgoing import OutboxRecord, decode
+from workflows.outgoing import Message, OutboxRecord, decode
 
 log = structlog.get_logger()
 
@@ -90,12 +91,25 @@ class Delivery:
         copies = defaultdict[str, list[Copy]](list)
         for tp, records in batch.items():
             for record in records:
-                for message in fan_out(_read(record.value), self._topics):
+                leaving, lost = fan_out_what_can(_read(record.value), self._topics)
+                for message in leaving:
                     copies[message.topic].append(Copy(tp, record.offset, message))
+                if lost:
+                    copies[self._topics.dead_letters(STAGE)] += self._lost(tp, record.offset, lost)
         missing = await self._missing(set(copies))
         if waiting := [topic for topic in copies if topic in missing or topic in self._held]:
             self._hold({topic: copies.pop(topic) for topic in waiting})
         await self._send(copies)
+
+    def _lost(self, place: TopicPartition, offset: int, lost: Iterable[Message]) -> Iterable[Copy]:
+        """A dead letter for each message that has no place to go to."""
+        log.error("delivery.no_address", partition=place.partition, offset=offset)
+        for message in lost:
+            metrics.DEAD_LETTERS.labels(STAGE, "no_address").inc()
+            headers = [("ce_id", message.id.encode())]
+            unsent = Outgoing(message.to, 0, message.key.encode(), bytes(message.data), headers)
+            letter = dead_letter(Copy(place, offset, unsent), "no_address", self._topics.dead_letters(STAGE))
+            yield Copy(place, offset, letter)
 
     async def _missing(self, topics: set[str]) -> set[str]:
         unknown = topics - self._known

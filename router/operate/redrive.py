@@ -20,7 +20,7 @@ import msgspec
 from aiokafka import TopicPartition
 from msgspec.structs import replace
 
-from router.delivery.fanout import fan_out
+from router.delivery.fanout import fan_out_what_can
 from router.operate import audit
 from router.operate.dead_letters import STREAM, Read, Source, letters, originals
 from router.operate.letters import (
@@ -195,7 +195,7 @@ class Redrive:
     def _deliver(self, letter: Letter, source: Source) -> Block | None:
         """The one message of the outbox record that did not leave, as delivery would copy it."""
         wanted = dict(letter.headers).get("x-message-id", b"")
-        for message in fan_out(outgoing.decode(source.value or b""), self._topics):
+        for message in fan_out_what_can(outgoing.decode(source.value or b""), self._topics)[0]:
             if dict(message.headers).get("ce_id") == wanted:
                 self._transaction.add(message.topic, message.partition, message.key, message.value, message.headers)
                 return None

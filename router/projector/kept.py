@@ -98,7 +98,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "MergeProposed": ("task", "endpoint", "head", "number"),
     "MergeRejected": ("head",),
     "MergeAsked": ("head", "asked", "second", "ended"),
-    "MergeAskedAgain": ("kind", "of"),
+    "MergeAskedAgain": ("kind", "of", "head", "asked"),
     "MergeConfirmed": ("head", "number"),
     "MergeRefused": ("head", "code"),
     "MergeForgone": ("head", "asked"),

@@ -43,10 +43,15 @@ class MergeAsked(Event, frozen=True):
 
 
 class MergeAskedAgain(Event, frozen=True):
-    """No answer yet: the same request again."""
+    """
+    No answer yet: the same request again. head: empty where the next mark of this clock has passed as well, as after an
+    outage, and nothing is asked any more.
+    """
 
     kind: str
     of: str
+    head: str = ""
+    asked: int = 0
 
 
 class MergeConfirmed(Event, frozen=True):

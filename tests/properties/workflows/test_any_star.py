@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec import Raw, json
 
+from router.delivery.fanout import fan_out
+from router.operate.topics import Topics
 from schemas.ids import case_id, command_id
 from tests.unit.workflows.small_world import NOW, SmallWorld
 from workflows import commands as cmd
@@ -30,6 +32,7 @@ from workflows.workdays import DAY, HOUR
 
 REFS = ("w-1", "w-2", "w-3")
 IDS = tuple(case_id("website", ref) for ref in REFS)
+TOPICS = Topics("p.", 4)
 WHICH = st.integers(0, 2)
 CENTRE = ("centre", "370100.hotline")
 
@@ -81,10 +84,15 @@ class AnyStar(RuleBasedStateMachine):
             self.cases[command.case] = made.case
         if made.record is not None:
             self.records[command.case].append(made.record)
+        version = made.case.version if made.case else 0
+        leaving = fan_out(
+            outgoing.OutboxRecord(case=command.case, version=version, at=self.now, messages=made.messages), TOPICS
+        )
+        assert len(leaving) == len(made.messages)
         for message in made.messages:
             if message.to.startswith("case:"):
                 self.under_way.append(cmd.decode(message.data))  # type: ignore[arg-type]
-                assert message.to == f"case:{self.under_way[-1].case}"
+                assert self.under_way[-1].case and message.to == f"case:{self.under_way[-1].case}"
             elif message.type == outgoing.OUTCOME:
                 self.outcomes[command.case] += 1
 

@@ -209,6 +209,22 @@ async def test_what_is_too_large_becomes_a_dead_letter_that_names_its_place(proc
     assert told["x-message-id"] == "large"
 
 
+async def test_a_message_with_nowhere_to_go_stops_nobody(process: Process) -> None:
+    """A defect of ours becomes a dead letter; what stands beside it and behind it arrives."""
+    lost = Message(to="case:", key="", id="lost", type="t", data=Raw(b"{}"))
+    beside = Message(to="tasks.a", key="k", id="1", type="t", data=Raw(b"{}"))
+    process.log.append([(OUTBOX, b"k", encode(OutboxRecord(case="c", version=1, at=0, messages=(lost, beside))), ())])
+    hand_out(process, ("a", "2"))
+    async with delivering(process):
+        await until(lambda: committed(process) == 2)
+
+    assert arrived(process, "a") == ["1", "2"]
+    (dead,) = process.log.records[TopicPartition("p.dead-letters.delivery", 0)]
+    told = ids(dead)
+    assert (told["x-reason"], told["x-destination"], told["x-message-id"]) == ("no_address", "case:", "lost")
+    assert "/".join(told[f"x-original-{p}"] for p in ("topic", "partition", "offset")) == "p.case.outbox/0/0"
+
+
 async def test_a_record_that_cannot_be_read_is_never_passed_over(process: Process) -> None:
     """It is our own: a defect, which ends the process with nothing committed."""
     process.log.append([(OUTBOX, b"k", b"\xff", ())])

@@ -80,6 +80,20 @@ def test_without_an_answer_it_asks_again_and_gives_up_after_a_day() -> None:
     assert t.held.state == "in_triage"
 
 
+def test_after_an_outage_it_asks_once_or_gives_up_and_always_to_somebody() -> None:
+    """All marks that are past come in one pass; what it says then must have somewhere to go."""
+    t = merging("alone")
+    t.now += 9 * 3_600_000
+    t.reach_deadline()
+    (join,) = said(t)
+    assert isinstance(join, cmd.Join) and (join.case, join.asked) == (HEAD.case, 1)
+    assert t.happened == ["MergeAskedAgain"] * 5
+    t = merging("alone")
+    t.now += 25 * 3_600_000
+    t.reach_deadline()
+    assert t.held.state == "in_triage" and said(t) == []
+
+
 def test_who_is_refused_goes_to_a_dispatcher_and_can_be_merged_again() -> None:
     t = answer(merging("alone"), "head_full")
     assert (t.held.state, t.data("task.assigned")["reason"]) == ("in_triage", "merge_refused: head_full")
