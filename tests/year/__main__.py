@@ -38,13 +38,14 @@ def _asked() -> Wanted:
     parser.add_argument("--cases", type=int, default=100_000, help="诉求件数 / requests")
     parser.add_argument("--days", type=int, default=365, help="天数 / days of calls")
     parser.add_argument("--minutes", type=float, default=30.0, help="这些天用几分钟 / minutes that they take")
+    parser.add_argument("--after", type=int, default=60, help="其后再走几天 / days after the last call")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
     parser.add_argument("--folder", type=Path, default=None, help="在这里建运行目录 / where the run's folder is made")
     asked = parser.parse_args()
     if asked.cases < 1 or asked.days < 1 or asked.minutes <= 0:
         parser.error("--cases >= 1, --days >= 1, --minutes > 0")
     folder = Path(tempfile.mkdtemp(prefix="duokua-year-", dir=asked.folder))
-    return Wanted(asked.cases, asked.days, asked.minutes, asked.seed, folder)
+    return Wanted(asked.cases, asked.days, asked.minutes, asked.seed, folder, asked.after)
 
 
 def _show(found: Found) -> None:
@@ -64,6 +65,8 @@ def _result(found: Found, wanted: Wanted, took: float) -> dict[str, object]:
         "fired": sum(n for name, n in found.counts.items() if name.startswith("marks: ")),
         "latest": str(timedelta(milliseconds=found.latest)),
         "behind": found.behind,
+        "rates": found.by_product,
+        "rates_by_sql": found.by_sql,
         "exits": dict(found.exits),
         "minutes": round(took / 60, 1),
         "pass": found.passed,

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
+from msgspec.structs import replace
 
 from adapters.clock import BEIJING, Clock
 from adapters.kafka.log import KafkaLog
@@ -31,12 +32,11 @@ from tests.year.offices import Offices, Spoken
 from tests.year.recount import Recount
 from tests.year.town import Said, evaluation, instants, requests
 from workflows import events
+from workflows.rates import rates
 from workflows.workdays import DAY
 
 FIRST = datetime(2026, 1, 1, tzinfo=BEIJING)
 PREFIX, SHARDS, ENGINES = "year.", 4, 2
-AFTER = 60
-"""Days after the last call in which what is open may end."""
 UP_WITHIN = 180.0
 GRACE_SECONDS = 15.0
 """Seconds of the wall, as business time, that a mark may fire after its instant: the machine is shared, the clock is not."""
@@ -45,13 +45,14 @@ TELL = 10.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """minutes: of the wall, for the days of calls."""
+    """minutes: of the wall, for the days of calls. after: days after the last call in which what is open may end."""
 
     cases: int
     days: int
     minutes: float
     seed: int
     folder: Path
+    after: int = 60
 
 
 @dataclass
@@ -66,11 +67,15 @@ class Found:
     latest: int = 0
     exits: "Counter[str]" = field(default_factory=Counter)
     behind: dict[str, int] = field(default_factory=dict)
+    by_product: dict[str, int] = field(default_factory=dict)
+    by_sql: dict[str, int] = field(default_factory=dict)
+    """the three rates, counted twice"""
 
     @property
     def passed(self) -> bool:
         """Whether every mark fired once, and everything came to rest."""
-        return not self.wrong and not any(self.behind.values()) and self.cases > 0
+        rest = not any(self.behind.values())
+        return not self.wrong and rest and self.cases > 0 and self.by_product == self.by_sql
 
 
 async def run(wanted: Wanted, tell: Callable[[str], None]) -> Found:
@@ -138,7 +143,7 @@ async def _talk(
     sample = Sample(catalogue, int(FIRST.timestamp() * 1000), wanted.seed)
     row = requests(sample, instants(FIRST, wanted.days, wanted.cases, wanted.seed), wanted.seed)
     offices = Offices(catalogue.facts(), wanted.seed)
-    until = int((FIRST + timedelta(days=wanted.days + AFTER)).timestamp() * 1000)
+    until = int((FIRST + timedelta(days=wanted.days + wanted.after)).timestamp() * 1000)
     heard = [tp for tp in evidence.partitions if topics.short(tp.topic).startswith(("answers.", "tasks."))]
     heap: list[Said | Spoken] = []
     ahead, sent, told = next(row, None), 0, time.monotonic()
@@ -202,7 +207,9 @@ async def _count(log: KafkaLog, topics: Topics, folder: Path, found: Found, grac
     partitions = [TopicPartition(topics.events, p) for p in range(SHARDS)]
     base = sqlite3.connect(folder / "year.sqlite")
     base.execute("CREATE TABLE events (case_id TEXT, version INT, at INT, number INT, type TEXT, body TEXT)")
+    base.execute("CREATE INDEX by_case ON events (case_id, type)")
     cases: set[str] = set()
+    history: list[events.EventRecord] = []
     async with log.reader(partitions=partitions) as reader:
         ends = await reader.end_offsets(partitions)
         while [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
@@ -212,11 +219,39 @@ async def _count(log: KafkaLog, topics: Topics, folder: Path, found: Found, grac
                     cases.add(kept.case)
                     recount.take(kept)
                     base.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", _rows(kept))
+                    history.append(_without_request(kept))
     base.commit()
+    found.by_product, found.by_sql = by_product(history), by_sql(base)
     base.close()
     recount.end(now)
     found.counts, found.wrong, found.cases = recount.counts, recount.wrong, len(cases)
     found.open, found.latest = recount.open, recount.latest
+
+
+def _without_request(record: events.EventRecord) -> events.EventRecord:
+    """A year of requests need not be in memory."""
+    first = record.events[0]
+    if not isinstance(first, events.CaseRegistered):
+        return record
+    return replace(record, events=(replace(first, request=msgspec.Raw(b"{}")), *record.events[1:]))
+
+
+def by_product(records: Iterable[events.EventRecord]) -> dict[str, int]:
+    """The three rates as the product has them, numerators and denominators."""
+    told = rates(records)
+    return {
+        "answered": told.answered,
+        "in_time": told.in_time.counted, "in_time_of": told.in_time.of,
+        "contacted": told.contacted.counted, "solved": told.solved.counted, "reached": told.solved.of,
+        "called": told.called,
+        "satisfied": told.satisfied.counted, "satisfied_of": told.satisfied.of,
+    }  # fmt: skip
+
+
+def by_sql(base: sqlite3.Connection) -> dict[str, int]:
+    """The same by SQL over the table of events."""
+    row = base.execute((Path(__file__).parent / "rates.sql").read_text("utf-8"))
+    return dict(zip([column[0] for column in row.description], row.fetchone(), strict=True))
 
 
 def _rows(record: events.EventRecord) -> list[tuple[str, int, int, int, str, str]]:
