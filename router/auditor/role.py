@@ -164,6 +164,8 @@ class Auditor:
         metrics.AUDIT_BEHIND.set(sum(behind.values()))
         again = _business(self.process, self.pace.again)
         looked = await asyncio.to_thread(self.store.overdue, self.begun, read, again, PAGE)
+        unread = [partition for partition in behind if partition not in read]
+        more = looked.more or await asyncio.to_thread(self.store.passes_over, self.begun, unread, PAGE)
         self._tell(looked.findings)
         await self._repair(looked.cases, self.begun)
         await asyncio.to_thread(self.store.flush)
@@ -171,7 +173,7 @@ class Auditor:
         metrics.AUDIT_UNFIRED.set(self.store.meta.waiting)
         if any(behind.values()):
             log.info("auditor.behind", offsets=behind, count=self.store.meta.cases)
-        elif not looked.more:
+        elif not more:
             self.begun = 0
             metrics.AUDIT_PASSED.set(self.process.clock.wall())
 

@@ -111,6 +111,14 @@ class AuditStore:
         more = any(len(page) == limit for page in pages)
         return Overdue([(name.decode(), watch) for name, _, watch in changed], found, more)
 
+    def passes_over(self, now: int, partitions: Iterable[int], limit: int) -> bool:
+        """
+        Whether something overdue at `now` in these partitions was not looked at since its last record. Where more than a
+        page is overdue nobody goes through all of it to say no.
+        """
+        pages = (self._looks(partition, now, limit) for partition in partitions)
+        return any(len(page) == limit or any(not watch.look for _, watch in page) for page in pages)
+
     def asked(self, cases: Iterable[tuple[str, Watch, str]]) -> None:
         """These were asked for, under these ids."""
         self._write([(case.encode(), watch, replace(watch, asked=name)) for case, watch, name in cases])

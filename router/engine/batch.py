@@ -232,11 +232,7 @@ class Batch:
         try:
             held = self.cases[case] if case in self.cases else self._read_case(case, value)
         except msgspec.MsgspecError as error:
-            name = case.decode("utf-8", "replace")
-            log.error("case.unreadable", case_id=name, error=error)
-            if self._parked(case) is None:
-                source = f"deadline/{name}/{due_of(value) if value else 0}"
-                self._write_parking(case, "engine_fault", source, "ReachDeadline", now)
+            self._park_unreadable(case, value, error, now)
         else:
             if held is not None and self.stale:
                 # late is better than by the wrong calendar
@@ -252,6 +248,15 @@ class Batch:
         if case not in self.touched:
             self.postponed[case] = now + POSTPONED_MS
 
+    def _park_unreadable(self, case: bytes, value: bytes | None, error: Exception, now: int) -> None:
+        """Its deadline is tried again, as what cannot be read now may be readable for another release."""
+        name = case.decode("utf-8", "replace")
+        log.error("case.unreadable", case_id=name, error=error)
+        if self._parked(case) is None:
+            source = f"deadline/{name}/{due_of(value) if value else 0}"
+            self._write_parking(case, "engine_fault", source, "ReachDeadline", now)
+        self.postponed[case] = now + POSTPONED_MS
+
     def _recheck(self, command: commands.Recheck, source: str, facts: Facts, now: int) -> str:
         """What came of it: it fires only what the index of the shard has lost."""
         key = command.case.encode()
@@ -260,7 +265,11 @@ class Batch:
         if not self.may_fire():
             return "held"
         value = None if key in self.touched else self._stored(key)
-        case = self._case(key)
+        try:
+            case = self._case(key)
+        except msgspec.MsgspecError as error:
+            self._park_unreadable(key, value, error, now)
+            return "unreadable"
         if case is None or not 0 < case.next_due <= now:
             return "nothing_due"
         if key in self.touched or (value is not None and self.store.is_waiting(key, value)):
@@ -310,13 +319,25 @@ class Batch:
         try:
             case = self._case(key)
             if case is not None and case.clocks:
+                held_back = self._is_held_back(key)
                 self._rebased(key, case, facts, now)
+                if held_back and key in self.touched:
+                    self.postponed[key] = 0
         except (NewerFormat, Damaged, DiskRefuses):
             raise
         except Exception as error:
             log.error("case.not_rebased", case_id=key.decode("utf-8", "replace"), error=error)
             return False
         return True
+
+    def _is_held_back(self, key: bytes) -> bool:
+        """Whether its deadline killed the process, and so is not due again before its release."""
+        if not (self.parked or self.store.parked) or self._parked(key) is None:
+            return False
+        if key in self.postponed:
+            return self.postponed[key] == 0
+        value = None if key in self.touched else self._stored(key)
+        return value is not None and due_of(value) == 0
 
     def _rebased(self, key: bytes, case: Case, facts: Facts, now: int) -> Case:
         """The command is derived from the case's version, so a replay makes the same one."""

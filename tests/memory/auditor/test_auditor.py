@@ -2,17 +2,20 @@
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
 from msgspec.structs import replace
 
+from router.auditor import role
 from router.auditor.store import AuditStore
 from router.auditor.watch import encode, repair_id
 from router.engine.batch import Batch, Parked, ShardRecord
 from router.engine.store import Store, body_of, state_value
 from schemas.ids import case_id, command_id, shard_of
-from tests.memory.engine.house import facts
+from tests.memory.engine.house import HandClock, facts
 from tests.unit.workflows.small_world import NOW, told
 from workflows import commands, events
 from workflows.case import Case, decode
@@ -158,6 +161,21 @@ def test_a_parked_case_is_left_to_those_who_see_to_it(shard: Batch) -> None:
     assert recheck(shard, NOW + 30 * DAY) == ([], "parked")
 
 
+def test_a_case_that_cannot_be_read_is_parked_and_stops_nobody(shard: Batch) -> None:
+    """A repair may come before the case's own deadline did, or be the first that looks at it after a restore."""
+    case = case_id("hotline_12345", "R1").encode()
+    shard.store._table.write([(b"d" + (shard.store.state(case) or b"")[1:9] + case, None)])
+    shard.store.apply([(case, state_value(NOW + DAY, b"\xc1"))], 30)
+    shard = Batch(shard.store, shard.shard, 0)
+    assert recheck(shard, NOW + 30 * DAY) == ([], "unreadable")
+    assert shard.letters == {"engine_fault": 1}
+    shard.store.apply(shard.changelog(), 31)
+    again = Batch(shard.store, shard.shard, 0)
+    assert recheck(again, NOW + 30 * DAY) == ([], "parked")
+    assert not again.letters
+    assert shard.store.due(NOW + 31 * DAY, 10) == [case], "it is tried again"
+
+
 def test_a_shard_that_is_away_does_not_stand_before_the_others(tmp_path: Path) -> None:
     store = AuditStore(tmp_path / "a", "log", GRACE)
     lives = histories(8)
@@ -170,6 +188,65 @@ def test_a_shard_that_is_away_does_not_stand_before_the_others(tmp_path: Path) -
     both = store.overdue(at, [0, 1], 1000, 5)
     assert (len(both.cases), both.more) == (5, True)
     store.close()
+
+
+async def test_a_pass_is_not_over_while_a_shard_that_is_away_has_cases_nobody_looked_at(tmp_path: Path) -> None:
+    """The heartbeat would say that everything overdue was looked at."""
+    events_of, store = TopicPartition("events", 0), AuditStore(tmp_path / "a", "log", GRACE)
+    store.take(0, [life[0] for life in histories(role.PAGE + 50)], 1)
+    orders, clock, away = Orders(), HandClock(), Topic()
+    clock.time = NOW + 400 * DAY
+    process = SimpleNamespace(clock=clock, topics=SimpleNamespace(commands="commands"))
+    auditor = role.Auditor(process, store, role.Pace(), away, away, orders, [events_of])  # type: ignore[arg-type]
+    begun = []
+    for _ in range(3):
+        await auditor._pass()
+        begun.append(bool(auditor.begun))
+        clock.time += 10_000
+    assert (begun, orders.count) == ([True] * 3, role.PAGE)
+    away.read = orders.count
+    await auditor._pass()
+    assert (auditor.begun, orders.count) == (0, role.PAGE + 50)
+    store.close()
+
+
+def test_who_was_looked_at_and_is_still_away_does_not_hold_the_pass_up(tmp_path: Path) -> None:
+    """Whether the shard is there others say; the auditor has done what it can."""
+    store = AuditStore(tmp_path / "a", "log", GRACE)
+    store.take(0, [life[0] for life in histories(5)], 1)
+    at = NOW + 400 * DAY
+    assert store.passes_over(at, [0], 10) and not store.passes_over(at, [1], 10)
+    store.overdue(at, [0], 1000, 10)
+    assert not store.passes_over(at + 5000, [0], 10)
+    assert store.passes_over(at + 5000, [0], 5), "a page of them: nobody goes through all"
+    store.close()
+
+
+class Topic:
+    """One partition of events that is read to its end, and how far a shard has read its commands."""
+
+    read = 0
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 1)
+
+    async def position(self, partition: TopicPartition) -> int:
+        return 1
+
+    async def committed(self, partition: TopicPartition) -> int:
+        return self.read
+
+
+class Orders:
+    """What is written to a shard."""
+
+    count = 0
+
+    def add(self, *record: object) -> None:
+        self.count += 1
+
+    async def flush(self) -> dict[TopicPartition, int]:
+        return {TopicPartition("commands", 0): self.count}
 
 
 def test_who_was_asked_for_is_not_asked_for_again_at_once_and_leaves_one_look(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from router.catalogue.moves import moves
 from router.catalogue.tables import RETAINED
 from router.engine import sweep
 from router.engine.batch import Batch, ShardRecord
-from router.engine.store import SHARD_KEY, body_of
+from router.engine.store import SHARD_KEY, Store, body_of
 from router.operate.settings import CHECKOUT
 from tests import rebasing
 from tests.memory.engine import house as made
@@ -186,6 +186,30 @@ async def test_a_case_that_fails_holds_its_deadlines_and_is_tried_again(
     house.clock.time += 2 * 3600 * 1000
     await house.run(lambda: based(house, version(2)))
     assert {case for case, _, _ in rebased(house)} >= {bad}
+
+
+async def test_a_deadline_that_killed_stays_held_back_while_its_clocks_are_rebased(house: House) -> None:
+    """The sweep would have it due again, and the process killed again; released, it is due by the new days."""
+    case = house.submit("r1").encode()
+    await house.run(house.done)
+    state, store = house.state(), Store(house.settings.state_dir / "copy", "memory")
+    store.apply([(key, state[key]) for key in (case, case + b"/request")], 1)
+    shard, now = ShardRecord(log="memory", shards=1), house.clock.time + 30 * DAY
+    at_work = Batch(store, shard, 0)
+    at_work.crashed_deadline(case, "deadline/x", now)
+    store.apply(at_work.changelog(), 2)
+    for number in (2, 3):
+        swept = Batch(store, shard, 0, stale=True)
+        assert swept.rebase(case, version(number), now) and swept.rebased == 1
+        store.apply(swept.changelog(), number + 1)
+        assert store.due(now + 400 * DAY, 10) == []
+    free = Batch(store, shard, 0)
+    release = commands.Release(id="release", case=case.decode(), at=now, letters=1)
+    free.decide(case, commands.encode(release), "commands/0/1", version(3), now)
+    store.apply(free.changelog(), 5)
+    held = decode(body_of(store.state(case) or b""))
+    assert store.next_due() == held.next_due > 0
+    store.close()
 
 
 async def test_what_would_move_is_what_moves(house: House) -> None:
