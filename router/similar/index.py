@@ -2,39 +2,34 @@
 What requests of some weeks have in common: who came again, what looks alike, what many say of one place. Pure.
 
 Nothing personal is kept. A person is the keyed hash of a phone or identity number, which nobody can turn round or guess
-without the deployment's secret; a text is a sketch, the smallest hashes of its pairs of characters, from which no word can
-be had back (Broder 1997: the share two sketches have in common estimates that of the texts). 举报 is not in here at all, and
-whoever does not show his name is compared with nobody by his text.
+without the deployment's secret; a text is a sketch (router/similar/sketch.py). 举报 is not in here at all. Whoever does not show
+his name is counted, but named to nobody and never put to anybody for a merger; nobody knows how many the anonymous are,
+so that all of them together count as one person.
 """
 
-from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Reversible
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
-from heapq import nsmallest
 from itertools import islice
 from typing import Any, Literal
-from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
 from router.catalogue.rows import Similar
-from router.proposals.text import fold
+from router.similar.sketch import Likeness, Sketch, sketch
 from workflows import events as ev
 from workflows.commands import Other
 
-KEPT = 64
-"""Hashes of a sketch: the estimate is off by some 0.06 (one standard deviation) where half is in common."""
-SHORT = 10
-"""Pairs of characters below which a text, or a title, says too little to be compared."""
 SHOWN = 20
 """Other cases that a proposal names."""
 COMPARED = 500
-"""Requests of one matter and division that a new one is compared with: the newest."""
+"""Requests of one matter and division, or of one person, that a new one is compared with: the newest."""
 MOST = 200_000
-"""Requests that are kept, whatever the window: about 1 KB each."""
+"""Requests that are kept, whatever the window: about 2 KB each."""
+NOBODY = b""
+"""Stands for everybody who is not known."""
 
 What = Literal["repeat", "alike", "group", "burst"]
 
@@ -50,18 +45,23 @@ class Found(Struct, frozen=True):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A request as the index keeps it. `head`: the case that it is handled with."""
+    """
+    A request as the index keeps it. `head`: the case that it is handled with.
+
+    `origin`: the number under which its applicant came; a part that was split off has that of the case it was part of.
+    """
 
     case: str
     number: str
+    origin: str
     at: int
     people: tuple[bytes, ...]
     region: str
     spot: bytes
     matter: str
     centre: str
-    sketch: "array[int]"
-    title: "array[int]"
+    sketch: Sketch
+    title: Sketch
     shown: bool
     """its applicant shows his name: others' dispatchers may learn of the case"""
     urgent: bool
@@ -72,6 +72,10 @@ class Entry:
     @property
     def other(self) -> Other:
         return Other(self.case, self.number)
+
+    @property
+    def is_part(self) -> bool:
+        return self.origin != self.number
 
 
 class _Party(Struct, frozen=True):
@@ -109,7 +113,7 @@ def entry(record: ev.EventRecord, secret: bytes) -> Entry | None:
     asked = _asked(came.request)
     spot = _spot(asked.place)
     return Entry(
-        case=record.case, number=came.number, at=came.received_at,
+        case=record.case, number=came.number, origin=came.part_of or came.number, at=came.received_at,
         people=() if came.disclosure == "anonymous" else tuple(_people(asked.applicant, secret)),
         region=came.region, spot=blake2b(spot.encode(), key=secret, digest_size=8).digest() if spot else b"",
         matter=came.matter or came.category, centre=came.centre, sketch=sketch(asked.text), title=sketch(asked.title),
@@ -143,20 +147,23 @@ def fold_place(address: str) -> str:
     return "".join(filter(str.isalnum, address.casefold()))
 
 
-def sketch(text: str) -> "array[int]":
-    """The smallest hashes of its pairs of characters, ascending; of a short text none."""
-    folded = fold(text)
-    pairs = {folded[at : at + 2] for at in range(len(folded) - 1)}
-    return array("I", nsmallest(KEPT, {crc32(pair.encode()) for pair in pairs}) if len(pairs) >= SHORT else ())
+class _Looking:
+    """What is looked for: a new request, ready to be compared with many."""
 
+    def __init__(self, came: Entry, limits: Similar) -> None:
+        self._came, self._text, self._title = came, Likeness(came.sketch), Likeness(came.title)
+        self._here, self._elsewhere = (limits.alike_here,) * 2, (limits.alike, limits.alike_title)
 
-def likeness(one: "array[int]", other: "array[int]") -> float:
-    """The share of pairs that both texts have, estimated; 0 where either is too short."""
-    if not one or not other:
-        return 0.0
-    mine, theirs = set(one), set(other)
-    smallest = nsmallest(KEPT, mine | theirs)
-    return sum(pair in mine and pair in theirs for pair in smallest) / len(smallest)
+    def is_here(self, other: Entry) -> bool:
+        return bool(self._came.spot) and self._came.spot == other.spot
+
+    def score(self, other: Entry) -> float:
+        """How much they have in common where that is enough, else 0."""
+        least = self._here if self.is_here(other) else self._elsewhere
+        if not (self._text.may_reach(other.sketch, least[0]) or self._title.may_reach(other.title, least[1])):
+            return 0.0
+        text, title = self._text.to(other.sketch), self._title.to(other.title)
+        return max(text, title) if text >= least[0] or title >= least[1] else 0.0
 
 
 @dataclass
@@ -173,17 +180,27 @@ class Index:
 
     def take(self, record: ev.EventRecord, secret: bytes) -> list[Found]:
         """What a record adds, and what is to be said of it to its case. Raises MsgspecError."""
-        known = self.by_case.get(record.case)
-        if known is not None:
-            for event in record.events:
-                self._follow(known, event)
-            return []
-        came = entry(record, secret)
+        came = self._came(record, secret)
         if came is None:
             return []
-        found = [] if came.closed else list(self._found(came))
+        found = [] if came.closed or came.is_part else list(self._found(came))
         self._keep(came)
         return found
+
+    def remember(self, record: ev.EventRecord, secret: bytes) -> None:
+        """Take a record of which all was said: it is compared with nothing. Raises MsgspecError."""
+        came = self._came(record, secret)
+        if came is not None:
+            self._keep(came)
+
+    def _came(self, record: ev.EventRecord, secret: bytes) -> Entry | None:
+        """What is new and kept; what happens to one that is known is noted."""
+        known = self.by_case.get(record.case)
+        if known is None:
+            return entry(record, secret)
+        for event in record.events:
+            self._follow(known, event)
+        return None
 
     @staticmethod
     def _follow(known: Entry, event: Any) -> None:
@@ -195,64 +212,66 @@ class Index:
             known.head = ""
 
     def _found(self, came: Entry) -> Iterable[Found]:
-        since = came.at - self.limits.days * 86_400_000
-        if again := self._again(came, since):
+        since, looking = came.at - self.limits.days * 86_400_000, _Looking(came, self.limits)
+        if again := self._again(came, since, looking):
             yield Found("repeat", len(again) + 1, _others(again) if came.shown else ())
-        if (alike := self._alike(came, since)) is not None:
+        near = self._near(came, since, looking)
+        if (alike := self._alike(came, near)) is not None:
             yield Found("alike", 2, (alike[1].other,), round(alike[0], 2))
-        if self.limits.group > 1 and (many := self._group(came, since)):
+        if self.limits.group > 1 and (many := self._group(came, near)):
             yield Found("group", len(many) + 1, _others(many) if came.shown else ())
-        if came.urgent and (near := self._burst(came)):
-            yield Found("burst", len(near) + 1, _others(near) if came.shown else ())
+        if came.urgent and (burst := self._burst(came)):
+            yield Found("burst", len(burst) + 1, _others(burst) if came.shown else ())
 
-    def _again(self, came: Entry, since: int) -> list[Entry]:
-        """The same person about the same matter, oldest first."""
-        mine = {other.case: other for person in came.people for other in self.by_person.get(person, ())}
-        return [
+    def _again(self, came: Entry, since: int, looking: _Looking) -> list[Entry]:
+        """The same person about the same matter, oldest first; one entry for each time that he came."""
+        mine = {
+            other.case: other for person in came.people for other in _newest(self.by_person.get(person, ()))
+        }  # fmt: skip
+        return _by_origin(
             other for other in mine.values()
-            if other.at >= since and ((other.matter == came.matter and came.matter) or self._is_alike(came, other))
+            if other.at >= since and ((other.matter == came.matter and came.matter) or looking.score(other))
+        )  # fmt: skip
+
+    def _near(self, came: Entry, since: int, looking: _Looking) -> list[tuple[Entry, float]]:
+        """Of this matter in this division, newest first: what is alike, by how much, and what is about the same place."""
+        return [
+            (other, score) for other in _newest(self.by_matter.get((came.region, came.matter), ()))
+            if other.at >= since and ((score := looking.score(other)) or (came.matter and looking.is_here(other)))
         ]  # fmt: skip
 
-    def _is_alike(self, one: Entry, other: Entry) -> float:
-        """How much they have in common where that is enough, else 0."""
-        here = bool(one.spot) and one.spot == other.spot
-        text, title = likeness(one.sketch, other.sketch), likeness(one.title, other.title)
-        least = (self.limits.alike_here,) * 2 if here else (self.limits.alike, self.limits.alike_title)
-        return max(text, title) if text >= least[0] or title >= least[1] else 0.0
-
-    def _alike(self, came: Entry, since: int) -> tuple[float, Entry] | None:
+    def _alike(self, came: Entry, near: list[tuple[Entry, float]]) -> tuple[float, Entry] | None:
         """The one that it is most alike and could be handled with: the head where that is merged already."""
         best: tuple[float, Entry] | None = None
         if not (came.shown and came.mergeable):
             return None
-        for other in self._newest(came):
+        for other, score in near:
             head = self.by_case.get(other.head) if other.head else other
-            if head is None or head.closed or other.at < since or not (other.shown and other.mergeable and head.shown):
+            if head is None or head.closed or not (other.shown and other.mergeable and head.shown):
                 continue
-            if head.centre == came.centre and (score := self._is_alike(came, other)) > (best[0] if best else 0):
+            if head.centre == came.centre and score > (best[0] if best else 0):
                 best = score, head
         return best
 
-    def _group(self, came: Entry, since: int) -> list[Entry]:
-        """Others' about the same, one a person; said when there are so many, and each time they have doubled."""
-        people, found = set(came.people), []
-        for other in self._newest(came):
-            if other.at >= since and people.isdisjoint(other.people) and self._is_same_thing(came, other):
-                people.update(other.people)
+    def _group(self, came: Entry, near: list[tuple[Entry, float]]) -> list[Entry]:
+        """
+        Others' about the same, one a person; said when there are so many, and each time they have doubled.
+
+        Not where the same person came before: nobody was added, and it was said when he did.
+        """
+        mine, people, found = _who(came), set(_who(came)), list[Entry]()
+        for other, _ in near:
+            who = _who(other)
+            if not mine.isdisjoint(who):
+                return []
+            if people.isdisjoint(who):
+                people |= who
                 found.append(other)
         return found[::-1] if _is_told(len(found) + 1, self.limits.group) else []
 
-    def _newest(self, came: Entry) -> Iterable[Entry]:
-        """About this matter in this division, the newest first."""
-        return islice(reversed(self.by_matter.get((came.region, came.matter), ())), COMPARED)
-
-    def _is_same_thing(self, came: Entry, other: Entry) -> bool:
-        here = bool(came.spot) and came.spot == other.spot and bool(came.matter)
-        return here or self._is_alike(came, other) > 0
-
     def _burst(self, came: Entry) -> list[Entry]:
         since = came.at - self.limits.burst_hours * 3_600_000
-        near = [other for other in self.urgent.get((came.region, came.spot), ()) if other.at >= since]
+        near = _by_origin(other for other in self.urgent.get((came.region, came.spot), ()) if other.at >= since)
         return near if _is_told(len(near) + 1, self.limits.burst) else []
 
     # -- keeping ----------------------------------------------------------------------------------
@@ -285,6 +304,20 @@ class Index:
         names: list[tuple[Any, Any]] = [(self.by_person, person) for person in one.people]
         names.append((self.by_matter, (one.region, one.matter)))
         return [*names, (self.urgent, (one.region, one.spot))] if one.urgent else names
+
+
+def _newest(shelf: Reversible[Entry]) -> Iterable[Entry]:
+    """The newest first."""
+    return islice(reversed(shelf), COMPARED)
+
+
+def _who(one: Entry) -> frozenset[bytes]:
+    return frozenset(one.people or (NOBODY,))
+
+
+def _by_origin(found: Iterable[Entry]) -> list[Entry]:
+    """Oldest first, and but one of what came as one request and was split."""
+    return list({other.origin: other for other in sorted(found, key=lambda other: other.at)}.values())
 
 
 def _others(found: Iterable[Entry]) -> tuple[Other, ...]:

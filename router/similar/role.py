@@ -9,7 +9,8 @@ once in its life. A deployment that never ran it begins with the requests from n
 One process has all partitions, as anybody may be like anybody. A second one says the same, under the same ids.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from adapters.kafka.log import Writer
-from router.catalogue.following import follow
+from router.catalogue.following import Following, follow
 from router.operate import metrics
 from router.operate.history import start
 from router.operate.process import Process
@@ -30,6 +31,8 @@ from workflows import commands, events
 log = structlog.get_logger()
 
 PAGE = 2000
+SLICE = 100
+"""Records after which everything else of the process has its turn: some 20 ms of remembering, 40 ms of comparing."""
 POLL_MS = 500
 
 
@@ -42,10 +45,9 @@ async def run(process: Process) -> None:
         process.log.writer() as writer,
         process.log.reader(partitions=slots, group=topics.group("similar"), lost="none") as reader,
     ):
-        limits = following.current.header.similar
         told = await _told_upto(reader, slots)
-        since = process.clock.now() - limits.days * DAY
-        similar = Similar(process, Index(limits), writer)
+        similar = Similar(process, following, writer)
+        since = process.clock.now() - similar.index.limits.days * DAY
         for tp, offset in told.items():
             reader.seek(tp, await start(reader, tp, offset, since) if offset else 0)
         await _remember(process, reader, similar, told)
@@ -72,42 +74,54 @@ async def _remember(process: Process, reader: Any, similar: "Similar", told: Map
         if not behind:
             return
         batch = await reader.getmany(*behind, timeout_ms=POLL_MS, max_records=PAGE)
-        for tp, records in batch.items():
-            for record in records:
-                if record.offset < told[tp]:
-                    similar.learn(tp, record)
+        await similar.remember({tp: [r for r in records if r.offset < told[tp]] for tp, records in batch.items()})
 
 
 class Similar:
-    """Takes what happened, batch by batch."""
+    """Takes what happened, batch by batch, by the catalogue that is in force then."""
 
-    def __init__(self, process: Process, index: Index, writer: Writer) -> None:
-        self.index = index
-        self._process, self._writer = process, writer
+    def __init__(self, process: Process, following: Following, writer: Writer) -> None:
+        self.index = Index(following.current.header.similar)
+        self._process, self._following, self._writer = process, following, writer
         self._secret = key(process.settings.secret.get_secret_value().encode())
 
     async def take(self, batch: Batch) -> None:
-        """What is said of it is acknowledged when it returns."""
-        said = False
-        for tp, records in batch.items():
-            for record in records:
-                case, found = self.learn(tp, record)
-                for one in found:
-                    self._say(case, one)
-                    said = True
-        if said:
+        """
+        What is said of it is acknowledged when it returns.
+
+        A window that a new catalogue made longer grows to its length as time goes on.
+        """
+        self.index.limits = self._following.current.header.similar
+        told = await self._each(batch, self.index.take)
+        for case, found in told:
+            self._say(case, found)
+        if told:
             await self._writer.flush()
         metrics.SIMILAR_KEPT.set(len(self.index.order))
 
-    def learn(self, tp: TopicPartition, record: Any) -> tuple[str, list[Found]]:
-        """What is to be said, and to which case."""
-        try:
-            happened = events.decode(record.value or b"")
-            return happened.case, self.index.take(happened, self._secret)
-        except msgspec.MsgspecError as error:
-            metrics.SIMILAR_UNREADABLE.inc()
-            log.error("record.unreadable", topic=tp.topic, partition=tp.partition, offset=record.offset, error=error)
-            return "", []
+    async def remember(self, batch: Batch) -> None:
+        """Take what was told before, in silence."""
+        await self._each(batch, self.index.remember)
+
+    async def _each(
+        self, batch: Batch, do: Callable[[events.EventRecord, bytes], list[Found] | None]
+    ) -> list[tuple[str, Found]]:
+        """What comes of it, by case. Between slices the process beats, and who else waits for the loop has it."""
+        told: list[tuple[str, Found]] = []
+        for tp, records in batch.items():
+            for n, record in enumerate(records):
+                if n % SLICE == 0:
+                    self._process.health.beat()
+                    await asyncio.sleep(0)
+                try:
+                    happened = events.decode(record.value or b"")
+                    told += [(happened.case, found) for found in do(happened, self._secret) or ()]
+                except msgspec.MsgspecError as error:
+                    metrics.SIMILAR_UNREADABLE.inc()
+                    log.error(
+                        "record.unreadable", topic=tp.topic, partition=tp.partition, offset=record.offset, error=error
+                    )
+        return told
 
     def _say(self, case: str, found: Found) -> None:
         topics = self._process.topics

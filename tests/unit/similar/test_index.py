@@ -3,36 +3,17 @@
 import random
 from itertools import pairwise
 
-from msgspec import Raw, json
+import pytest
 
 from router.catalogue.rows import Similar
-from router.similar.index import KEPT, Found, Index, entry, key, likeness, sketch
+from router.similar import sketch as sketches
+from router.similar.index import COMPARED, Found, Index, _Looking, entry, key
+from router.similar.sketch import KEPT, Likeness, Sketch, sketch
+from tests.unit.similar.requests import LIGHT, LIGHT_AGAIN, NOISE, came
 from workflows import events as ev
 
 SECRET = key(b"a deployment's own")
 DAY = 86_400_000
-LIGHT = "我们小区门口的路灯已经坏了一个多星期，晚上出行非常不方便，老人小孩容易摔倒，请尽快派人修理。"
-LIGHT_AGAIN = "小区门口的路灯坏了一个多星期了，晚上出行很不方便，老人和小孩容易摔倒，希望尽快派人来修理。"
-NOISE = "楼下烧烤店每天夜里营业到两三点，音响声音特别大，油烟直接排到居民窗口，严重影响休息，多次沟通无效。"
-
-
-def came(
-    n: int, text: str = LIGHT, *, phone: str = "", at: int = 0, kind: str = "help", disclosure: str = "open", address: str = "",
-    category: str = "C1", region: str = "370102", urgency: str = "normal", id_number: str = "", more: tuple[ev.AnyEvent, ...] = (),
-) -> ev.EventRecord:  # fmt: skip
-    applicant = {"phone": phone or None, "id_number": id_number or None, "disclosure": disclosure}
-    request = {
-        "title": "",
-        "text": text,
-        "applicant": applicant,
-        "place": {"region": region, "address": address or None},
-    }
-    registered = ev.CaseRegistered(
-        channel="website", ref=f"r-{n}", number=f"n-{n}", query_code="", digest="d", request=Raw(json.encode(request)),
-        received_at=at, centre="370100.hotline", centre_endpoint="desk", appeal_kind=kind, region=region, calendar="cn",
-        category=category, urgency=urgency, disclosure=disclosure,
-    )  # fmt: skip
-    return ev.EventRecord(case=f"c-{n}", version=1, at=at, cause="x", events=(registered, *more))
 
 
 def tell(*records: ev.EventRecord) -> list[list[Found]]:
@@ -81,7 +62,7 @@ def test_nothing_personal_is_kept() -> None:
     for secret in ("13800001111", "37010219900101001X", "历山路", "路灯", "小区"):
         assert secret not in seen
     assert set(kept.people).isdisjoint(other.people) and kept.spot != other.spot
-    assert len(kept.sketch) <= KEPT
+    assert len(kept.sketch.hashes) <= KEPT
 
 
 def test_what_looks_alike_is_put_beside_the_one_it_is_most_alike() -> None:
@@ -164,7 +145,7 @@ def test_the_estimate_is_near_the_truth() -> None:
         other = "".join([*common[: share * 30], *chance.sample(words, 300 - share * 30)])
         pairs = [set(map("".join, pairwise(text))) for text in (one, other)]
         true = len(pairs[0] & pairs[1]) / len(pairs[0] | pairs[1])
-        worst = max(worst, abs(likeness(sketch(one), sketch(other)) - true))
+        worst = max(worst, abs(Likeness(sketch(one)).to(sketch(other)) - true))
     assert worst < 0.2
 
 
@@ -183,7 +164,90 @@ def test_titles_say_it_where_words_differ() -> None:
     one, other = entry(came(1), SECRET), entry(came(2, NOISE), SECRET)
     assert one is not None and other is not None
     one.title, other.title = sketch("同升湖山庄成了邮政盲区没人管"), sketch("同升湖山庄完全是邮政盲区")
-    index = Index(Similar())
-    assert index._is_alike(one, other) >= 0.28
+    assert _Looking(one, Similar()).score(other) >= 0.28
     other.title = sketch("翡翠城三期电梯一直没有修好")
-    assert index._is_alike(one, other) == 0.0
+    assert _Looking(one, Similar()).score(other) == 0.0
+
+
+def counted(one: Sketch, other: Sketch) -> float:
+    """Likeness as it is defined."""
+    mine, theirs = set(one.hashes), set(other.hashes)
+    if not mine or not theirs:
+        return 0.0
+    smallest = sorted(mine | theirs)[:KEPT]
+    return sum(pair in mine and pair in theirs for pair in smallest) / len(smallest)
+
+
+def test_the_short_ways_tell_what_counting_tells() -> None:
+    """The bitmap never passes over what is alike enough; the likeness is exactly that of its definition."""
+    chance = random.Random(11)
+    words = [chr(0x4E00 + n) for n in range(60)]
+    made = [sketch("".join(chance.choices(words, k=chance.choice((5, 11, 20, 40, 80, 400))))) for _ in range(60)]
+    passed = 0
+    for one in made:
+        liking = Likeness(one)
+        for other in made:
+            assert liking.to(other) == counted(one, other)
+            for least in (0.01, 0.25, 0.28, 0.5, 1.0):
+                assert liking.may_reach(other, least) or liking.to(other) < least
+                passed += not liking.may_reach(other, least)
+    assert passed > 3000, "or it spares nothing"
+
+
+def test_a_full_shelf_is_compared_by_its_bitmaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 500 texts that have little in common hardly one is counted through, and remembering counts none."""
+    chance, counts = random.Random(3), 0
+    words = [chr(0x4E00 + n) for n in range(2000)]
+    real = Likeness.to
+
+    def to(self: Likeness, other: Sketch) -> float:
+        nonlocal counts
+        counts += 1
+        return real(self, other)
+
+    monkeypatch.setattr(sketches.Likeness, "to", to)
+    index = Index(Similar())
+    for n in range(COMPARED):
+        index.remember(came(n, "".join(chance.choices(words, k=120)), address="历山路 1 号"), SECRET)
+    assert (len(index.order), counts) == (COMPARED, 0)
+    index.take(came(COMPARED, "".join(chance.choices(words, k=120)), address="历山路 1 号"), SECRET)
+    assert counts < COMPARED // 5
+
+
+def test_what_was_remembered_is_known_as_what_was_taken() -> None:
+    taken, remembered = Index(Similar()), Index(Similar())
+    closed = ev.EventRecord(case="c-1", version=2, at=1, cause="x", events=(ev.CaseClosed(reason="solved"),))
+    for record in (came(1, LIGHT, phone="13800001111"), came(2, NOISE), closed, came(3, LIGHT)):
+        taken.take(record, SECRET)
+        remembered.remember(record, SECRET)
+    late = came(4, LIGHT_AGAIN, phone="13800001111")
+    found = taken.take(late, SECRET)
+    assert kinds(found) == ["repeat", "alike"]
+    assert remembered.take(late, SECRET) == found
+
+
+def test_parts_that_were_split_off_are_not_the_citizen_coming_again() -> None:
+    """Nothing is said of them. Who comes again about one of them is known, and has come twice."""
+    parts = [came(n, NOISE, phone="13800001111", category=f"C{n}", part_of="n-1") for n in (2, 3, 4)]
+    told = tell(came(1, LIGHT, phone="13800001111"), *parts, came(5, NOISE, phone="13800001111"))
+    assert told[:4] == [[], [], [], []]
+    assert [(found.what, found.count) for found in told[4]] == [("repeat", 2)]
+    urgent = [came(n, NOISE, address="历山路 1 号", urgency="emergency", part_of="n-1" * (n > 1)) for n in (1, 2, 3, 4)]
+    assert "burst" not in kinds(tell(*urgent, came(5, LIGHT, address="历山路 1 号", urgency="emergency"))[4])
+
+
+def test_all_the_anonymous_together_are_one_person() -> None:
+    """Nobody knows how many they are: one who calls ten times is no group, and one more among others' voices."""
+    told = tell(*(came(n, disclosure="anonymous") for n in range(30)))
+    assert told == [[]] * 30
+    known = [came(n, phone=f"1380000{n:04d}") for n in range(4)]
+    told = tell(*known, *(came(n, disclosure="anonymous") for n in range(10, 20)), came(30, phone="13900000000"))
+    assert [kinds(found) for found in told[4:14]] == [["group"], *[[]] * 9]
+    assert told[4][0].count == 5
+    assert "group" not in kinds(told[14])
+
+
+def test_a_group_is_told_when_it_grows_and_not_when_one_of_it_calls_again() -> None:
+    told = tell(*(came(n, phone=f"1380000{n:04d}") for n in range(5)), came(9, phone="13800000002"))
+    assert "group" in kinds(told[4])
+    assert "group" not in kinds(told[5])
