@@ -6,16 +6,17 @@ Each function takes the messages being written (workflows.outgoing.Post) and the
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from schemas.ids import event_id, message_id
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import Case, Leg, Task
 from workflows.folds.stars import star
+from workflows.oversight import is_quiet
 
 if TYPE_CHECKING:
     from workflows.outgoing import Post
@@ -24,6 +25,7 @@ JOIN = "cn.duokua.case.join_asked.v1"
 JOIN_ANSWERED = "cn.duokua.case.join_answered.v1"
 LEFT = "cn.duokua.case.member_left.v1"
 HEAD_ENDED = "cn.duokua.case.head_ended.v1"
+MEMBER_SAID = "cn.duokua.case.member_said.v1"
 SPLIT_OFF = "cn.duokua.case.split_off.v1"
 
 
@@ -58,11 +60,55 @@ def leave(post: "Post", event: ev.HeadLeft | ev.MergeForgone) -> None:
 def end(post: "Post", event: ev.CaseClosed) -> None:
     """To each member: this is how it ended."""
     case = post.case
+    procedure = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None)
+    begun = procedure and cmd.Begun(
+        procedure.procedure, procedure.name_zh, procedure.name_en, procedure.limit, procedure.due, procedure.provisional
+    )
     for member, held in star(case).members.items():
         post.to_case(
             member, HEAD_ENDED, cmd.HeadEnded,
             head=case.id, number=case.number, asked=held.asked, reason=event.reason, result=event.result,
+            begun=begun,
         )  # fmt: skip
+
+
+def confirmed(post: "Post", event: ev.MergeConfirmed) -> None:
+    """To the head: what the applicant has added so far, which those who handle the head have not seen."""
+    if post.case.supplements and not is_quiet(post.case):
+        _say(post, event.head, "supplemented", post.case.supplements)
+
+
+def pass_on(post: "Post", event: ev.CaseSupplemented | ev.CaseUrged) -> None:
+    """To the head of a member, which nobody handles by itself: what is said to it. Before it is taken: when it is."""
+    case = post.case
+    if case.state != "merged" or (is_quiet(case) and not getattr(event, "unit", "")):
+        return
+    if isinstance(event, ev.CaseSupplemented):
+        _say(post, star(case).head, "supplemented", (event.body,))
+    else:
+        _say(post, star(case).head, "urged")
+
+
+def _say(post: "Post", head: str, what: Literal["supplemented", "urged"], bodies: "Iterable[bytes | Raw]" = ()) -> None:
+    post.to_case(
+        head, MEMBER_SAID, cmd.MemberSaid, member=post.case.id, asked=star(post.case).asked, what=what,
+        texts=tuple([piece for body in bodies for piece in _pieces(_said(body).text or "")]),
+    )  # fmt: skip
+
+
+class _Said(Struct):
+    text: str | None = None
+
+
+_said = msgspec.json.Decoder(_Said).decode
+
+
+PIECE = 9_000
+"""Characters: the longest text of the contract has no room for the number of whose it is."""
+
+
+def _pieces(text: str) -> Iterable[str]:
+    return (text[at : at + PIECE] for at in range(0, len(text), PIECE))
 
 
 def split(post: "Post", event: ev.SplitOff) -> None:

@@ -154,6 +154,17 @@ class Leave(Command, frozen=True, tag="leave"):
     asked: int
 
 
+class Begun(Struct, frozen=True, array_like=True, gc=False):
+    """The statutory procedure that a matter was handed over to, as the citizen is told of it."""
+
+    procedure: str
+    name_zh: str
+    name_en: str
+    limit: str
+    due: int
+    provisional: bool = False
+
+
 class HeadEnded(Command, frozen=True, tag="head_ended"):
     """From the head to each member: how it ended, with the answer."""
 
@@ -162,6 +173,16 @@ class HeadEnded(Command, frozen=True, tag="head_ended"):
     asked: int
     reason: str
     result: str = ""
+    begun: Begun | None = None
+
+
+class MemberSaid(Command, frozen=True, tag="member_said"):
+    """From a member to its head: what its applicant has added (texts), or that he urges."""
+
+    member: str
+    asked: int
+    what: Literal["supplemented", "urged"]
+    texts: tuple[str, ...] = ()
 
 
 class Resemble(Command, frozen=True, tag="resemble"):
@@ -175,7 +196,7 @@ class Resemble(Command, frozen=True, tag="resemble"):
     score: float = 0.0
 
 
-Between = Join | JoinAnswered | Leave | HeadEnded | Resemble
+Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | Resemble
 """What nobody outside has sent: nobody outside is answered."""
 
 

@@ -123,6 +123,8 @@ def _give_up(d: Decision, order: cmd.GiveUp) -> None:
         d.emit(ev.DuplicateReceived())
     elif isinstance(of, cmd.Join):
         d.emit(ev.MemberRefused(member=of.member, asked=of.asked, code="discarded"))
+    elif isinstance(of, cmd.HeadEnded):
+        merging.head_discarded(d, of)
     elif not isinstance(of, cmd.ReachDeadline | cmd.Between):
         _refuse(d, of, type(of).__name__.lower(), "discarded")
 

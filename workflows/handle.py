@@ -51,7 +51,7 @@ def rebase(case: Case, command: Rebase, facts: Facts, now: int, request: Ask | N
     return _step(case, decision(case, command, facts, now), command, request)
 
 
-def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int) -> Step:
+def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int, request: Ask | None = None) -> Step:
     """
     Take what was kept aside as refused, in its own name: what has its id finds from now on that it was here.
 
@@ -62,7 +62,7 @@ def give_up(case: Case | None, order: GiveUp, facts: Facts, now: int) -> Step:
         return Step(None, None, undecided(order.of, "discarded"))
     if case.state == "archived" or has_seen(case, order.of.id):
         return Step(None, case)
-    return _step(case, decision(case, order, facts, now), order.of, None)
+    return _step(case, decision(case, order, facts, now), order.of, request)
 
 
 def _step(case: Case | None, made: Decision, command: AnyCommand | Rebase, request: Ask | None) -> Step:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflows import events as ev
-from workflows.case import Case, Clock, Pending, Task, is_flooded
-from workflows.clocks import stop_clocks
-from workflows.commands import Command, HeadEnded, Join, JoinAnswered, Leave, Order
+from workflows.case import SUPPLEMENTS, Case, Clock, Pending, Task, is_flooded
+from workflows.clocks import lapse, stop_clocks
+from workflows.commands import Begun, Command, HeadEnded, Join, JoinAnswered, Leave, MemberSaid, Order
 from workflows.decision import Decision
 from workflows.folds.stars import star
 from workflows.legs import ask_triage, close
@@ -43,7 +43,7 @@ _STAYING = frozenset({"acknowledge"})
 
 def _merge(d: Decision, command: Order, said: Ordered) -> str:
     """合并 into the one case that is named."""
-    return ask(d, said.cases[0], bool(said.confirmed_by)) if len(said.cases) == 1 else "one_head"
+    return ask(d, said.cases[0], said.confirmed_by not in ("", said.officer)) if len(said.cases) == 1 else "one_head"
 
 
 def ask(d: Decision, head: str, second: bool) -> str:
@@ -57,6 +57,8 @@ def ask(d: Decision, head: str, second: bool) -> str:
         return "has_members"
     if any(task.kind not in _ENDING | _STAYING for task in d.case.tasks.values()):
         return "tasks_open"
+    for task in [task for task in d.case.tasks.values() if task.kind == "decide_extension"]:
+        lapse(d, task.leg)
     legs = [leg.id for leg in d.case.legs.values() if leg.open]
     for leg in legs:
         d.emit(ev.LegWithdrawn(leg=leg))
@@ -156,10 +158,34 @@ def _head_ended(d: Decision, command: HeadEnded) -> None:
     if d.case.state != "merged":
         return
     if command.reason in SHARED:
+        if command.begun is not None:
+            _begun(d, command.begun)
         close(d, command.reason, command.result)
     else:
         leave(d, f"head_{command.reason}")
         ask_triage(d, f"head_ended: {command.reason}")
+
+
+def _begun(d: Decision, by: Begun) -> None:
+    """转入法定程序 with the head: this citizen too is told which, and until when."""
+    d.emit(
+        ev.ProcedureBegun(
+            leg="", unit="", procedure=by.procedure, name_zh=by.name_zh, name_en=by.name_en, limit=by.limit, due=by.due,
+            provisional=by.provisional,
+        )
+    )  # fmt: skip
+
+
+def head_discarded(d: Decision, command: HeadEnded) -> None:
+    """Its head has ended, and what it said of that was given up: a dispatcher has it, as nobody else answers it."""
+    held = star(d.case)
+    if (held.head, held.asked) != (command.head, command.asked):
+        return
+    if d.case.state == "merging":
+        _not_taken(d, "discarded")
+    elif d.case.state == "merged":
+        leave(d, "head_discarded")
+        ask_triage(d, "head_ended: discarded")
 
 
 # -- the head -----------------------------------------------------------------------------------
@@ -211,11 +237,23 @@ def _leave(d: Decision, command: Leave) -> None:
         d.emit(ev.MemberLeft(member=command.member))
 
 
+def _member_said(d: Decision, command: MemberSaid) -> None:
+    """What members add takes at most half of the room, so that its own applicant can always say more."""
+    held = star(d.case).members.get(command.member)
+    if held is None or held.asked != command.asked or d.case.state in ENDED:
+        return
+    room = sum(map(len, d.case.supplements)) <= SUPPLEMENTS // 2
+    texts = command.texts if room else ()
+    d.emit(ev.MemberSpoke(member=command.member, number=held.number, what=command.what, texts=texts))
+
+
 # -- the dispatcher who is asked ----------------------------------------------------------------
 
 
 def _accept_merge(d: Decision, task: Task, said: ReplyView) -> str:
-    return verdict(APPEAL, d.case.state, "merge") or ask(d, star(d.case).proposed, second=False)
+    return verdict(APPEAL, d.case.state, "merge") or ask(
+        d, star(d.case).proposed, said.confirmed_by not in (None, "", said.officer)
+    )
 
 
 def _reject_merge(d: Decision, task: Task, said: ReplyView) -> str:
@@ -233,5 +271,6 @@ BETWEEN: Mapping[type[Command], Callable[[Decision, Any], None]] = {
     JoinAnswered: _answered,
     Leave: _leave,
     HeadEnded: _head_ended,
+    MemberSaid: _member_said,
 }
 """What cases say to each other."""

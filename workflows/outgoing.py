@@ -377,6 +377,11 @@ def _supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
         yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, "supplemented"
 
 
+def _member_spoke(case: Case, event: ev.MemberSpoke) -> Again:
+    for task in case.tasks.values():
+        yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, f"member_{event.what}: {event.number}"
+
+
 def _hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> Again:
     """The lead learns what became of it."""
     task = case.tasks.get(case.legs[event.leg].task)
@@ -627,8 +632,8 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.SupplementAttached: Telling(answer=_accepted),
     ev.WithdrawalNoted: Telling(answer=_accepted, again=_withdrawal_noted),
     ev.IdentityRevealed: Telling(news=_revealed),
-    ev.CaseUrged: Telling(answer=_urge_taken, again=_urged),
-    ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented),
+    ev.CaseUrged: Telling(answer=_urge_taken, again=_urged, news=between.pass_on),
+    ev.CaseSupplemented: Telling(answer=_accepted, again=_supplemented, news=between.pass_on),
     ev.CaseEvaluated: Telling(answer=_evaluated),
     ev.CallBackAsked: Telling(status="called_back"),
     ev.RedoOrdered: Telling(status="redo"),
@@ -646,13 +651,14 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.ResemblanceFound: Telling(news=_resembles),
     ev.MergeAsked: Telling(news=between.ask),
     ev.MergeAskedAgain: Telling(news=between.ask),
-    ev.MergeConfirmed: Telling(status="merged"),
+    ev.MergeConfirmed: Telling(status="merged", news=between.confirmed),
     ev.MergeForgone: Telling(news=between.leave),
     ev.HeadLeft: Telling(news=between.leave),
     ev.MemberTaken: Telling(again=between.now_one_more, news=between.take),
     ev.MemberRefused: Telling(news=between.refuse),
     ev.SplitOff: Telling(news=between.split),
     ev.MemberLeft: Telling(again=between.now_one_more),
+    ev.MemberSpoke: Telling(again=_member_spoke),
     ev.ClockRebased: Telling(again=_clock_moved, news=_due_moved),
     ev.ClockWarned: Telling(news=_warned),
     ev.ClockOverdue: Telling(news=_overdue),

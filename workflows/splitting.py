@@ -20,7 +20,7 @@ def _split(d: Decision, command: Order, said: Ordered) -> str:
         return "not_merged"
     if before + len(said.parts) > PARTS:
         return "too_many_parts"
-    if len(said.parts) > d.policy.merge_alone and not said.confirmed_by:
+    if len(said.parts) > d.policy.merge_alone and said.confirmed_by in ("", said.officer):
         return "second_officer"
     for n, part in enumerate(said.parts, before + 1):
         ref = f"{d.case.ref}#{n}"

@@ -465,7 +465,7 @@ class Batch:
         """Of a case that cannot be read, or takes nothing more, nothing is claimed, as nothing could be remembered."""
         key = order.case.encode()
         try:
-            result = give_up(self._case(key), order, facts, now)
+            result = give_up(self._case(key), order, facts, now, partial(self._request, key))
             self._take(key, result, order.of, now)
         except (NewerFormat, Damaged, DiskRefuses):
             raise

@@ -107,6 +107,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "MemberRefused": ("member", "asked", "code"),
     "MemberLeft": ("member",),
     "SplitOff": ("case", "ref", "category"),
+    "MemberSpoke": ("member", "number", "what"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -114,6 +115,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "CaseRouted": ("stages",),
     "CaseSupplemented": ("body",),
     "CaseWithdrawn": ("body",),
+    "MemberSpoke": ("texts",),
     "CaseEvaluated": ("body", "reasons"),
     "CaseClosed": ("result",),
     "LegReturnAsked": ("reason", "text", "basis", "attachments", "officer", "confirmed_by"),

@@ -104,6 +104,15 @@ class MemberLeft(Event, frozen=True):
     member: str
 
 
+class MemberSpoke(Event, frozen=True):
+    """What the applicant of a member added, or that he urges: whoever has the head in hand is told. what: supplemented | urged."""
+
+    member: str
+    number: str
+    what: str
+    texts: tuple[str, ...] = ()
+
+
 class SplitOff(Event, frozen=True):
     """拆分. `case` begins, from this case's request, about `title` (and `text`, `category`) alone; its channel knows it as `ref`."""
 
@@ -116,5 +125,5 @@ class SplitOff(Event, frozen=True):
 
 StarEvent = (
     ResemblanceFound | MergeProposed | MergeRejected | MergeAsked | MergeAskedAgain | MergeConfirmed | MergeRefused
-    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff
+    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff | MemberSpoke
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from workflows import events as ev
@@ -55,6 +56,12 @@ def _member_left(case: Case, e: ev.MemberLeft, at: int) -> Case:
     return _with(case, members={member: held for member, held in star(case).members.items() if member != e.member})
 
 
+def _spoke(case: Case, e: ev.MemberSpoke, at: int) -> Case:
+    """Kept with what the head's own applicant added, under the member's number."""
+    texts = [msgspec.json.encode({"text": f"{e.number}: {text}"}) for text in e.texts]
+    return replace(case, supplements=(*case.supplements, *texts))
+
+
 def _split(case: Case, e: ev.SplitOff, at: int) -> Case:
     return _with(case, parts=star(case).parts + 1)
 
@@ -86,4 +93,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.MemberRefused: _unchanged,
     ev.MemberLeft: _member_left,
     ev.SplitOff: _split,
+    ev.MemberSpoke: _spoke,
 }

@@ -137,6 +137,11 @@ class AnyStar(RuleBasedStateMachine):
             return
         self.take(cmd.Withdraw(**self.base(IDS[which]), channel="website", ref=REFS[which], body=Raw(b"{}")))  # type: ignore[arg-type]
 
+    @rule(which=WHICH, urges=st.booleans())
+    def say_more(self, which: int, urges: bool) -> None:
+        kind = cmd.Urge if urges else cmd.Supplement
+        self.take(kind(**self.base(IDS[which]), channel="website", ref=REFS[which], body=Raw(b'{"text":"y"}')))  # type: ignore[arg-type]
+
     @rule(which=WHICH)
     def work(self, which: int) -> None:
         """Whoever has a task does the next thing towards the end."""

@@ -1,5 +1,7 @@
 """Merging, splitting and resemblance, one story each; any order of what cases say to each other is tests/properties'."""
 
+from functools import partial
+
 from msgspec import json
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from tests.unit.workflows.calendar_2026 import CHANGED
 from tests.unit.workflows.small_world import NOW, POLICIES, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows.folds.stars import star
-from workflows.handle import step
+from workflows.handle import give_up, step
 from workflows.policies import Policy, Repeat
 
 CENTRE = "370100.hotline"
@@ -18,7 +20,7 @@ HEAD = cmd.Other("11111111-0000-5000-8000-000000000001", "370100-260918-0200001-
 
 def said(t: Told, to: str = "case:") -> list[cmd.AnyCommand]:
     """What the last command said to other cases."""
-    return [cmd.decode(message.data) for message in t.last.messages if message.to.startswith(to)]  # type: ignore[misc]
+    return [cmd.decode(message.data) for message in t.last.messages if message.to.startswith(to)]
 
 
 def joining(**more: object) -> cmd.Join:
@@ -39,8 +41,8 @@ def answer(t: Told, code: str = "", asked: int = 1, head: str = HEAD.case) -> To
 def ended(t: Told, reason: str = "solved", asked: int = 1) -> Told:
     base = {"id": command_id(HEAD.case, f"{reason}{asked}"), "case": t.held.id, "at": t.now}
     return t.take(
-        cmd.HeadEnded(**base, head=HEAD.case, number=HEAD.number, asked=asked, reason=reason, result="已修好")
-    )  # type: ignore[arg-type]
+        cmd.HeadEnded(**base, head=HEAD.case, number=HEAD.number, asked=asked, reason=reason, result="已修好")  # type: ignore[arg-type]
+    )
 
 
 def merging(category: str = "street") -> Told:
@@ -127,6 +129,88 @@ def test_who_leaves_or_withdraws_tells_the_head() -> None:
         before.follow_up(cmd.Withdraw)
         assert [type(command) for command in said(before)] == [cmd.Leave]
         assert before.held.state == "closed"
+
+
+def test_what_the_applicant_of_a_member_says_reaches_those_who_handle_its_head() -> None:
+    """Before it was taken: when it is. Said of a request that is over it is nothing."""
+    t = merging("alone").follow_up(cmd.Supplement, text="电线落地")
+    assert said(t) == []
+    (early,) = said(answer(t))
+    t.follow_up(cmd.Supplement, text="冒火花")
+    (later,) = said(t)
+    t.follow_up(cmd.Supplement, text="长" * 9_001)
+    assert [len(text) for text in said(t)[0].texts] == [9_000, 1]  # type: ignore[union-attr]
+    t.follow_up(cmd.Urge, text="快")
+    (urge,) = said(t)
+    assert [(c.case, c.what, c.texts) for c in (early, later, urge)] == [  # type: ignore[union-attr]
+        (HEAD.case, "supplemented", ("电线落地",)), (HEAD.case, "supplemented", ("冒火花",)), (HEAD.case, "urged", ()),
+    ]  # fmt: skip
+
+    head = told().submit("alone").take(joining())
+    base = {"case": head.held.id, "at": head.now, "member": joining().member}
+    head.take(cmd.MemberSaid(id=command_id("x", "1"), asked=1, what="supplemented", texts=("冒火花",), **base))  # type: ignore[arg-type]
+    task = head.data("task.assigned")
+    assert (task["reason"], task["supplements"]) == ("member_supplemented: n-2", [{"text": "n-2: 冒火花"}])
+    head.take(cmd.MemberSaid(id=command_id("x", "2"), asked=1, what="urged", **base))  # type: ignore[arg-type]
+    assert head.data("task.assigned")["reason"] == "member_urged: n-2"
+    head.take(cmd.MemberSaid(id=command_id("x", "3"), asked=2, what="urged", **base))  # type: ignore[arg-type]
+    assert head.happened == []
+
+
+def test_members_of_a_head_that_was_transferred_are_told_where_and_until_when() -> None:
+    begun = cmd.Begun("petition", "信访", "petition", "60d", NOW + 60 * 86_400_000)
+    t = answer(merging())
+    base = {"id": command_id(HEAD.case, "end"), "case": t.held.id, "at": t.now}
+    t.take(cmd.HeadEnded(**base, head=HEAD.case, number="n", asked=1, reason="transferred", result="x", begun=begun))  # type: ignore[arg-type]
+    outcome = t.data("case.outcome")
+    assert (outcome["procedure"], outcome["procedure_name"]) == ("petition", {"zh": "信访", "en": "petition"})
+    assert outcome["procedure_due"]
+
+
+def test_a_head_tells_its_members_where_it_was_transferred_to() -> None:
+    t = told().submit("alone").take(joining())
+    t.reply("handle", "reply", result="transferred", text="x", procedure="petition").reply("review", "pass")
+    (end,) = said(t)
+    assert isinstance(end, cmd.HeadEnded) and end.begun is not None
+    assert end.begun.procedure == t.data("case.outcome")["procedure"] == "petition"
+
+
+def test_a_member_whose_heads_end_was_given_up_goes_to_a_dispatcher() -> None:
+    for t, reason in (
+        (answer(merging("alone")), "head_ended: discarded"),
+        (merging("alone"), "merge_refused: discarded"),
+    ):
+        end = cmd.HeadEnded(
+            id=command_id(HEAD.case, "end"), case=t.held.id, at=t.now, head=HEAD.case, number="n", asked=1, reason="solved"
+        )  # fmt: skip
+        order = cmd.GiveUp(id=command_id(HEAD.case, "up"), case=t.held.id, at=t.now, of=end)
+        made = give_up(t.held, order, t.facts, t.now, partial(bytes, t.request))
+        assert made.case is not None and made.case.state == "in_triage"
+        assert [task.reason for task in made.case.tasks.values()] == [reason]
+        (assigned,) = [json.decode(m.data) for m in made.messages if m.to.startswith("tasks.")]
+        assert assigned["request"] and assigned["title"]
+
+
+def test_no_officer_is_his_own_second() -> None:
+    t = told().submit("alone").order(CENTRE, "merge", cases=[HEAD.case], officer="0001", confirmed_by="0001")
+    assert not said(t)[0].second  # type: ignore[union-attr]
+    t = told().submit("alone").order(CENTRE, "merge", cases=[HEAD.case], officer="0001", confirmed_by="0002")
+    assert said(t)[0].second  # type: ignore[union-attr]
+    parts = [{"title": "x"}] * 11
+    t = told().submit("alone").order(CENTRE, "split", parts=parts, officer="0001", confirmed_by="0001")
+    assert t.data("order.answered")["reason"] == "second_officer"
+    t = resembling(told().submit("alone"), "alike")
+    t.reply("decide_merge", "accept_merge", officer="0001", confirmed_by="0002")
+    assert said(t)[0].second  # type: ignore[union-attr]
+
+
+def test_an_extension_that_nobody_has_decided_lapses_when_a_case_is_merged() -> None:
+    t = told().submit("timed")
+    t.reply("handle", "ask_extension", unit="370102.urban", reason="x", limit="1wd")
+    assert any(clock.course and clock.course.held for clock in t.held.clocks.values()), t.happened
+    t.order(CENTRE, "merge", cases=[HEAD.case])
+    assert "ExtensionLapsed" in t.happened
+    assert not any(clock.course and clock.course.held for clock in t.held.clocks.values())
 
 
 def test_two_that_ask_each_other_are_both_refused() -> None:
