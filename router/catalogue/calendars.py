@@ -45,13 +45,15 @@ class Calendars:
 def read_calendars(files: Files) -> Calendars:
     """The calendars of a catalogue's files. CatalogueFaulty where one of them is wrong, whatever else may be."""
     findings = Findings()
-    calendars = calendars_of(files, *read_layers(files, findings), findings)
+    calendars = calendars_of(files, *read_layers(files, findings), findings, findings)
     findings.refuse_errors()
     return calendars
 
 
-def calendars_of(files: Files, header: Header | None, table: Table[Layer], findings: Findings) -> Calendars:
-    """Every layer of the folder as a calendar, and the retained ones."""
+def calendars_of(
+    files: Files, header: Header | None, table: Table[Layer], findings: Findings, checked: Findings
+) -> Calendars:
+    """Every layer of the folder as a calendar, and the retained ones. `checked` takes the faults that leave a calendar usable."""
     by_id: dict[str, Calendar] = {}
     layers: dict[str, Layers] = {}
     of_place: dict[str, str] = {}
@@ -59,7 +61,7 @@ def calendars_of(files: Files, header: Header | None, table: Table[Layer], findi
     for layer, merged in _stacks(table, findings).items():
         name = named(merged)
         at = table.spots[layer].at()
-        calendar = _merge(name, merged, at, findings)
+        calendar = _merge(name, merged, at, findings, checked)
         if calendar is not None:
             by_id[name], layers[name] = calendar, merged
             if header and layer == header.default_calendar:
@@ -105,15 +107,16 @@ def _tabled(name: str, layers: Layers) -> Calendar:
     return Calendar.merge(name, layers)
 
 
-def _merge(name: str, layers: Layers, at: At, findings: Findings) -> Calendar | None:
+def _merge(name: str, layers: Layers, at: At, findings: Findings, checked: Findings) -> Calendar | None:
     if not any(layer.hours for layer in layers):
         return None  # a layer of days only: it is there to be laid under others
+    said = False
     try:
-        if _never_open(layers, at, findings):
-            return None
+        said = _never_open(layers, at, checked)
         return _tabled(name, layers)
     except ValueError as error:
-        findings.add("bad_value", at, where=layers[-1].id, problem=error)
+        if not said or checked is not findings:
+            findings.add("bad_value", at, where=layers[-1].id, problem=error)
         return None
 
 

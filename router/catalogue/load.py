@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from router.catalogue.calendars import calendars_of
+from router.catalogue.calendars import Layers, calendars_of
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.check import check
 from router.catalogue.expand import circles, places_of, units_of
 from router.catalogue.findings import At, CatalogueFaulty, Finding, Findings
 from router.catalogue.rows import CategoryRow, MatterRow
 from router.catalogue.tables import Files, Table, Tables, read_tables
+from workflows.policies import Policy
 
 Row = TypeVar("Row", bound=Struct)
 BEARABLE = frozenset(
@@ -43,6 +44,26 @@ def from_files(files: Files, version: int = 0) -> Catalogue:
         return from_tables(files, read_tables(files, findings), findings, version)
 
 
+def from_stored(files: Files, version: int = 0) -> Catalogue:
+    """
+    The catalogue of a version that was published. Raises CatalogueFaulty where it cannot be read.
+
+    The release that published it checked it. What a later release checks beyond that is among its findings and refuses
+    nothing: a version in force must not become unreadable by an upgrade (docs/adr/0010).
+    """
+    findings = Findings()
+    with _no_garbage():
+        return from_tables(files, read_tables(files, findings), findings, version, checked=Findings())
+
+
+def salvaged(files: Files) -> tuple[Mapping[str, Layers], Mapping[str, Policy]]:
+    """The calendars and policies of a version that cannot be read as a whole: running clocks and cases name them."""
+    findings = Findings()
+    with _no_garbage():
+        tables = read_tables(files, findings)
+    return calendars_of(files, tables.header, tables.calendars, findings, findings).layers, _rows(tables.policies)
+
+
 @contextmanager
 def _no_garbage() -> Iterator[None]:
     """Almost all that is made while a catalogue is read stays: the collector would walk over it again and again, for half the time."""
@@ -55,9 +76,14 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def from_tables(files: Files, tables: Tables, findings: Findings, version: int = 0) -> Catalogue:
-    """The catalogue that these tables make; `files` is what is kept of it. Raises CatalogueFaulty as `load` does."""
-    catalogue = _made(files, tables, findings, version)
+def from_tables(
+    files: Files, tables: Tables, findings: Findings, version: int = 0, checked: Findings | None = None
+) -> Catalogue:
+    """
+    The catalogue that these tables make; `files` is what is kept of it. Raises CatalogueFaulty as `load` does, but not for
+    what is found in `checked`, where it is told apart from what could not be read.
+    """
+    catalogue = _made(files, tables, findings, version, checked)
     findings.refuse_errors()
     if catalogue is None:
         raise CatalogueFaulty(findings.all())
@@ -76,13 +102,16 @@ def readable(files: Files) -> tuple[Catalogue | None, tuple[Finding, ...]]:
     return catalogue, findings.all()
 
 
-def _made(files: Files, tables: Tables, findings: Findings, version: int) -> Catalogue | None:
+def _made(
+    files: Files, tables: Tables, findings: Findings, version: int, apart: Findings | None = None
+) -> Catalogue | None:
+    checked = findings if apart is None else apart
     _cut_circles(tables.categories, findings)
     _cut_circles(tables.matters, findings)
     places = places_of(tables, findings)
     units = units_of(tables, places, findings)
-    calendars = calendars_of(files, tables.header, tables.calendars, findings)
-    check(tables, places, units, findings)
+    calendars = calendars_of(files, tables.header, tables.calendars, findings, checked)
+    check(tables, places, units, checked)
     if tables.header is None or findings.errors() - BEARABLE:
         return None
     return Catalogue(
@@ -94,7 +123,7 @@ def _made(files: Files, tables: Tables, findings: Findings, version: int) -> Cat
         policies=_rows(tables.policies), calendars=calendars.by_id, calendar_layers=calendars.layers,
         calendar_of_place=calendars.of_place, calendar_of_unit=calendars.of_unit, one_things=_rows(tables.one_things), vocabularies={name: {word: pair.code for word, pair in table.rows.items()} for name, table in tables.vocabularies.items()},
         files=MappingProxyType(dict(files)), rules_at={key: spot.at() for key, spot, _ in tables.rules},
-        findings=findings.all(),
+        findings=findings.all() if apart is None else (*findings.all(), *apart.all()),
     )  # fmt: skip
 
 

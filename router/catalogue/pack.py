@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.load import from_files, hash_of
+from router.catalogue.load import from_stored, hash_of
 from schemas.catalogue import CatalogueManifest
 
 CHUNK = 800_000
@@ -65,12 +65,13 @@ def pack(catalogue: Catalogue, version: int, **said: object) -> tuple[CatalogueM
 
 
 def unpack(manifest: CatalogueManifest, chunk: Callable[[str], bytes | None]) -> Catalogue:
-    """The catalogue of a manifest. Raises VersionUnusable unless every chunk and the whole are what they are called."""
+    """The catalogue of a manifest. Raises VersionUnusable unless every chunk and the whole are what they are called,
+    CatalogueFaulty where this release cannot read it."""
     try:
         files = files_of(manifest.chunks, chunk, manifest.hash)
     except VersionUnusable as error:
         raise VersionUnusable(f"catalogue {manifest.version}: {error}") from error
-    return from_files(files, manifest.version)
+    return from_stored(files, manifest.version)
 
 
 def _sha(data: bytes) -> str:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from router.catalogue.analyse import refuse_contradictions
-from router.catalogue.calendars import retained
+from router.catalogue.calendars import Layers, retained
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import (
     ACTIVE,
@@ -39,14 +39,15 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.keys import Signer
 from router.catalogue.latest import POLL_MS, keep, latest, read_to
 from router.catalogue.life import Life, Version, add, lived, may_be_folder
-from router.catalogue.load import from_files
-from router.catalogue.pack import VersionUnusable, is_inside, pack, unpack
+from router.catalogue.load import from_files, from_stored, salvaged
+from router.catalogue.pack import VersionUnusable, files_of, is_inside, pack, unpack
 from router.catalogue.tables import RETAINED
 from router.operate import audit, metrics
 from router.operate.process import Process
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
 from schemas.times import from_milliseconds
+from workflows.policies import Policy
 
 log = structlog.get_logger()
 RETAINED_POLICIES = "policies/retained.yaml"
@@ -114,7 +115,7 @@ def _mended(desk: Desk, files: Mapping[str, bytes], life: Life) -> Published | N
         return None
     earlier = sorted((version for version in life.versions.values() if version.number < active.version), key=_number)
     for before in (*(_readable(desk.kept, Active(v.number, v.hash)) for v in earlier[: -TRIED - 1 : -1]), None):
-        catalogue = from_files(_with_carried(files, before))
+        catalogue = from_stored(_with_carried(files, *_carried(before)))
         if catalogue.hash == active.hash:
             known = life.versions[active.version]
             manifest, chunks = pack(catalogue, active.version, published_by=known.by or None, note=known.why or None)
@@ -180,13 +181,13 @@ async def add_version(
             desk.put(desk.topics.catalog, name, piece)
     desk.put(desk.topics.catalog, f"manifest/{version}", _manifest_text(manifest))
     if start:
-        waiting = Waiting(version, catalogue.hash, before.version if before else 0, start, by)
+        waiting = Waiting(version, catalogue.hash, desk.active.version if desk.active else 0, start, by)
         desk.put(desk.topics.catalog, WAITING, msgspec.json.encode(waiting))
     else:
         if desk.waiting:
             desk.put(desk.topics.catalog, WAITING, None)
         desk.order(version, catalogue.hash)
-    recounts = before is not None and _calendars(before) != _calendars(catalogue)
+    recounts = desk.active is not None and (before is None or _calendars(before) != _calendars(catalogue))
     return Published(version, catalogue.hash, changed=True, recounts=recounts)
 
 
@@ -198,9 +199,19 @@ def _calendars(catalogue: Catalogue) -> tuple[Mapping[str, str], Mapping[str, st
 def _checked(
     kept: Mapping[bytes, bytes], files: Mapping[str, bytes], now: int | None
 ) -> tuple[Catalogue | None, Catalogue]:
-    """The version in force, and what these files make with what is carried on; without contradictions at `now`."""
-    before = _active_catalogue(kept)
-    catalogue = from_files(_with_carried(files, before))
+    """
+    The version in force, and what these files make with what is carried on; without contradictions at `now`.
+
+    None where this release cannot read the one in force, though it is there as it was published: what can be read of it is
+    carried on, and it is replaced.
+    """
+    try:
+        before = _active_catalogue(kept)
+        carried = _carried(before)
+    except CatalogueFaulty as faulty:
+        log.error("catalogue.unreadable", error=faulty)
+        before, carried = None, salvaged(_active_files(kept))
+    catalogue = from_files(_with_carried(files, *carried))
     if now is not None and (before is None or before.hash != catalogue.hash):
         refuse_contradictions(catalogue, now)
     return before, catalogue
@@ -218,18 +229,22 @@ def without_carried(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if not name.startswith(RETAINED) and name != RETAINED_POLICIES}
 
 
-def _with_carried(files: Mapping[str, bytes], before: Catalogue | None) -> dict[str, bytes]:
+def _carried(before: Catalogue | None) -> tuple[Mapping[str, Layers], Mapping[str, Policy]]:
+    return (before.calendar_layers, before.policies) if before else ({}, {})
+
+
+def _with_carried(
+    files: Mapping[str, bytes], calendars: Mapping[str, Layers], policies: Mapping[str, Policy]
+) -> dict[str, bytes]:
     """The files without foreign leftovers, and each calendar and policy of the version before that they do not make."""
     mine = without_carried(files)
-    if before is None:
+    if not calendars and not policies:
         return mine
-    made = from_files(mine)
+    made = from_stored(mine)  # what is wrong with them is found with what is carried on
     carried = {
-        f"{RETAINED}{name}.json": retained(layers)
-        for name, layers in before.calendar_layers.items()
-        if name not in made.calendars
+        f"{RETAINED}{name}.json": retained(layers) for name, layers in calendars.items() if name not in made.calendars
     }
-    gone = [policy for name, policy in before.policies.items() if name not in made.policies]
+    gone = [policy for name, policy in policies.items() if name not in made.policies]
     if gone:
         carried[RETAINED_POLICIES] = msgspec.json.encode(gone)
     return mine | carried
@@ -372,8 +387,15 @@ def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
     return unpacked(kept, active) if active else None
 
 
+def _active_files(kept: Mapping[bytes, bytes]) -> dict[str, bytes]:
+    """The files of the version in force, whatever is in them. Raises VersionUnusable."""
+    active = active_of(kept.get(ACTIVE))
+    manifest = _manifest(kept, active.version) if active else None
+    return files_of(manifest.chunks, lambda chunk: kept.get(chunk.encode()), manifest.hash) if manifest else {}
+
+
 def unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
-    """A version of those on the topic. Raises VersionUnusable."""
+    """A version of those on the topic. Raises VersionUnusable, CatalogueFaulty as `unpack` does."""
     manifest = _manifest(kept, wanted.version)
     if manifest is None:
         raise VersionUnusable(f"catalogue {wanted.version} is not on the topic")

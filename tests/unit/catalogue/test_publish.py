@@ -1,6 +1,7 @@
 """A version is in force everywhere or nowhere: readable before it is ordered, ordered before it is `active`."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +9,15 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
+import router.catalogue.publish as publishing
 from adapters.clock import Clock
 from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
+from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import STREAM, TopicsMissing
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.following import follow
-from router.catalogue.load import from_files
+from router.catalogue.load import from_files, from_stored, hash_of
 from router.catalogue.pack import VersionUnusable, pack, unpack
 from router.catalogue.publish import active_version, fetch_active, fetch_version, publish
 from router.operate import audit
@@ -203,6 +206,60 @@ async def test_waiting_ends_when_the_process_stops(broker: MemoryLog) -> None:
     with pytest.raises(VersionUnusable):
         _ = following.current
     await asyncio.wait_for(following.stopped(), 10)
+
+
+EARLIER = [
+    ("calendars/yi.yaml", '"14:00-18:00"]', '"14:00-18:00"], since: 06-01, until: 09-30', "no_hours"),
+    (
+        "calendars/yi.yaml", "place: 370200",
+        "place: 370200\nyears: [{year: 2026, rest: [{first: 2026-07-01, last: 2026-09-05}]}]", "no_open_time",
+    ),
+    ("calendars/yi.yaml", "place: 370200", "place: 379999", "dangling"),
+]  # fmt: skip
+"""What a release before this one published, and this one finds wrong."""
+
+
+@pytest.mark.parametrize(("file", "old", "new", "code"), EARLIER)
+async def test_what_an_earlier_release_published_stays_readable_and_is_replaced(
+    broker: MemoryLog, monkeypatch: pytest.MonkeyPatch, file: str, old: str, new: str, code: str
+) -> None:
+    """An engine would not start after the upgrade, and nobody could publish. Whoever publishes it anew is told."""
+    files = edited(file, old, new)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(publishing, "from_files", from_stored)
+        first = await publish(broker, TOPICS, files, by="a", now=1)
+    in_force = await fetch_active(broker, TOPICS.catalog)
+    assert in_force is not None and in_force.hash == first.hash
+    assert code in {finding.code for finding in in_force.findings}
+    with pytest.raises(CatalogueFaulty) as refused:
+        await publish(broker, TOPICS, files, by="a", now=2)
+    assert code in {finding.code for finding in refused.value.findings}
+    assert (await publish(broker, TOPICS, small(), by="a", now=3)).version == 2
+    after = await fetch_active(broker, TOPICS.catalog)
+    assert after is not None and set(in_force.calendars) <= set(after.calendars), "running clocks name them"
+
+
+async def test_a_version_that_this_release_cannot_read_is_replaced_and_its_calendars_go_on(
+    broker: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = edited("calendars/yi.yaml", "14:00-18:00", "13:00-18:00")
+    files, made = own | {"rules/90.yaml": b"a later release may write this"}, from_files(own)
+
+    def later(files: Mapping[str, bytes]) -> Catalogue:
+        return replace(made, files=files, hash=hash_of(files))
+
+    with monkeypatch.context() as other:
+        other.setattr(publishing, "from_files", later)
+        await publish(broker, TOPICS, files, by="a", now=1)
+    with pytest.raises(CatalogueFaulty):
+        await fetch_active(broker, TOPICS.catalog)
+    with pytest.raises(CatalogueFaulty):
+        await publish(broker, TOPICS, files, by="a", now=2)
+    published = await publish(broker, TOPICS, small(), by="a", now=3)
+    assert (published.version, published.changed, published.recounts) == (2, True, True)
+    after = await fetch_active(broker, TOPICS.catalog)
+    assert after is not None and set(made.calendars) <= set(after.calendars)
+    assert not (await publish(broker, TOPICS, small(), by="a", now=4)).changed
 
 
 @pytest.mark.parametrize("lost", ["chunk", "damaged", "manifest"])
