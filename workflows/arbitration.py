@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from workflows import events as ev
 from workflows.case import Leg, Task
-from workflows.clocks import start_task_clock, stop_clocks
+from workflows.clocks import start_task_clock
 from workflows.decision import Decision
 from workflows.facts import Unit
-from workflows.legs import put_beside, put_in_place
+from workflows.legs import give_back, put_beside, put_in_place
 from workflows.said import ReplyView, TargetView
 from workflows.states import APPEAL, verdict
 
@@ -62,7 +62,8 @@ def _hand_over(d: Decision, task: Task, said: ReplyView) -> str:
 
 
 def _may_dispute(d: Decision, leg: Leg, said: ReplyView) -> str:
-    return _body(d, leg, said)[1]
+    """Only of what was rejected: while it is undecided, whether it goes to arbitration is the dispatcher's to say."""
+    return _body(d, leg, said)[1] if leg.state == "return_rejected" else "not_allowed"
 
 
 def _dispute(d: Decision, leg: Leg, said: ReplyView) -> None:
@@ -103,8 +104,7 @@ def _rule(d: Decision, task: Task, said: ReplyView) -> str:
     beside = {unit.id: (unit, t.part) for t, unit in zip(targets, units, strict=True) if unit.id != lead.id}
     d.emit(_ruled(d, task, leg, lead, tuple(beside), said))
     if lead.id != leg.unit:
-        d.emit(ev.LegReturned(leg=leg.id))
-        stop_clocks(d, leg.id)
+        give_back(d, leg)
         put_in_place(d, leg, lead)
     put_beside(d, beside.values())
     return ""

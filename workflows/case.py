@@ -16,6 +16,8 @@ from workflows.states import OPEN_LEG
 
 SEEN = 2_000
 """Command ids that a case remembers; from then on it takes nothing more from its channel."""
+URGES = SEEN // 2
+"""Commands from which on its applicant urges no more: there is room for more that he may want to say."""
 _DIGEST = 8
 KEPT_MS = 400 * 24 * 3600 * 1000
 """How long an archived case's id is still recognised; intake refuses what was received longer ago."""
@@ -385,9 +387,9 @@ def has_seen(case: Case, command: str) -> bool:
     return False
 
 
-def is_flooded(case: Case) -> bool:
-    """Whether the case has had more commands than it can remember."""
-    return len(case.seen) >= SEEN * _DIGEST
+def is_flooded(case: Case, most: int = SEEN) -> bool:
+    """Whether the case has had as many commands: as it can remember, if not fewer."""
+    return len(case.seen) >= most * _DIGEST
 
 
 def remembering(seen: bytes, command: str) -> bytes:

@@ -19,7 +19,7 @@ from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.ladders import escalate, holder
 from workflows.policies import ClockTemplate, Policy
-from workflows.rebasing import rebase_clock
+from workflows.rebasing import rebase_clock, rebased_due
 from workflows.reckoning import Run, consumed, reckon, run_of
 from workflows.workdays import DAY
 
@@ -73,22 +73,23 @@ def start_leg_clocks(d: Decision, leg: str, instead: str = "") -> None:
 
 def _take_over(d: Decision, leg: str, left: Clock) -> None:
     """The clock of a returned leg runs on for who takes its place: its anchor and due, unless the floor reaches farther."""
-    calendar, awake = d.facts.calendar_named(left.calendar), is_awake(d)
+    calendar, own, awake = d.facts.calendar_named(left.calendar), d.calendar_of(d.case.legs[leg].unit), is_awake(d)
     for template in _templates(d.policy, "leg"):
         if template.kind != FINISH:
             continue
-        least = _start(calendar, replace(template, budget=d.policy.floor), d.case.policy, leg, d.now, awake=awake)
-        if least.due > left.due:
-            d.emit(least)
-            continue
+        least = _start(own, replace(template, budget=d.policy.floor), d.case.policy, leg, d.now, awake=awake)
         rest = reckon(calendar, template, run_of(left, template, left.due, awake))
         marks = tuple(mark for mark in rest.marks if mark.at > d.now)
-        d.emit(
-            ev.ClockStarted(
-                kind=FINISH, of=leg, policy=d.case.policy, calendar=left.calendar, budget=left.budget, anchor=left.anchor,
-                due=left.due, provisional=left.provisional, start=template.start, marks=marks,
-            )
+        runs_on = ev.ClockStarted(
+            kind=FINISH, of=leg, policy=d.case.policy, calendar=left.calendar, budget=left.budget, anchor=left.anchor,
+            due=left.due, provisional=left.provisional, start=template.start, marks=marks,
         )  # fmt: skip
+        # whoever counts by other days counts the rest by them: it is that which the floor is held against
+        clock = started((runs_on,)).clocks[clock_key(FINISH, leg)]
+        if least.due > rebased_due(d, clock):
+            d.emit(least)
+            continue
+        d.emit(runs_on)
         # one that had stopped was not re-based when its calendar was published anew
         rebase_clock(d, d.case.clocks[clock_key(FINISH, leg)])
 

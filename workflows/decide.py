@@ -11,7 +11,7 @@ from typing import Any
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows import feedback, merging, resembling
-from workflows.case import KEPT_MS, SUPPLEMENTS, Case, is_flooded, unborn
+from workflows.case import KEPT_MS, SUPPLEMENTS, URGES, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
 from workflows.facts import Facts
@@ -53,7 +53,8 @@ def _reply(d: Decision, command: cmd.Reply) -> None:
 
 
 def _order(d: Decision, command: cmd.Order) -> None:
-    if code := "too_many_commands" if is_flooded(d.case) else order(d, command):
+    """However much its channel has sent: somebody must be able to end it."""
+    if code := order(d, command):
         _refuse_order(d, command, code)
 
 
@@ -93,8 +94,10 @@ def _evaluate(d: Decision, command: cmd.Evaluate) -> None:
 
 
 def _urge(d: Decision, command: cmd.Urge) -> None:
-    """催办 by the applicant: whoever has it in hand is told; no due date moves."""
-    if _allowed(d, command, "urge"):
+    """催办 by the applicant: whoever has it in hand is told; no due date moves. Refused sooner than what says more."""
+    if is_flooded(d.case, URGES):
+        _refuse(d, command, "urge", "too_many_commands")
+    elif _allowed(d, command, "urge"):
         urged(d, command)
 
 

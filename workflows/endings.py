@@ -20,8 +20,7 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
         return "incomplete"
     if d.case.legs:
         return "not_allowed"
-    for task in list(d.case.tasks):
-        stop_clocks(d, task)
+    held = set(d.case.tasks)
     task = d.new_task()
     d.emit(
         ev.RefusalOrdered(
@@ -29,6 +28,8 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
             where_to_turn=said.where_to_turn, officer=said.officer,
         )
     )  # fmt: skip
+    for ended in sorted(held - set(d.case.tasks)):
+        stop_clocks(d, ended)
     start_task_clock(d, task, "confirm_refusal")
     return ""
 

@@ -35,9 +35,16 @@ def _may_ask(d: Decision, leg: Leg, said: ReplyView) -> str:
         return "hang_not_allowed"
     if not said.reason or not said.text or not said.until:
         return "incomplete"
-    if (parse(said.until) or 0) <= d.now:
-        return "plan_date_past"
+    if code := _bad_plan(d, parse(said.until) or 0):
+        return code
     return "hang_undecided" if any(task.kind == "decide_hang" for task in d.case.tasks.values()) else ""
+
+
+def _bad_plan(d: Decision, plan: int) -> str:
+    """A plan for some year to come is none; and what stands still for ever is not on a list but forgotten."""
+    if plan <= d.now:
+        return "plan_date_past"
+    return "plan_date_too_far" if plan > d.calendar.add(d.now, d.policy.hangs_within).at else ""
 
 
 def _ask(d: Decision, leg: Leg, said: ReplyView) -> None:
@@ -62,8 +69,8 @@ def _grant(d: Decision, task: Task, said: ReplyView) -> str:
     assert asked is not None
     if "hang" not in APPEAL[d.case.state] or "ask_hang" not in LEG[leg.state]:
         return "not_allowed"
-    if asked.plan <= d.now:
-        return "plan_date_past"
+    if code := _bad_plan(d, asked.plan):
+        return code
     clocks = moved_with(d, leg, ("leg", "case"))
     if any(clock.course is not None and clock.course.held for clock in clocks):
         return "extension_undecided"

@@ -80,9 +80,8 @@ def escalate(d: Decision, clock: Clock, mark: Pending) -> None:
 def _asked(d: Decision, clock: Clock, level: int) -> str:
     """The task that asks for a word about this rung and is open still."""
     asked = d.case.ladder.asked if d.case.ladder else {}
-    return next(
-        (task for task, rung in asked.items() if (rung.kind, rung.of, rung.level) == (clock.kind, clock.of, level)), ""
-    )
+    mine = (clock.kind, clock.of, level)
+    return next((t for t, rung in asked.items() if t in d.case.tasks and (rung.kind, rung.of, rung.level) == mine), "")
 
 
 def _is_acknowledged(d: Decision, clock: Clock, mark: Pending) -> bool:

@@ -71,6 +71,15 @@ def dispatch_instead(d: Decision, returned: Leg, unit: Unit, part: str) -> None:
         )  # fmt: skip
 
 
+def give_back(d: Decision, leg: Leg) -> None:
+    """退单 granted: the leg is over, and so is what its unit asked the centre to decide (挂账)."""
+    for task in d.case.tasks.values():
+        if task.kind == "decide_hang" and task.leg == leg.id:
+            stop_clocks(d, task.id)
+    d.emit(ev.LegReturned(leg=leg.id))
+    stop_clocks(d, leg.id)
+
+
 def put_in_place(d: Decision, left: Leg, unit: Unit) -> None:
     """改派: `unit` gets what `left` had. Who leads from now on does not assist or get a copy as well."""
     if left.part == "lead":

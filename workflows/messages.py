@@ -381,7 +381,7 @@ _FITS: Mapping[str, Callable[[Decision, Leg], bool]] = {
         child.parent == leg.id and child.state == "replied" for child in d.case.legs.values()
     ),
     "return": _may_return,
-    "arbitrate": lambda d, leg: not leg.parent,
+    "arbitrate": lambda d, leg: not leg.parent and leg.state == "return_rejected",
     "reply": lambda d, leg: not waits_for(d.case, leg),
     "ask_extension": lambda d, leg: d.policy.extensions is not None,
     "pause": lambda d, leg: bool(d.policy.pauses) and not _is_paused(d, leg),

@@ -216,7 +216,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     pauses, extensions: what may move a due date; without them nothing does. floor: what a unit has at least that takes a
     returned leg over, where that one left it less (empty: it begins anew, with all of its time).
     hangs: whether a case may be put on the list of what cannot be solved for now (挂账; empty: it may not), and whether the
-    clocks of lead and citizen then stand still or run. ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
+    clocks of lead and citizen then stand still or run. hangs_within: how far ahead its plan date may lie (five years). ex_officio: whether the unit may be told to go on although the applicant withdraws. malicious: what it means that a case
     is found malicious: nothing may be found so (empty), it is on the record alone (`mark`), or what its author sends later is
     kept without telling those who handle it again (`quiet`). reveals: whether those may learn who asked for confidence.
     merge_alone: how many cases one officer may merge
@@ -244,6 +244,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cach
     floor: str = ""
     extensions: Extensions | None = None
     hangs: Literal["", "stop", "run"] = ""
+    hangs_within: str = "1826d"
     ex_officio: bool = False
     malicious: Literal["", "mark", "quiet"] = ""
     reveals: bool = True

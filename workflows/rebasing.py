@@ -44,6 +44,12 @@ def rebase_clock(d: Decision, clock: Clock) -> None:
     _rebase(d, clock, outer, outer)
 
 
+def rebased_due(d: Decision, clock: Clock) -> int:
+    """When the clock, which no other binds, would be due by the days that its unit counts by."""
+    old, new = d.facts.calendar_named(clock.calendar), _in_force(d, clock)
+    return clock.due if same_days(old, new) else _reckoned(d, clock, old, new, _Bound(0, 0)).due
+
+
 def _outer(d: Decision, clock: Clock) -> str:
     """The clock within which a second-level unit's runs; empty for all others."""
     leg = d.case.legs.get(clock.of)

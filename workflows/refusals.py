@@ -78,6 +78,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "hang_not_allowed": ("此类工单不得挂账", "cases of this kind cannot be put on the list of hard cases"),
     "hang_undecided": ("挂账申请正在审批", "it has been asked already and is not decided yet"),
     "plan_date_past": ("计划日期已过", "the plan date is past"),
+    "plan_date_too_far": ("计划日期过远", "the plan date lies farther ahead than is allowed here"),
     "hung": ("工单挂账中，须先销账", "the case is on the list of hard cases: it must be released first"),
     "unknown_procedure": ("须写明清单内的法定程序", "a statutory procedure of the list must be named"),
     "report_first": ("领导批示须先答复", "the leader's instruction must be answered first"),

@@ -8,10 +8,10 @@ from workflows import events as ev
 from workflows.arbitration import arbiter, ask_arbitration, stuck
 from workflows.calendars import budget
 from workflows.case import Leg, Task
-from workflows.clocks import start_task_clock, stop_clocks
+from workflows.clocks import start_task_clock
 from workflows.decision import Decision
 from workflows.facts import Unit
-from workflows.legs import ask_triage, dispatch_instead
+from workflows.legs import ask_triage, give_back, put_in_place
 from workflows.oversight import is_supervised
 from workflows.said import ReplyView
 
@@ -65,11 +65,10 @@ def _accept_return(d: Decision, task: Task, said: ReplyView) -> str:
     leg = d.case.legs[task.leg]
     if code := stuck(d, leg):
         return code
-    d.emit(ev.LegReturned(leg=leg.id))
-    stop_clocks(d, leg.id)
+    give_back(d, leg)
     unit = _instead(d, leg, said.proposed_unit or leg.proposed)
     if unit is not None:
-        dispatch_instead(d, leg, unit, leg.part)
+        put_in_place(d, leg, unit)
     elif not leg.parent:
         ask_triage(d, "returned", leg.id)
     return ""

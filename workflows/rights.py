@@ -2,8 +2,8 @@
 Who may order what, and what an order needs: a table (domain.md §1), and nothing else grants a right.
 
 An office is what a unit is to a case: by a leg it holds (holder, lead, first_level), by its place in the tree
-(superior), or by a function in the catalogue (centre, supervisor, leaders_office, arbiter). Who is complained about,
-or stands below, holds none. In which states an action is allowed is in workflows/states.py.
+(superior), or by a function in the catalogue (centre, county_centre, supervisor, leaders_office, arbiter). Who is complained
+about, or stands below, holds none; but the centre that owns the case does unless it is meant itself. In which states an action is allowed is in workflows/states.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,12 +35,12 @@ RIGHTS: Mapping[str, Right] = {
     "supervise": Right(("supervisor", "leaders_office"), reason=True),
     "instruct": Right(("leaders_office",), text=True),
     "lift": Right(("supervisor", "leaders_office")),
-    "re_dispatch": Right(("centre",), reason=True),
+    "re_dispatch": Right(("centre", "county_centre"), reason=True),
     "refuse": Right(("centre",), reason=True),
     "conclude": Right(("centre",), reason=True, second=True, text=True),
     "ex_officio": Right(("lead", "centre")),
     "mark_malicious": Right(("centre",), reason=True, second=True, document=True),
-    "release": Right(("centre",), reason=True, second=True),
+    "release": Right(("centre", "county_centre"), reason=True, second=True),
     "reveal": Right(("holder",), reason=True),
     "merge": Right(("centre",)),
     "unmerge": Right(("centre",), text=True),
@@ -60,7 +60,7 @@ def refused(d: Decision, endpoint: str, unit: str, action: str, said: Ordered) -
         return "unknown_unit"
     if who.endpoint != endpoint:
         return "wrong_unit"
-    if d.is_recused(who):
+    if _stands_aside(d, who):
         return "recused"
     if not has_office(d, who, right.offices):
         return "not_entitled"
@@ -76,6 +76,11 @@ def unlisted(d: Decision, action: str, reason: str) -> str:
     """`unknown_reason` where the action has a closed list and the reason is not on it; or empty."""
     listed = d.facts.reasons(action)
     return "unknown_reason" if listed and reason not in listed else ""
+
+
+def _stands_aside(d: Decision, unit: Unit) -> bool:
+    """Whoever owns the case must be able to end it: only a complaint about itself takes that away, none about those above."""
+    return unit.id in d.excluded if unit.id == d.case.centre else d.is_recused(unit)
 
 
 def _lacks(d: Decision, right: Right, action: str, said: Ordered) -> str:
@@ -111,8 +116,14 @@ def _superior(d: Decision, unit: Unit) -> bool:
 
 
 def _centre(d: Decision, unit: Unit) -> bool:
-    """The centre that owns the case, and those of the places above."""
-    return unit.id == d.case.centre or d.facts.holds(unit.id, "centre", d.case.region)
+    """The centre that owns the case, and those above it."""
+    above = unit.id in d.centre().ancestors and d.facts.holds(unit.id, "centre", d.case.region)
+    return above or unit.id == d.case.centre
+
+
+def _county_centre(d: Decision, unit: Unit) -> bool:
+    """The centre of the place, below the one that owns the case."""
+    return d.case.centre in unit.ancestors and d.facts.holds(unit.id, "centre", d.case.region)
 
 
 def _supervisor(d: Decision, unit: Unit) -> bool:
@@ -133,6 +144,7 @@ _OFFICES: Mapping[str, Callable[[Decision, Unit], bool]] = {
     "first_level": _first_level,
     "superior": _superior,
     "centre": _centre,
+    "county_centre": _county_centre,
     "supervisor": _supervisor,
     "leaders_office": _leaders_office,
     "arbiter": _arbiter,

@@ -393,7 +393,10 @@ def _policy_limits(policy: Policy, at: Callable[..., At]) -> Iterator[tuple[str,
         yield from (
             (step.up_to, at("extensions", "approvers", i)) for i, step in enumerate(policy.extensions.approvers)
         )
-    yield from ((limit, at()) for limit in (policy.return_within, policy.reserve, policy.reopen_window, policy.floor))
+    yield from (
+        (limit, at())
+        for limit in (policy.return_within, policy.reserve, policy.reopen_window, policy.floor, policy.hangs_within)
+    )
     for i, clock in enumerate(policy.clocks):
         yield clock.budget, at("clocks", i, "budget")
         yield from ((warning.before, at("clocks", i, "warn", j)) for j, warning in enumerate(clock.warn))

@@ -54,6 +54,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "repeats": ("重复反映", "repeats"), "answers_from": ("知识库直接答复的把握", "score for answers"),
     "arbitrate_after": ("第几次退单提请裁定", "return that goes to arbitration"), "levels": ("转派级数", "levels"), "join": ("等待协办", "waits for assists"),
     "pauses": ("暂停", "pauses"), "floor": ("接办至少", "floor"), "extensions": ("延期", "extensions"), "hangs": ("挂账", "hanging"),
+    "hangs_within": ("挂账计划不超过", "plan of hanging within"),
     "ex_officio": ("撤回后可依职权继续", "goes on ex officio"), "malicious": ("恶意诉求", "malicious requests"), "reveals": ("可调阅身份", "identity may be shown"),
     "quiet": ("免打扰", "quiet"), "closed": ("办公时间外", "outside office hours"), "duty": ("值班领导", "leader on duty"), "every": ("每隔", "every"),
     "until": ("止于", "until"), "acknowledge": ("已阅期限", "to acknowledge within"), "acknowledged": ("已阅", "acknowledged"),

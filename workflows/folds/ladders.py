@@ -20,7 +20,9 @@ def _escalated(case: Case, e: ev.CaseEscalated, at: int) -> Case:
     if e.task:
         rung = case.clocks[clock_key(e.kind, e.of)].marks[0].rung
         asked = Seen(e.kind, e.of, e.level, rung.acknowledge if rung else "")
-        ladder = replace(ladder, asked={**ladder.asked, e.task: asked})
+        # those whose task went with its leg ask nobody any more
+        still = {task: rung for task, rung in ladder.asked.items() if task in case.tasks}
+        ladder = replace(ladder, asked={**still, e.task: asked})
         after = opened(
             after, Task(e.task, "acknowledge", e.unit, e.endpoint, e.of if e.of in case.legs else "", e.what)
         )

@@ -37,7 +37,8 @@ def _return_asked(case: Case, e: ev.LegReturnAsked, at: int) -> Case:
 
 def _returned(case: Case, e: ev.LegReturned, at: int) -> Case:
     after = moved(case, e.leg, "accept_return")
-    return without(replace(after, tasks=less(after.tasks, after.legs[e.leg].task)), "decide_return", e.leg)
+    held = without(replace(after, tasks=less(after.tasks, after.legs[e.leg].task)), "decide_return", e.leg)
+    return without(held, "decide_hang", e.leg)
 
 
 def _return_rejected(case: Case, e: ev.LegReturnRejected, at: int) -> Case:

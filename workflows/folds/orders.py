@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Case, Oversight, Refusal, Standing, Task
-from workflows.folds.moves import less, opened, to, without
+from workflows.folds.moves import ORDERED, less, opened, to, without
 
 
 def _unchanged(case: Case, e: ev.Event, at: int) -> Case:
@@ -93,7 +93,8 @@ def _hang_released(case: Case, e: ev.HangReleased, at: int) -> Case:
 def _refusal_ordered(case: Case, e: ev.RefusalOrdered, at: int) -> Case:
     refusal = Refusal(e.ground, e.basis, e.where_to_turn, e.officer)
     task = Task(e.task, "confirm_refusal", case.centre, e.endpoint)
-    return replace(case, state=to(case, "refuse"), refusal=refusal, tasks={task.id: task})
+    stand = {i: held for i, held in case.tasks.items() if held.kind in (*ORDERED, "acknowledge")}
+    return opened(replace(case, state=to(case, "refuse"), refusal=refusal, tasks=stand), task)
 
 
 def _concluded(case: Case, e: ev.CaseConcluded, at: int) -> Case:

@@ -22,7 +22,7 @@ from router.auditor.watch import AUDITED, Sweep, Watch, take
 from schemas.ids import command_id
 from schemas.registry import MODELS
 from schemas.validation import read
-from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA
+from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA, HALL
 from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
@@ -436,7 +436,7 @@ class AnyCase(RuleBasedStateMachine):
         if event.calendar == event.calendar_before:
             assert event.due < event.before, "only a unit below may move without its days: within the one above"
         else:
-            assert event.calendar == self.told.facts.calendars
+            assert event.calendar in (self.told.facts.calendars, HALL.id)
         for mark in (*event.marks, *event.waiting):
             told = (ev.ClockOverdue,) if mark.what == "due" else (ev.CaseEscalated, ev.EscalationSkipped)
             if mark.what in ("due", "escalate"):
@@ -484,6 +484,15 @@ class AnyCase(RuleBasedStateMachine):
         citizens = [kept.late for kept in ledger.kept if not kept.of]
         if citizens and not self.told.held.disputes:
             assert sum(share.late for share in ledger.shares) >= citizens[0]
+
+    @invariant()
+    def a_clock_that_runs_is_of_the_citizens_an_open_leg_or_an_open_task(self) -> None:
+        """Nobody is late with what nobody can do any more."""
+        case = self.told.held
+        acting = {leg.id for leg in case.legs.values() if leg.open}
+        statutory = {clock.of for clock in case.clocks.values() if clock.kind == "statutory"}
+        for clock in case.clocks.values():
+            assert not clock.running or clock.of in {"", *case.tasks, *statutory, *acting}
 
     @invariant()
     def who_must_act_has_a_task_and_in_the_end_nobody_has(self) -> None:

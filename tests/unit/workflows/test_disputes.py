@@ -6,10 +6,11 @@ count, arbiter and binding ruling, 28 the citizen's clock on a return.
 """
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, json
 
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import Told, told
+from workflows import commands as cmd
 from workflows import events as ev
 from workflows.evolve import evolve
 
@@ -186,3 +187,34 @@ def test_returns_of_old_cases_are_read_as_they_were() -> None:
     assert (old.number, old.attachments) == (0, UNSET)
     signed = evolve(t.held, ev.LegSigned(leg="1"), ms("2026-09-18 10:00"))
     assert evolve(signed, old, ms("2026-09-18 10:00")).disputes is None
+
+
+def test_what_is_undecided_no_unit_takes_past_the_dispatcher() -> None:
+    """The dispatcher's clock measures a task that is there; the unit is not offered what it may not do."""
+    t = _returned(told().submit("alone"))
+    assert t.last.messages
+    assert _refused(t.reply("handle", "arbitrate", reason="绕过派单员")) == "not_allowed"
+    task = next(task for task in t.held.tasks.values() if task.kind == "decide_return")
+    assert t.held.clocks[f"return_decision/{task.id}"].running
+    t.follow_up(cmd.Supplement, text="x")
+    offered = [json.decode(m.data) for m in t.last.messages if m.type == "cn.duokua.task.assigned.v1"]
+    assert [task["allowed"] for task in offered if task["kind"] == "handle"] == [[]]
+    t.reply("decide_return", "arbitrate", reason="职责交叉")
+    assert not t.held.clocks[f"return_decision/{task.id}"].running
+
+
+def test_who_gets_a_returned_lead_does_not_assist_as_well() -> None:
+    t = _returned(told().submit(), "370102.water", unit="370102.urban").reply("decide_return", "accept_return")
+    acting = [(leg.unit, leg.part) for leg in t.held.legs.values() if leg.open and leg.part != "copy"]
+    assert acting == [("370102.water", "lead")]
+    assert [task.unit for task in t.held.tasks.values()].count("370102.water") == 1
+
+
+def test_what_a_returned_lead_asked_for_nobody_decides() -> None:
+    """挂账 was asked for, and then the work was given to another unit: it may ask anew."""
+    asked = {"reason": "listed", "text": "x", "until": "2027-03-31T17:00:00+08:00"}
+    t = _returned(told().submit("alone").reply("handle", "ask_hang", **asked), "370102.water")
+    t.reply("decide_return", "accept_return")
+    assert [task.kind for task in t.held.tasks.values()] == ["handle"]
+    assert {clock.of for clock in t.held.clocks.values() if clock.running} == {"", "2"}
+    assert "HangAsked" in t.reply("handle", "ask_hang", **asked).happened

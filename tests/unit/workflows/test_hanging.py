@@ -1,6 +1,7 @@
 """挂账: asked on a ground of the list, approved by two, reviewed each quarter, released; what was left of the time goes on."""
 
 from msgspec import json
+from msgspec.structs import replace
 
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import Told, told
@@ -94,3 +95,16 @@ def test_what_was_returned_meanwhile_is_not_hung() -> None:
     t = asked().reply("handle", "return", reason="不属本局职责")
     t.reply("decide_hang", "grant_hang", **TWO)
     assert t.data("reply.refused")["code"] == "not_allowed"
+
+
+def test_a_plan_is_for_years_that_somebody_will_see() -> None:
+    """Five years where the policy says nothing: what is farther is refused when it is asked for, and when it is granted."""
+    for until, code in (("9999-12-31T17:00:00+08:00", "plan_date_too_far"), ("2031-09-01T17:00:00+08:00", None)):
+        t = told().submit("alone").reply("handle", "ask_hang", **ASKED | {"until": until})
+        assert (t.data("reply.refused")["code"] if code else None) == code
+        assert ("HangAsked" in t.happened) == (code is None)
+    t = asked()
+    assert t.held.oversight is not None
+    t.case = replace(t.held, oversight=replace(t.held.oversight, plan=ms("2101-01-01 00:00")))
+    t.reply("decide_hang", "grant_hang", **TWO)
+    assert t.data("reply.refused")["code"] == "plan_date_too_far"

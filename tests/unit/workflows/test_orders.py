@@ -7,6 +7,7 @@ from schemas.registry import MODELS
 from tests.unit.workflows.small_world import UNITS, told
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.case import SEEN, URGES
 from workflows.handle import give_up, step
 from workflows.orders import ORDERS
 from workflows.outgoing import undecided
@@ -342,3 +343,38 @@ def test_a_hand_over_names_its_procedure_and_the_citizen_learns_until_when() -> 
         "review", "pass"
     )
     assert "procedure" not in t.data("case.outcome")
+
+
+def test_an_order_to_report_outlives_a_refusal_to_take_the_case() -> None:
+    """Its task stays with its clock, through proposal and rejection, until the report or the end."""
+    t = told().submit("unclear").order("370100.mayor", "instruct", text="速办", post="市长")
+    (report,) = [task.id for task in t.held.tasks.values() if task.kind == "report"]
+    t.order("370100.hotline", "refuse", reason="listed", basis="x", where_to_turn="y")
+    assert sorted(task.kind for task in t.held.tasks.values()) == ["confirm_refusal", "report"]
+    t.reply("confirm_refusal", "reject_refusal").reply("triage", "dispatch", targets=[{"unit": "370102.urban"}])
+    t.reply("handle", "reply", result="solved", text="x").reply("review", "pass")
+    assert t.data("reply.refused")["code"] == "report_first"
+    assert t.held.clocks[f"report/{report}"].running
+    t.reply("report", "report", text="已办").reply("read_report", "accept_report").reply("review", "pass")
+    assert t.held.state == "closed"
+
+
+def test_however_much_a_channel_sends_an_officer_can_end_the_case() -> None:
+    """The applicant's urging is refused first: more that he says still has room."""
+    t = told().submit("alone")
+    full = replace(t.held, seen=b"x" * 8 * URGES)
+    t.case = full
+    assert t.follow_up(cmd.Urge, text="快").happened == ["CommandRefused"]
+    assert t.follow_up(cmd.Supplement, text="x").happened[0] == "CaseSupplemented"
+    t.case = replace(full, seen=b"x" * 8 * SEEN)
+    assert t.follow_up(cmd.Withdraw).happened == ["CommandRefused"]
+    assert t.order("370100.hotline", "urge").happened == ["OrderGiven", "CaseUrged"]
+
+
+def test_who_owns_a_case_is_not_bound_by_a_complaint_about_those_above() -> None:
+    for about, code in (("370000.hotline", None), ("370100.hotline", "recused")):
+        t = told().submit("alone", subject_of_complaint=[{"kind": "unit", "unit": about}])
+        if t.held.centre != "370100.hotline":
+            t.case = replace(t.held, centre="370100.hotline")
+        t.order("370100.hotline", "urge")
+        assert t.data("order.answered").get("reason") == code

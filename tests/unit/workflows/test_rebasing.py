@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.workflows.calendar_2026 import CALENDARS, CHANGED, CHINA, OFFICE, PUBLISHED, YEAR, day, ms, show
+from tests.unit.workflows.calendar_2026 import CALENDARS, CHANGED, CHINA, HALL, OFFICE, PUBLISHED, YEAR, day, ms, show
 from tests.unit.workflows.small_world import NOW, POLICIES, POLICY, Told, told
 from workflows import events as ev
 from workflows.calendars import Calendar
@@ -174,3 +174,18 @@ def test_a_clock_that_stood_with_a_returned_leg_is_taken_over_by_the_days_in_for
     assert t.held.clocks["finish/1"].calendar == CHINA.id
     t.rebase(CHANGED).reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
     assert {c.calendar for c in t.held.clocks.values() if c.running} == {CHANGED.id}
+
+
+def test_who_takes_a_clock_over_counts_it_by_his_own_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floor too: nothing is left that a later look at an unchanged calendar would move."""
+    for floor in ("1wd", "9wd"):
+        monkeypatch.setitem(POLICIES, "timed", replace(POLICIES["timed"], floor=floor))
+        t = (
+            told()
+            .submit("timed")
+            .reply("handle", "return", unit="370102.urban", reason="x", proposed_unit="370102.police")
+        )
+        t.reply("decide_return", "accept_return")
+        assert t.held.lead is not None
+        assert clock(t, f"finish/{t.held.lead.id}").calendar == HALL.id
+        assert t.rebase(CHINA).happened == []

@@ -15,6 +15,7 @@ WHO = {
     # unit → what it is to the case `street`, by hand
     "370100.hotline": {"centre"},
     "370000.hotline": {"centre", "arbiter"},
+    "370102.hotline": {"county_centre"},
     "370100.watch": {"supervisor"},
     "370100.mayor": {"leaders_office"},
     "370102.urban": {"holder", "lead", "first_level"},
