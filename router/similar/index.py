@@ -230,14 +230,14 @@ class Index:
         }  # fmt: skip
         return _by_origin(
             other for other in mine.values()
-            if other.at >= since and ((other.matter == came.matter and came.matter) or looking.score(other))
+            if _is_other(came, other, since) and ((other.matter == came.matter and came.matter) or looking.score(other))
         )  # fmt: skip
 
     def _near(self, came: Entry, since: int, looking: _Looking) -> list[tuple[Entry, float]]:
         """Of this matter in this division, newest first: what is alike, by how much, and what is about the same place."""
         return [
             (other, score) for other in _newest(self.by_matter.get((came.region, came.matter), ()))
-            if other.at >= since and ((score := looking.score(other)) or (came.matter and looking.is_here(other)))
+            if _is_other(came, other, since) and ((score := looking.score(other)) or (came.matter and looking.is_here(other)))
         ]  # fmt: skip
 
     def _alike(self, came: Entry, near: list[tuple[Entry, float]]) -> tuple[float, Entry] | None:
@@ -271,7 +271,9 @@ class Index:
 
     def _burst(self, came: Entry) -> list[Entry]:
         since = came.at - self.limits.burst_hours * 3_600_000
-        near = _by_origin(other for other in self.urgent.get((came.region, came.spot), ()) if other.at >= since)
+        near = _by_origin(
+            other for other in self.urgent.get((came.region, came.spot), ()) if _is_other(came, other, since)
+        )
         return near if _is_told(len(near) + 1, self.limits.burst) else []
 
     # -- keeping ----------------------------------------------------------------------------------
@@ -309,6 +311,11 @@ class Index:
 def _newest(shelf: Reversible[Entry]) -> Iterable[Entry]:
     """The newest first."""
     return islice(reversed(shelf), COMPARED)
+
+
+def _is_other(came: Entry, other: Entry, since: int) -> bool:
+    """Within the time; and not a part of its own, which is read first where its partition is."""
+    return other.at >= since and other.origin != came.origin
 
 
 def _who(one: Entry) -> frozenset[bytes]:

@@ -232,6 +232,9 @@ def test_parts_that_were_split_off_are_not_the_citizen_coming_again() -> None:
     told = tell(came(1, LIGHT, phone="13800001111"), *parts, came(5, NOISE, phone="13800001111"))
     assert told[:4] == [[], [], [], []]
     assert [(found.what, found.count) for found in told[4]] == [("repeat", 2)]
+    assert tell(*parts, came(1, NOISE, phone="13800001111", category="C2"))[3] == [], (
+        "read before what they are parts of"
+    )
     urgent = [came(n, NOISE, address="历山路 1 号", urgency="emergency", part_of="n-1" * (n > 1)) for n in (1, 2, 3, 4)]
     assert "burst" not in kinds(tell(*urgent, came(5, LIGHT, address="历山路 1 号", urgency="emergency"))[4])
 
