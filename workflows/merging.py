@@ -18,6 +18,7 @@ from workflows.decision import Decision
 from workflows.folds.stars import star
 from workflows.legs import ask_triage, close
 from workflows.ordered import Handler, Ordered
+from workflows.oversight import report_first
 from workflows.said import ReplyView
 from workflows.states import APPEAL, ENDED, verdict
 from workflows.workdays import HOUR, MINUTE
@@ -149,7 +150,10 @@ def leave(d: Decision, why: str) -> None:
 
 
 def _head_ended(d: Decision, command: HeadEnded) -> None:
-    """One handling, an outcome for each. What ended the head alone leaves the member to a dispatcher."""
+    """
+    One handling, an outcome for each. What ended the head alone leaves the member to a dispatcher; so does a leader who waits
+    for a report on the member itself (批示), which must not lapse unanswered.
+    """
     held = star(d.case)
     if (held.head, held.asked) != (command.head, command.asked):
         return
@@ -157,7 +161,7 @@ def _head_ended(d: Decision, command: HeadEnded) -> None:
         _taken(d, command.head, command.number)
     if d.case.state != "merged":
         return
-    if command.reason in SHARED:
+    if command.reason in SHARED and not report_first(d.case):
         if command.begun is not None:
             _begun(d, command.begun)
         close(d, command.reason, command.result)

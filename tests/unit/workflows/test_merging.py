@@ -191,6 +191,15 @@ def test_a_member_whose_heads_end_was_given_up_goes_to_a_dispatcher() -> None:
         assert assigned["request"] and assigned["title"]
 
 
+def test_what_a_leader_asks_of_a_member_outlasts_the_end_of_its_head() -> None:
+    """批示 on a member: the citizen's answer comes after the leader's, as in any case."""
+    t = answer(merging("alone")).order("370100.mayor", "instruct", text="速办", post="市长")
+    ended(t)
+    assert t.held.state == "in_triage" and t.data("task.assigned")["reason"] == "head_ended: solved"
+    assert [task.kind for task in t.held.tasks.values()] == ["report", "triage"]
+    assert t.held.oversight is not None and t.held.oversight.standing
+
+
 def test_no_officer_is_his_own_second() -> None:
     t = told().submit("alone").order(CENTRE, "merge", cases=[HEAD.case], officer="0001", confirmed_by="0001")
     assert not said(t)[0].second  # type: ignore[union-attr]
