@@ -35,6 +35,7 @@ from workflows.legs import (
     dispatch,
     dispatch_instead,
     open_stages,
+    put_in_place,
     waits_for,
 )  # fmt: skip
 from workflows.rights import unlisted
@@ -233,8 +234,10 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
     for target, unit in sorted(zip(said.targets, units, strict=True), key=lambda pair: pair[0].part != "lead"):
         if returned is None:
             dispatch(d, unit, target.part, matter=d.case.matter)
+        elif target.part == "lead":
+            put_in_place(d, returned, unit)
         else:
-            dispatch_instead(d, returned, unit, returned.part if target.part == "lead" else target.part)
+            dispatch_instead(d, returned, unit, target.part)
     open_stages(d)
     return ""
 

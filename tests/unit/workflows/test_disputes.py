@@ -204,10 +204,14 @@ def test_what_is_undecided_no_unit_takes_past_the_dispatcher() -> None:
 
 
 def test_who_gets_a_returned_lead_does_not_assist_as_well() -> None:
-    t = _returned(told().submit(), "370102.water", unit="370102.urban").reply("decide_return", "accept_return")
-    acting = [(leg.unit, leg.part) for leg in t.held.legs.values() if leg.open and leg.part != "copy"]
-    assert acting == [("370102.water", "lead")]
-    assert [task.unit for task in t.held.tasks.values()].count("370102.water") == 1
+    """Proposed by the unit that returned it, or named by a dispatcher."""
+    proposed = _returned(told().submit(), "370102.water", unit="370102.urban").reply("decide_return", "accept_return")
+    named = _returned(told().submit(), unit="370102.urban").reply("decide_return", "accept_return")
+    named.reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
+    for t in (proposed, named):
+        acting = [(leg.unit, leg.part) for leg in t.held.legs.values() if leg.open and leg.part != "copy"]
+        assert acting == [("370102.water", "lead")]
+        assert [task.unit for task in t.held.tasks.values()].count("370102.water") == 1
 
 
 def test_what_a_returned_lead_asked_for_nobody_decides() -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from tests.unit.workflows import small_world
 from tests.unit.workflows.calendar_2026 import CHINA, ms, show
-from tests.unit.workflows.small_world import POLICIES, POLICY, SmallWorld, Told
+from tests.unit.workflows.small_world import POLICIES, POLICY, SmallWorld, Told, told
 from workflows import events as ev
 from workflows.facts import Duty
 from workflows.policies import ClockTemplate, EarlyWarning, Policy, Step
@@ -233,3 +233,16 @@ def test_a_foreign_word_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_on_the_roster_is_a_person() -> None:
     assert set(Duty.__struct_fields__) == {"post", "endpoint"}
+
+
+def test_who_is_told_again_has_a_task_even_if_the_first_one_went_with_its_case() -> None:
+    """A case that was closed and is done again asks anew: a task that is gone can be answered by nobody."""
+    t = told().submit("watched").wait_until("2026-09-22 18:00")
+    before = t.held.tasks
+    t.case = replace(t.held, tasks={i: task for i, task in before.items() if task.kind != "acknowledge"})
+    assert t.held.tasks != before
+    t.wait_until("2026-09-23 18:00")
+    asking = {task.id for task in t.held.tasks.values() if task.kind == "acknowledge"}
+    assert asking
+    assert t.held.ladder is not None
+    assert set(t.held.ladder.asked) == asking
