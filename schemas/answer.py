@@ -49,6 +49,13 @@ class CaseStatus(Model):
     promised_due: Annotated[Instant | None, described("承诺办结时间", "promised by")] = None
     promised_before: Annotated[Instant | None, described("原承诺时间", "promised by, before it moved")] = None
     reason: Annotated[str | None, described("时限变更原因", "why the promised date moved")] = None
+    text: Annotated[
+        Text | None,
+        described("承办单位的说明（转入法定程序时）", "what the unit says where it hands over"),
+        personal("content", purpose=HANDLE),
+    ] = None
+    procedure: Annotated[Code | None, described("转入的法定程序", "statutory procedure it was handed over to")] = None
+    procedure_name: Annotated[Said | None, described("其名称", "its name")] = None
 
 
 class Outcome(Model):

@@ -171,6 +171,7 @@ class TaskKind(Word):
     REVIEW_PLAN = "review_plan", "复核挂账计划", "look at the plan of a hard case"
     CALL_BACK = "call_back", "回访", "call back"
     JUDGE_REVIEW = "judge_review", "评价申诉复核", "decide an appeal against a grade"
+    END_PROCEDURE = "end_procedure", "报告法定程序结果", "say how the statutory procedure ended"
 
 
 class Part(Word):
@@ -222,6 +223,7 @@ class ReplyAction(Word):
     REDO = "redo", "重办", "have it done again"
     GRANT_APPEAL = "grant_appeal", "申诉成立", "grant the appeal"
     REFUSE_APPEAL = "refuse_appeal", "申诉不成立", "refuse the appeal"
+    END_PROCEDURE = "end_procedure", "报告程序结果", "say how the procedure ended"
 
 
 class OrderAction(Word):
@@ -343,6 +345,7 @@ class CaseState(Word):
     MERGED = "merged", "已合并办理", "handled together with another case"
     HUNG = "hung", "挂账（另有计划日期）", "on the list of hard cases, with a plan date"
     RELEASED = "released", "已销账，继续办理", "released, being handled again"
+    IN_PROCEDURE = "in_procedure", "已转入法定程序，另有期限", "in a statutory procedure, with its own date"
 
 
 class ResemblanceKind(Word):
@@ -375,6 +378,7 @@ class ClockKind(Word):
     STATUTORY = "statutory", "法定程序", "statutory procedure"
     MERGE_DECISION = "merge_decision", "合并裁量", "decide a merger"
     MERGE = "merge", "等待主工单答复", "waiting for the head case"
+    FOLLOW_UP = "follow_up", "催问法定程序结果", "asking how the statutory procedure ended"
 
 
 class SupervisionStep(Word):

@@ -144,8 +144,9 @@ class _Told:
         if name == "CaseRegistered":
             self.centre = what["centre"]
             self.spans.append(_Span(what["received_at"], self.centre))
-        elif name == "CaseClosed":
-            self.closed_at = at
+        elif name == "CaseClosed" or (name == "ProcedureBegun" and what.get("task")):
+            # a statutory procedure takes time of its own
+            self.closed_at = self.closed_at or at
         elif name in ("CallBackAsked", "RedoOrdered"):
             self.closed_at = 0
         elif name == "EmergencyRedirected":

@@ -94,14 +94,14 @@ def _take_over(d: Decision, leg: str, left: Clock) -> None:
         rebase_clock(d, d.case.clocks[clock_key(FINISH, leg)])
 
 
-def start_statutory_clocks(d: Decision, procedure: str) -> bool:
+def start_statutory_clocks(d: Decision, procedure: str, kind: str = "statutory") -> bool:
     """
-    转入法定程序: the clocks of the kind `statutory` of the policy `procedure` run beside the hotline's from now on, each with the
-    source that this policy names. False where they run already, or the policy has none.
+    转入法定程序: the clocks of the kind `statutory` of the policy `procedure` run from now on, each with the source that this
+    policy names; once they are due, those of the kind `follow_up`. False where they run already, or the policy has none.
     """
     begun = False
     for template in _templates(d.facts.policy(procedure), "case"):
-        if template.kind == "statutory" and clock_key("statutory", procedure) not in d.case.clocks:
+        if template.kind == kind and clock_key(kind, procedure) not in d.case.clocks:
             d.emit(_start(d.calendar, template, procedure, procedure, d.now, awake=is_awake(d)))
             begun = True
     return begun
@@ -290,6 +290,8 @@ def _warn(d: Decision, clock: Clock, mark: Pending) -> None:
 def _overdue(d: Decision, clock: Clock, mark: Pending) -> None:
     unit, endpoint = holder(d, clock)
     d.emit(ev.ClockOverdue(kind=clock.kind, of=clock.of, due=clock.due, unit=unit, endpoint=endpoint))
+    if clock.kind == "statutory":
+        start_statutory_clocks(d, clock.of, "follow_up")
 
 
 def _deem_signed(d: Decision, clock: Clock, mark: Pending) -> None:

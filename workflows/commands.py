@@ -90,6 +90,7 @@ ReplyAction = Literal[
     "ask_extension", "grant_extension", "refuse_extension", "pause", "go_on",
     "accept_merge", "reject_merge",
     "call_back", "not_reached", "redo", "grant_appeal", "refuse_appeal",
+    "end_procedure",
 ]  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def template_of(d: Decision, clock: Clock) -> ClockTemplate | None:
     task = case.tasks.get(clock.of)
     group = "task" if task else "leg" if clock.of in case.legs else "case"
     reason = task.reason.partition(": ")[0] if task else ""
-    policy = d.facts.policy(clock.of) if clock.kind == "statutory" else d.policy
+    policy = d.facts.policy(clock.of) if clock.kind in ("statutory", "follow_up") else d.policy
     fitting = [t for t in policy.clocks if t.kind == clock.kind and t.of in (group, "case")]
     fitting.sort(key=lambda t: (t.of != group, t.reason != reason, bool(t.reason)))
     return fitting[0] if fitting else None

@@ -32,6 +32,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "called_back": ("已回访", "called back"),
     "redo": ("重办", "to be done again"),
     "concluded": ("已终结", "concluded"),
+    "in_procedure": ("法定程序办理中", "in a statutory procedure"),
     "hung": ("挂账", "hung"),
     "merging": ("合并中", "merging"),
     "merged": ("已合并", "merged"),
@@ -98,6 +99,8 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "redo": ("重办", "do again", "回访、督查", "call-back desk, supervisor"),
     "appeal_review": ("对评价申诉", "appeal against a grade", "被评价单位", "the unit that was graded"),
     "conclude": ("终结", "conclude", "中心负责人", "head of the centre"),
+    "begin_procedure": ("转入法定程序", "hand over to a statutory procedure", "主办单位，经审核", "the lead, reviewed"),
+    "end_procedure": ("报告程序结果", "say how the procedure ended", "主办单位", "the lead"),
     "ask_hang": ("申请挂账", "ask to hang it", "主办单位", "the lead"),
     "hang": ("挂账", "hang", "市县批准", "county or city approves"),
     "release": ("销账", "release", "市县批准", "county or city approves"),
@@ -157,6 +160,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "review_plan": ("复核挂账计划", "review the plan of a hard case"),
     "call_back": ("回访", "call back"),
     "judge_review": ("评价申诉复核", "decide an appeal against a grade"),
+    "end_procedure": ("报告法定程序结果", "say how the statutory procedure ended"),
 }
 
 

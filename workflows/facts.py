@@ -145,11 +145,11 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class Procedure(Struct, frozen=True, kw_only=True):
-    """A statutory procedure to which a unit may hand over: within which `limit` it has to end, and by which law."""
+    """A statutory procedure to which a unit may hand over: by which law, and the policy that says until when it has to end."""
 
     name_zh: str
     name_en: str
-    limit: str
+    policy: str
     basis: str = ""
 
 

@@ -25,7 +25,7 @@ def holder(d: Decision, clock: Clock) -> tuple[str, str]:
     """Who has it in hand now: unit and endpoint."""
     case = d.case
     held = case.tasks.get(clock.of) or case.legs.get(clock.of)
-    if held is None and (lead := case.lead) is not None and lead.open:
+    if held is None and (lead := case.lead) is not None and (lead.open or case.state == "in_procedure"):
         held = lead
     return (held.unit, held.endpoint) if held else (case.centre, case.centre_endpoint)
 

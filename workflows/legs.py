@@ -224,12 +224,7 @@ def waits_for(case: Case, leg: Leg) -> str:
 
 def close(d: Decision, reason: str, result: str = "") -> None:
     """办结: open legs end, all clocks stop."""
-    for leg in d.case.legs.values():
-        if leg.open or (leg.part == "lead" and leg.state == "replied"):
-            d.emit(ev.LegWithdrawn(leg=leg.id))
-    for order in d.case.oversight.standing if d.case.oversight else ():
-        d.emit(ev.OrderLifted(order=order.id))
-    stop_all_clocks(d)
+    end_work(d)
     window = d.policy.reopen_window if d.case.policy else DEFAULT_REOPEN_WINDOW
     archive_at = d.calendar.add(d.now, window).at
     rules, lead = d.policy.evaluation if d.case.policy else None, d.case.lead
@@ -244,3 +239,13 @@ def close(d: Decision, reason: str, result: str = "") -> None:
             evaluate_until=until, silent_at=silent, silent_grade=rules.silent_grade if silent else 0,
         )
     )  # fmt: skip
+
+
+def end_work(d: Decision) -> None:
+    """Nobody handles it any more: open legs end, orders are lifted, all clocks stop."""
+    for leg in d.case.legs.values():
+        if leg.open or (leg.part == "lead" and leg.state == "replied"):
+            d.emit(ev.LegWithdrawn(leg=leg.id))
+    for order in d.case.oversight.standing if d.case.oversight else ():
+        d.emit(ev.OrderLifted(order=order.id))
+    stop_all_clocks(d)

@@ -185,6 +185,9 @@ class StatusBody(Body, frozen=True, kw_only=True):
     promised_due: str | None = None
     promised_before: str | None = None
     reason: str | None = None
+    text: str | None = None
+    procedure: str | None = None
+    procedure_name: Said | None = None
 
 
 class OutcomeBody(Body, frozen=True, kw_only=True):
@@ -343,9 +346,11 @@ _PROMISED = clock_key("finish", "")
 
 
 def promised_due(case: Case) -> str | None:
-    """What the citizen may be told: while the case is hung, the plan date."""
+    """What the citizen may be told: while the case is hung, the plan date; in a statutory procedure, when that one must end."""
     if case.oversight is not None and case.oversight.hung:
         return instant(case.oversight.plan)
+    if case.state == "in_procedure":
+        return next((instant(clock.due) for clock in case.clocks.values() if clock.kind == "statutory"), None)
     clock = case.clocks.get(_PROMISED)
     return instant(clock.due) if clock else None
 
@@ -419,7 +424,7 @@ def _dues(case: Case, task: Task) -> list[DueBody]:
     own: dict[str, Clock] = {}
     leg = task.leg if task.kind == "handle" else task.id
     for clock in case.clocks.values():
-        if clock.running and (not clock.of or clock.kind == "statutory"):
+        if clock.running and (not clock.of or clock.kind in ("statutory", "follow_up")):
             citizens[clock.kind] = clock
         elif clock.running and clock.of in (task.id, leg):
             own[clock.kind] = clock

@@ -392,6 +392,13 @@ def _hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> 
 _HANGING: Mapping[type[ev.Event], str] = {ev.CaseHung: "hung", ev.HangReleased: "released"}
 
 
+def _procedure_due(case: Case, event: ev.ClockOverdue) -> Again:
+    """It must have ended by now: how did it?"""
+    for task in case.tasks.values() if event.kind == "statutory" else ():
+        if task.kind == "end_procedure":
+            yield task, None, "procedure_due"
+
+
 def _withdrawal_noted(case: Case, event: ev.WithdrawalNoted) -> Again:
     for task in case.tasks.values():
         yield task, case.legs.get(task.leg) if task.kind == "review" else None, "withdrawal_noted"
@@ -488,6 +495,9 @@ def _status(post: Post, told: Sequence[tuple[ev.Event, "Telling"]]) -> None:
     if not status:
         return
     lead = case.lead
+    begun = (
+        next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None) if status == "in_procedure" else None
+    )
     post.answer(
         STATUS,
         body.StatusBody(
@@ -498,6 +508,9 @@ def _status(post: Post, told: Sequence[tuple[ev.Event, "Telling"]]) -> None:
             at=body.instant(post.d.now),
             unit_name=body.unit_name(post.d, lead.unit) if lead else None,
             promised_due=body.promised_due(case),
+            text=lead.text or None if begun and lead else None,
+            procedure=begun.procedure if begun else None,
+            procedure_name=body.Said(zh=begun.name_zh, en=begun.name_en) if begun else None,
         ),
     )
 
@@ -542,7 +555,7 @@ def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRe
 def _outcome(post: Post, event: ev.CaseClosed) -> None:
     case = post.case
     refusal = case.refusal if event.reason == "refused" else None
-    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None)
+    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun | ev.ProcedureEnded)), None)
     post.answer(
         OUTCOME,
         body.OutcomeBody(
@@ -661,7 +674,8 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.MemberSpoke: Telling(again=_member_spoke),
     ev.ClockRebased: Telling(again=_clock_moved, news=_due_moved),
     ev.ClockWarned: Telling(news=_warned),
-    ev.ClockOverdue: Telling(news=_overdue),
+    ev.ClockOverdue: Telling(again=_procedure_due, news=_overdue),
+    ev.ProcedureBegun: Telling(status="in_procedure"),
     ev.CaseEscalated: Telling(again=_escalated_again, news=_escalated),
     ev.ExtensionDecided: Telling(again=_extension_decided),
     ev.ClockExtended: Telling(news=_due_moved),

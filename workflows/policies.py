@@ -70,7 +70,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind and of: `case` clocks (finish, contact) run from the receipt of the request until the case is closed;
     `leg` clocks from dispatch: sign until signed, contact until the unit says that it called the applicant (when
     it signs) or replied, finish until it replied, progress from the last word of what it does (进展) to the next or its reply;
-    `statutory` clocks (of: case) run beside them from the moment a case is handed over to a procedure prescribed by law;
+    `statutory` clocks (of: case) run from the moment a case is handed over to a procedure prescribed by law, and `follow_up`
+    (of: case) from when that one is due until its result is known;
     `task` clocks while an officer of the centre (or the receiver of an emergency) has the task: review,
     return_decision, arbitration, triage, merge_decision, confirm (a proposed refusal, the receipt of an emergency);
     call_back and judge_review while the desk asks the applicant, or decides on an appeal against a grade;
@@ -100,6 +101,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "judge_review",
         "statutory",
         "merge_decision",
+        "follow_up",
     ]
     of: Literal["case", "leg", "task"]
     budget: str

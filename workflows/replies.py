@@ -18,12 +18,12 @@ from workflows import (
     merging,
     oversight,
     pauses,
+    procedures,
     progress,
     returns,
 )
 from workflows import events as ev
 from workflows.arbitration import named
-from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import resume_clock, start_task_clock, stop_clocks
 from workflows.commands import Reply
@@ -110,7 +110,7 @@ def _sign(d: Decision, leg: Leg, said: ReplyView) -> None:
 def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
     if not (said.result and said.text):
         return "incomplete"
-    if said.result == "transferred" and (procedures := d.facts.procedures()) and said.procedure not in procedures:
+    if said.result == "transferred" and (known := d.facts.procedures()) and said.procedure not in known:
         return "unknown_procedure"
     return waits_for(d.case, leg) or ("" if leg.part != "lead" or _is_joined(d, said) else "assists_open")
 
@@ -186,28 +186,10 @@ def _pass(d: Decision, task: Task, said: ReplyView) -> str:
         return "report_first"
     leg = d.case.legs[task.leg]
     d.emit(ev.LegReviewPassed(leg=leg.id))
-    if leg.result == "transferred":
-        _begin_procedure(d, leg)
+    if leg.result == "transferred" and procedures.begin(d, leg):
+        return ""
     feedback.passed(d, leg)
     return ""
-
-
-def _begin_procedure(d: Decision, leg: Leg) -> None:
-    """转入法定程序: by its own law and its own time; the citizen is told which, and until when."""
-    code = d.case.oversight.procedure if d.case.oversight else ""
-    procedure = d.facts.procedures().get(code)
-    if procedure is None:
-        return
-    by_day = budget(procedure.limit).unit in ("d", "wd")
-    due = d.calendar.add(
-        d.now, procedure.limit, "next_day" if by_day else "receipt", "end_of_day" if by_day else "exact"
-    )
-    d.emit(
-        ev.ProcedureBegun(
-            leg=leg.id, unit=leg.unit, procedure=code, name_zh=procedure.name_zh, name_en=procedure.name_en,
-            limit=procedure.limit, due=due.at, provisional=due.provisional,
-        )
-    )  # fmt: skip
 
 
 def _send_back(d: Decision, task: Task, said: ReplyView) -> str:
@@ -281,4 +263,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **extensions.DECIDE,
     **merging.DECIDE,
     **feedback.REPLIES,
+    **procedures.REPLIES,
 }

@@ -110,10 +110,16 @@ APPEAL: Table = {
         "hang": "hung",
         "take_member": "sent_back",
     },
-    "review_passed": {"close": "closed", "call_back": "called_back"},
+    "review_passed": {"close": "closed", "call_back": "called_back", "begin_procedure": "in_procedure"},
     "called_back": {"supplement": "called_back", "close": "closed", "redo": "redo", "conclude": "concluded"},
     "redo": {"dispatch": "dispatched", "conclude": "concluded"},
     "concluded": {"close": "closed"},
+    "in_procedure": {
+        "end_procedure": "in_procedure",
+        "supplement": "in_procedure",
+        "withdraw": "withdrawn",
+        "close": "closed",
+    },
     "hung": {
         "sub_dispatch": "hung",
         "release": "signed",
@@ -286,6 +292,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "review_plan": ("review_plan",),
     "call_back": ("call_back", "not_reached", "redo"),
     "judge_review": ("grant_appeal", "refuse_appeal"),
+    "end_procedure": ("end_procedure",),
 }
 """What a reply to a task of each kind may say."""
 

@@ -231,6 +231,12 @@ def _review_plan(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "before_due", "1wd", ReplyAction.REVIEW_PLAN, text="按计划推进。")
 
 
+def _end_procedure(task: Task, directory: Directory, seed: str) -> Planned:
+    return _planned(
+        task, seed, "assigned", "3wd", ReplyAction.END_PROCEDURE, text="信访事项已依法办结，处理意见书已送达。"
+    )
+
+
 def _read_report(task: Task, directory: Directory, seed: str) -> Planned:
     return _planned(task, seed, "assigned", "2wh", ReplyAction.ACCEPT_REPORT)
 
@@ -255,6 +261,7 @@ _OFFICERS = {
     TaskKind.REVIEW_PLAN: _review_plan,
     TaskKind.DECIDE_MERGE: _decide_merge,
     TaskKind.JUDGE_REVIEW: _judge_review,
+    TaskKind.END_PROCEDURE: _end_procedure,
 }
 
 

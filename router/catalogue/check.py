@@ -261,7 +261,9 @@ class _Check:
 
     def _duties(self) -> None:
         for _, spot, procedure in self.tables.procedures:
-            self._limits(spot.at(), procedure.limit)
+            policy = self.tables.policies.rows.get(procedure.policy)
+            if policy and not any(clock.kind == "statutory" for clock in policy.clocks):
+                self.findings.add("no_statutory_clock", spot.at(), policy=policy.id)
         for _, spot, matter in self.tables.matters:
             self._limits(spot.at(), matter.legal_limit, matter.promised_limit)
             duty = self.tables.duties.rows.get(matter.duty)
@@ -295,7 +297,7 @@ REFERENCES = (
     ("duties", "function", "function"), ("systems", "owner_function", "function"),
     ("data_items", "owner_function", "function"), ("data_items", "system", "system"),
     ("emergencies", "receiver_function", "function"), ("emergencies", "categories", "category"),
-    ("one_things", "policy", "policy"),
+    ("one_things", "policy", "policy"), ("procedures", "policy", "policy"),
     ("calendars", "place", "place"), ("calendars", "units", "unit"),
     ("rosters", "unit", "unit"), ("rosters", "endpoint", "endpoint"),
 )  # fmt: skip

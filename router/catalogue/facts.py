@@ -76,7 +76,7 @@ class CatalogueFacts:
             below.setdefault(unit.parent, []).append(self._units[unit.id])
         self._children = {parent: tuple(units) for parent, units in below.items()}
         self._procedures = {
-            code: Procedure(name_zh=row.name_zh, name_en=row.name_en, limit=row.limit, basis=row.basis)
+            code: Procedure(name_zh=row.name_zh, name_en=row.name_en, policy=row.policy, basis=row.basis)
             for code, row in catalogue.procedures.items()
         }
         self._reasons: dict[str, dict[str, Listed]] = {}

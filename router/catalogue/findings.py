@@ -239,5 +239,8 @@ TEXTS: dict[str, tuple[Level, str, str]] = {
     "no_source": ("hint", "日历 {id}：{year} 年没有写来源", "calendar {id}: no source for {year}"),
     "horizon_near": ("warning", "日历 {id} 只公布到 {horizon}，以后的到期时间都是暂定的", "calendar {id} is published until {horizon} only: later due dates are provisional"),
     "day_differs": ("error", "日历 {id}：{days} 与 chinesecalendar 不同", "calendar {id}: {days} differ from chinesecalendar"),
+    "no_statutory_clock": (
+        "error", "时限政策“{policy}”没有法定程序的时钟（statutory）", "the policy '{policy}' has no clock of the kind statutory"
+    ),
     "no_policy_default": ("error", "缺省时限政策“{id}”不存在", "the default policy '{id}' does not exist"),
 }  # fmt: skip

@@ -186,12 +186,12 @@ class DutyRow(Struct, frozen=True, kw_only=True):
 
 
 class ProcedureRow(Struct, frozen=True, kw_only=True):
-    """lists/procedures.csv: a statutory procedure to which a unit may hand over, and within which time it has to end."""
+    """lists/procedures.csv: a statutory procedure to which a unit may hand over; its policy says until when it has to end."""
 
     code: str
     name_zh: Written
     name_en: Written
-    limit: str
+    policy: str
     basis: str = ""
 
 

@@ -120,7 +120,7 @@ class HangReleased(Event, frozen=True):
 
 
 class ProcedureBegun(Event, frozen=True):
-    """转入法定程序: by its own law, to end within `limit`, counted from the day after. A CaseClosed follows."""
+    """转入法定程序: by its own law, to end within `limit`, counted from the day after."""
 
     leg: str
     unit: str
@@ -130,6 +130,20 @@ class ProcedureBegun(Event, frozen=True):
     limit: str
     due: int
     provisional: bool = False
+    task: str = ""
+    """asks the unit how it ended; empty: the case was closed at once"""
+    endpoint: str = ""
+
+
+class ProcedureEnded(Event, frozen=True):
+    """The unit says how the procedure ended. A CaseClosed follows, with its words."""
+
+    leg: str
+    task: str
+    procedure: str
+    name_zh: str
+    name_en: str
+    due: int
 
 
 class RefusalOrdered(Event, frozen=True):
@@ -187,6 +201,6 @@ class IdentityRevealed(Event, frozen=True):
 
 
 OrderEvent = (
-    ProcedureBegun | OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
+    ProcedureBegun | ProcedureEnded | OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
     | CaseConcluded | HangAsked | CaseHung | HangRefused | PlanReviewed | HangReleased | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
 )  # fmt: skip

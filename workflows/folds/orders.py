@@ -90,6 +90,18 @@ def _hang_released(case: Case, e: ev.HangReleased, at: int) -> Case:
     return without(replace(case, state=to(case, "release"), oversight=held), "review_plan", e.leg)
 
 
+def _procedure_begun(case: Case, e: ev.ProcedureBegun, at: int) -> Case:
+    """The hotline's work is over: what else was asked is nobody's task any more."""
+    if not e.task:
+        return case
+    task = Task(e.task, "end_procedure", e.unit, e.endpoint, e.leg, e.procedure)
+    return replace(case, state=to(case, "begin_procedure"), tasks={task.id: task})
+
+
+def _procedure_ended(case: Case, e: ev.ProcedureEnded, at: int) -> Case:
+    return replace(case, state=to(case, "end_procedure"), tasks=less(case.tasks, e.task))
+
+
 def _refusal_ordered(case: Case, e: ev.RefusalOrdered, at: int) -> Case:
     refusal = Refusal(e.ground, e.basis, e.where_to_turn, e.officer)
     task = Task(e.task, "confirm_refusal", case.centre, e.endpoint)
@@ -124,7 +136,8 @@ def oversight(case: Case) -> Oversight:
 
 FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.OrderGiven: _unchanged,
-    ev.ProcedureBegun: _unchanged,
+    ev.ProcedureBegun: _procedure_begun,
+    ev.ProcedureEnded: _procedure_ended,
     ev.CaseUrged: _urged,
     ev.ReportOrdered: _report_ordered,
     ev.ReportSubmitted: _report_submitted,

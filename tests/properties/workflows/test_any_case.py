@@ -280,6 +280,25 @@ class AnyCase(RuleBasedStateMachine):
                 cmd.Reply(**self.told.base(), endpoint=asked.endpoint, task=asked.id, action="grant_hang", body=said)
             )
 
+    @precondition(
+        lambda self: (
+            any(task.kind == "review" for task in self.told.held.tasks.values())
+            or (self.told.held.lead is not None and self.told.held.lead.open)
+        )
+    )
+    @rule()
+    def the_lead_hands_over(self) -> None:
+        """And the reviewer passes it, if the state lets them."""
+        lead = self.told.held.lead
+        said = Raw(json.encode(FULL | {"result": "transferred", "procedure": "petition"}))
+        if lead is not None and lead.open:
+            self.check(cmd.Reply(**self.told.base(), endpoint=lead.endpoint, task=lead.task, action="reply", body=said))
+        review = next((task for task in self.told.held.tasks.values() if task.kind == "review"), None)
+        if review is not None:
+            self.check(
+                cmd.Reply(**self.told.base(), endpoint=review.endpoint, task=review.id, action="pass", body=said)
+            )
+
     @rule(digest=st.sampled_from(["d1", "d2"]))
     def the_request_again(self, digest: str) -> None:
         self.check(
@@ -517,7 +536,15 @@ class AnyCase(RuleBasedStateMachine):
     @invariant()
     def the_citizens_clock_runs_until_the_end(self) -> None:
         case = self.told.held
-        if case.rule and case.state not in ENDED:
+        if case.state == "in_procedure":
+            assert not case.clocks["finish/"].running
+            assert {clock.kind for clock in case.clocks.values() if clock.running} <= {
+                "statutory",
+                "follow_up",
+                "report",
+            }
+            assert case.clocks["statutory/petition"].running
+        elif case.rule and case.state not in ENDED:
             assert case.clocks["finish/"].running
         if case.state in ENDED:
             assert {clock.kind for clock in case.clocks.values()} <= {"judge_review"}

@@ -88,7 +88,7 @@ M1,商贸许可,M,trade,approve,d1,20wd,5wd,s1,i1,
 M2,养路,M,roads,handle,,,,,,
 M21,冬季养路,M2,,,,,,,,
 """,
-    "lists/procedures.csv": "code,name_zh,name_en,limit,basis\npetition,信访,petition,60d,某条例\n",
+    "lists/procedures.csv": "code,name_zh,name_en,policy,basis\npetition,信访,petition,law,某条例\n",
     "lists/reasons.csv": """
 action,code,name_zh,name_en,basis
 supervise,overdue,超期,overdue,某办法
@@ -156,6 +156,12 @@ supervise,overdue,超期,overdue,某办法
   source: 样例
   grade: mem
   clocks: []
+- id: law
+  name: 法定程序
+  source: 样例
+  grade: mem
+  clocks:
+    - {kind: statutory, of: case, budget: 60d}
 """,
     "calendars/days.yaml": """
 id: days

@@ -84,7 +84,7 @@ HOLDERS = {
     ("hotline", "arbitrate"): ("370100.hotline", "370000.hotline"),
 }
 
-PROCEDURES = {"petition": Procedure(name_zh="信访", name_en="petition", limit="60d", basis="信访工作条例")}
+PROCEDURES = {"petition": Procedure(name_zh="信访", name_en="petition", policy="petition", basis="信访工作条例")}
 OFFICES = {
     "centre": ("370102.hotline", "370100.hotline", "370000.hotline"),
     "supervisor": ("370100.watch",),
@@ -287,6 +287,12 @@ HEARD = replace(
     evaluation=Evaluation(within="28d", reopens=("rude",), silent_after="7d", silent_grade=3),
     redo=Redo(times=2),
 )
+PETITION = (
+    ClockTemplate(kind="statutory", of="case", budget="60d", start="next_day", due="end_of_day",
+                  warn=(EarlyWarning(before="10d"),), ladder=(Rung(level=1, after="0m", who="centre", what="notify"),)),
+    ClockTemplate(kind="follow_up", of="case", budget="5wd", start="next_day", due="end_of_day",
+                  ladder=(Rung(level=1, after="0m", who="unit", what="urge"),)),
+)  # fmt: skip
 POLICIES = {
     "heard": HEARD,
     "graded": replace(HEARD, id="graded", callback=CallBack(percent=0), redo=Redo(times=1, who="up", citizens="anew")),
@@ -297,6 +303,7 @@ POLICIES = {
     "deep": replace(POLICY, id="deep", levels=3, join="1", return_within="", arbitrate_after=1),
     "watched": replace(POLICY, id="watched", clocks=WATCHED),
     "urgent": replace(POLICY, id="urgent", clocks=(URGENT,)),
+    "petition": replace(POLICY, id="petition", clocks=PETITION),
 }
 
 

@@ -322,29 +322,6 @@ def test_a_report_and_what_a_policy_protects_stay_hidden() -> None:
     assert t.data("order.answered")["reason"] == "not_entitled", "a copy handles nothing"
 
 
-# -- 转入法定程序 --------------------------------------------------------------------------------------
-
-
-def test_a_hand_over_names_its_procedure_and_the_citizen_learns_until_when() -> None:
-    """Not "done" but "accepted under procedure P, due D": by the procedure's own law and limit."""
-    t = told().submit("alone")
-    for said in ({}, {"procedure": "court"}):
-        t.reply("handle", "reply", result="transferred", text="已转信访", **said)
-        assert t.data("reply.refused")["code"] == "unknown_procedure"
-    t.reply("handle", "reply", result="transferred", text="已转信访", procedure="petition").reply("review", "pass")
-    outcome = t.data("case.outcome")
-    assert (outcome["reason"], outcome["procedure"], outcome["procedure_due"]) == (
-        "transferred",
-        "petition",
-        "2026-11-17T23:59:59+08:00",
-    )
-    t = told().submit("alone").reply("handle", "reply", result="transferred", text="已转", procedure="petition")
-    t.reply("review", "send_back", reason="可以办").reply("handle", "reply", result="solved", text="已办").reply(
-        "review", "pass"
-    )
-    assert "procedure" not in t.data("case.outcome")
-
-
 def test_an_order_to_report_outlives_a_refusal_to_take_the_case() -> None:
     """Its task stays with its clock, through proposal and rejection, until the report or the end."""
     t = told().submit("unclear").order("370100.mayor", "instruct", text="速办", post="市长")
