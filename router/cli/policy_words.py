@@ -37,7 +37,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "finish": ("办结", "finish"), "sign": ("签收", "sign"), "contact": ("联系诉求人", "contact"), "progress": ("进展", "progress"),
     "review": ("审核", "review"), "return_decision": ("退单裁量", "decision on a return"), "arbitration": ("裁定", "arbitration"),
     "triage": ("人工分派", "triage"), "confirm": ("确认", "confirmation"), "report": ("报告", "report"),
-    "hang_decision": ("挂账审批", "decision on hanging"), "plan_review": ("挂账复核", "review of the plan"),
+    "hang_decision": ("挂账审批", "decision on hanging"), "plan_review": ("挂账复核", "review of the plan"), "follow_up": ("催问程序结果", "asking how a procedure ended"),
     "extension_decision": ("延期审批", "decision on an extension"), "statutory": ("法定程序", "statutory procedure"),
     "merge_decision": ("合并裁量", "decision on a merger"),
     "low_score": ("（把握不足）", "(low score)"), "proposed_emergency": ("（疑似紧急）", "(proposed emergency)"),
