@@ -172,7 +172,8 @@ class Told:
         record = events.decode(entry.value or b"")
         where = (self.shard, entry.offset, record.case)
         self._catch_up(self._turn_of(entry))
-        self.put_off.discard(record.case)
+        if not self._is_rebasing(record):
+            self.put_off.discard(record.case)
         before = self.cases.get(record.case)
         holds(
             record.version == (before.version if before else 0) + 1,
@@ -248,8 +249,8 @@ class Told:
 
     def _cause(self, record: events.EventRecord, before: Case | None, where: tuple[Any, ...]) -> Any:
         """The command behind a record: the case's deadline, a new calendar, or the next one on the log that has an effect."""
-        if before is not None and record.cause == event_id(f"{before.id}/{before.number}/calendar", before.version):
-            return commands.Rebase(id=record.cause, case=before.id, at=record.at)
+        if self._is_rebasing(record):
+            return commands.Rebase(id=record.cause, case=record.case, at=record.at)
         if before is not None and record.cause == event_id(f"{before.id}/{before.number}", before.version):
             return commands.ReachDeadline(id=record.cause, case=before.id, at=record.at)
         while self._next < len(self._inputs):
@@ -283,6 +284,11 @@ class Told:
             parked is None or parked.faults == retry.faults,
             "a command of a parked case was let through", self.shard, entry.offset, command, parked,
         )  # fmt: skip
+
+    def _is_rebasing(self, record: events.EventRecord) -> bool:
+        """Whether only its clocks count by other calendars now: a deadline that killed the process stays put off."""
+        before = self.cases.get(record.case)
+        return before is not None and record.cause == event_id(f"{before.id}/{before.number}/calendar", before.version)
 
     def _catch_up(self, turn: int) -> None:
         """Deadlines that parked their case in the transactions before this one."""
