@@ -235,16 +235,7 @@ def _checked(request: ServiceRequest, ref: str, known: Known, now: int) -> int:
 def _follow_up(record: Record, event: Event, channel: str, known: Known, now: int) -> Accepted:
     model = read(registry.FROM_CHANNELS[event.type], event.data, event.id)
     case = case_id(channel, event.subject)
-    source = source_of(record)
-    common: dict[str, Any] = {
-        "id": command_id(case, source),
-        "case": case,
-        "at": now,
-        "source": source,
-        "channel": channel,
-        "ref": event.subject,
-        "body": Raw(canonical(event.data)),
-    }
+    common = _common(record, event, case, now) | {"channel": channel, "ref": event.subject}
     command: commands.AnyCommand
     if isinstance(model, Evaluation):
         if model.token is not None and not compare_digest(
@@ -272,16 +263,11 @@ def _from_endpoint(record: Record, name: str, known: Known, now: int) -> Accepte
     if event.type == registry.ORDER_GIVEN:
         return _order(record, event, name, known, now)
     reply = read(Reply, event.data, event.id)
-    source = source_of(record)
     command = commands.Reply(
-        id=command_id(reply.case_id, source),
-        case=reply.case_id,
-        at=now,
-        source=source,
+        **_common(record, event, reply.case_id, now),
         endpoint=name,
         task=reply.task_id,
         action=cast(commands.ReplyAction, reply.action.value),
-        body=Raw(canonical(event.data)),
     )
     return _accepted(reply.case_id, commands.encode(command), event, known)
 
@@ -289,21 +275,28 @@ def _from_endpoint(record: Record, name: str, known: Known, now: int) -> Accepte
 def _order(record: Record, event: Event, name: str, known: Known, now: int) -> Accepted:
     """Whether the unit speaks through this door is the engine's to say, by the catalogue in force when it decides."""
     order = read(Order, event.data, event.id)
-    source = source_of(record)
     command = commands.Order(
-        id=command_id(order.case_id, source),
-        case=order.case_id,
-        at=now,
-        source=source,
+        **_common(record, event, order.case_id, now),
         endpoint=name,
         unit=order.unit,
         action=cast(commands.OrderAction, order.action.value),
-        body=Raw(canonical(event.data)),
     )
     return _accepted(order.case_id, commands.encode(command), event, known)
 
 
 # -- what both have in common ------------------------------------------------------------------------
+
+
+def _common(record: Record, event: Event, case: str, now: int) -> dict[str, Any]:
+    """What every command but the first of its case is made of: its id, its place in the log, all that was said."""
+    source = source_of(record)
+    return {
+        "id": command_id(case, source),
+        "case": case,
+        "at": now,
+        "source": source,
+        "body": Raw(canonical(event.data)),
+    }
 
 
 def _check_event(event: Event, taken: Mapping[str, object], now: int) -> None:

@@ -18,26 +18,6 @@ from workflows.outgoing import Message, OutboxRecord, encode
 pytestmark = pytest.mark.kafka
 
 RECORDS = 300
-DELIVERY = """
-import os, signal, sys
-from aiokafka import AIOKafkaConsumer
-from router import bootstrap
-from router.operate.settings import Settings
-
-commits, killed_at = 0, int(sys.argv[1])
-real = AIOKafkaConsumer.commit
-
-async def commit(self, offsets):
-    global commits
-    commits += 1
-    if commits == killed_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    await real(self, offsets)
-
-AIOKafkaConsumer.commit = commit
-sys.exit(bootstrap.run_role("delivery", Settings(log_format="json")))
-"""
-"""The role as it is, but for a crash where its commit would begin: all is written and acknowledged by then."""
 
 
 @pytest.fixture
@@ -79,7 +59,11 @@ def start(kafka: str, topics: Topics, state: Path, killed_at: int) -> "subproces
         "DUOKUA_SHARDS": "1",
         "DUOKUA_STATE_DIR": str(state),
     }
-    return subprocess.Popen([sys.executable, "-c", DELIVERY, str(killed_at)], env=env, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.killed_at_commit", "delivery", str(killed_at)],
+        env=env,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @pytest.mark.parametrize("killed_at", [1])

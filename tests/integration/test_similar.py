@@ -26,26 +26,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore::pytest.Pyte
 
 LIMIT = 60.0
 LIGHT = "我们小区门口的路灯已经坏了一个多星期，晚上出行非常不方便，老人小孩容易摔倒，请尽快派人修理。"
-SIMILAR = """
-import os, signal, sys
-from aiokafka import AIOKafkaConsumer
-from router import bootstrap
-from router.operate.settings import Settings
-
-commits, killed_at = 0, int(sys.argv[1])
-real = AIOKafkaConsumer.commit
-
-async def commit(self, offsets):
-    global commits
-    commits += 1
-    if commits == killed_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    await real(self, offsets)
-
-AIOKafkaConsumer.commit = commit
-sys.exit(bootstrap.run_role("similar", Settings(log_format="json")))
-"""
-"""The role as it is, but for a crash where its second commit would begin: what it said is acknowledged by then."""
 
 
 def settings(kafka: str, prefix: str, folder: Path) -> Settings:
@@ -175,7 +155,14 @@ class Role:
         before = self._count()
         with self._said.open("ab") as said:
             self.child = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", SIMILAR, str(killed_at), env=self._env, stdout=said, stderr=said
+                sys.executable,
+                "-m",
+                "tests.integration.killed_at_commit",
+                "similar",
+                str(killed_at),
+                env=self._env,
+                stdout=said,
+                stderr=said,
             )
         await until(lambda: self._count() > before or self.child.returncode is not None)
 
