@@ -164,9 +164,9 @@ class Audit:
         for event in record.events:
             if isinstance(event, ANNOUNCING):
                 marks[event.kind, event.of] = [Mark(m.at, m.what, m.level) for m in event.marks]
-            elif isinstance(event, ev.ClockStopped):
+            if isinstance(event, ev.ClockStopped):
                 self._stopped.add((record.case, event.kind, event.of))
-            elif isinstance(event, ev.ClockResumed):
+            elif isinstance(event, ev.ClockResumed | ev.ClockStarted):
                 self._stopped.discard((record.case, event.kind, event.of))
             elif isinstance(event, ev.LegSigned) and event.deemed:
                 # which clock it was the event does not say

@@ -228,6 +228,28 @@ def test_a_plant_is_found(history: History, plant: str) -> None:
     assert kind in made(history).found()
 
 
+def _begun_anew(h: History, *, said: bool) -> History:
+    """The clock whose due passes stops just before, and is promised anew in the same record where that is `said`."""
+    at = _last(h, ev.ClockOverdue)
+    record = h.records[at]
+    due = next(e for e in record.events if isinstance(e, ev.ClockOverdue))
+    started = next(
+        e
+        for r in h.records
+        for e in r.events
+        if r.case == record.case and isinstance(e, ev.ClockStarted) and (e.kind, e.of) == (due.kind, due.of)
+    )
+    stopped = ev.ClockStopped(kind=due.kind, of=due.of, consumed=0, met=True)
+    first = (stopped, started) if said else (stopped,)
+    return replace(h, records=[*h.records[:at], changed(record, events=(*first, *record.events)), *h.records[at + 1 :]])
+
+
+def test_a_clock_that_stood_still_fires_only_once_it_has_begun_anew(history: History) -> None:
+    """To be done again (重办): the promise to the citizen ends and begins anew in one record."""
+    assert _begun_anew(history, said=False).found() == {"early"}
+    assert not _begun_anew(history, said=True).found()
+
+
 def test_a_deadline_that_never_fired_is_lost(history: History) -> None:
     audit = history.audited()
     latest = max(case.next_due for case in audit.cases.values())
