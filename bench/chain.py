@@ -31,7 +31,7 @@ from router.operate.floor import Floor
 from router.operate.settings import Settings
 from router.operate.topics import Topics
 from schemas.ids import case_id, shard_of
-from workflows import outgoing
+from workflows import outbox
 
 FULL = 2000
 DAY = 24 * 3600 * 1000
@@ -174,11 +174,11 @@ def _decide(
 
 def _outbox(command: dict[str, Any], body: bytes, pieces: tuple[Piece, ...]) -> bytes:
     messages = tuple(
-        outgoing.Message(to=p.to, key=command["case"], id=UUID, type=p.type, seq=1, data=Raw(_sized(body, p.size)))
+        outbox.Message(to=p.to, key=command["case"], id=UUID, type=p.type, seq=1, data=Raw(_sized(body, p.size)))
         for p in pieces
     )
-    return outgoing.encode(
-        outgoing.OutboxRecord(
+    return outbox.encode(
+        outbox.OutboxRecord(
             case=command["case"], version=1, at=command["at"], source=command["source"], messages=messages
         )
     )
@@ -200,7 +200,7 @@ async def delivery(part: Part) -> None:
     async with part.log.writer() as writer, part.log.reader([topics.outbox], group=topics.group("delivery")) as reader:
 
         def add(record: Any) -> None:
-            for message in outgoing.decode(record.value).messages:
+            for message in outbox.decode(record.value).messages:
                 writer.add(topics.prefix + message.to, 0, message.key.encode(), bytes(message.data), headers)
 
         await _copy(part, reader, writer, add)

@@ -32,7 +32,7 @@ from router.engine.store import Changes, Store, state_value
 from router.intake.translate import Accepted, Known, translate
 from router.operate.topics import Topics
 from workflows import case as cases
-from workflows import commands, events, outgoing
+from workflows import commands, events, outbox, outgoing
 from workflows.decide import decision
 from workflows.handle import step
 
@@ -85,9 +85,9 @@ def core(catalogue: Catalogue, accepted: list[Accepted], now: int) -> None:
 
 
 def _encoded(made: Any) -> int:
-    out = outgoing.OutboxRecord(case=made.case.id, version=1, at=0, messages=made.messages)
+    out = outbox.OutboxRecord(case=made.case.id, version=1, at=0, messages=made.messages)
     state = state_value(made.case.next_due, cases.encode(made.case))
-    return len(events.encode(made.record)) + len(outgoing.encode(out)) + len(state)
+    return len(events.encode(made.record)) + len(outbox.encode(out)) + len(state)
 
 
 def batches(catalogue: Catalogue, accepted: list[Accepted], now: int, folder: Path) -> list[Batch]:
@@ -134,7 +134,7 @@ def _built(both: tuple[Batch, Changes]) -> None:
 def delivery(made: list[Batch]) -> None:
     topics = Topics(PREFIX, SHARDS)
     values = [value for batch in made for _, value in batch.outbox]
-    part("delivery: outbox decoded, fanned out", lambda value: fan_out(outgoing.decode(value), topics), values)
+    part("delivery: outbox decoded, fanned out", lambda value: fan_out(outbox.decode(value), topics), values)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct, json
 
 from adapters.kafka.log import Header
 from router.engine.store import PREFIX, REQUEST_SUFFIX, SHARD_KEY
-from workflows import outgoing
+from workflows import outbox
 
 
 class Piece(Struct, frozen=True):
@@ -59,7 +59,7 @@ class Learning:
         elif family == "case.state" and record.key != SHARD_KEY and not record.key.endswith(REQUEST_SUFFIX):
             self._cases[record.key].state = len(record.value) - PREFIX.size
         elif family == "case.outbox":
-            left = outgoing.decode(record.value).messages
+            left = outbox.decode(record.value).messages
             self._cases[record.key].pieces = tuple(Piece(m.to, m.type, len(bytes(m.data))) for m in left)
         elif family == "tasks" and not self._headers:
             self._headers = list(record.headers)

@@ -18,7 +18,7 @@ from schemas.ids import case_id, command_id
 from tests.unit.workflows.small_world import COUNTY, NOW, ROUTES, SmallWorld
 from workflows import case as cases
 from workflows import commands as cmd
-from workflows import events, outgoing
+from workflows import events, outbox
 from workflows.handle import Step, step
 from workflows.states import TASK_ACTIONS
 
@@ -59,8 +59,8 @@ def encoded(made: Step) -> int:
     """Bytes of event, state and outbox record, as the engine writes them."""
     assert made.record is not None
     assert made.case is not None
-    out = outgoing.OutboxRecord(case=made.case.id, version=made.case.version, at=NOW, messages=made.messages)
-    return len(events.encode(made.record)) + len(cases.encode(made.case)) + len(outgoing.encode(out))
+    out = outbox.OutboxRecord(case=made.case.id, version=made.case.version, at=NOW, messages=made.messages)
+    return len(events.encode(made.record)) + len(cases.encode(made.case)) + len(outbox.encode(out))
 
 
 def per_call(name: str, call: Callable[[int], object]) -> None:

@@ -1,12 +1,12 @@
 """
 What one case says to another: commands in the outbox for `case:<id>`, the one path by which one case touches another.
 
-Each function takes the messages being written (workflows.outgoing.Post) and the event that brings it about.
+Each function takes the messages being written (workflows/post.py) and the event that brings it about.
 """
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,12 +14,11 @@ from msgspec import Raw, Struct
 from schemas.ids import event_id, message_id
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows.case import Case, Leg, Task
+from workflows.case import Case
 from workflows.folds.stars import star
 from workflows.oversight import is_quiet
-
-if TYPE_CHECKING:
-    from workflows.outgoing import Post
+from workflows.post import Post
+from workflows.tasks import Again
 
 JOIN = "cn.duokua.case.join_asked.v1"
 JOIN_ANSWERED = "cn.duokua.case.join_answered.v1"
@@ -29,7 +28,7 @@ MEMBER_SAID = "cn.duokua.case.member_said.v1"
 SPLIT_OFF = "cn.duokua.case.split_off.v1"
 
 
-def ask(post: "Post", event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
+def ask(post: Post, event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
     """To the head: take this one. By the event: the case may have gone further in the same record."""
     case = post.case
     if event.head:
@@ -40,24 +39,24 @@ def ask(post: "Post", event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
         )  # fmt: skip
 
 
-def take(post: "Post", event: ev.MemberTaken) -> None:
+def take(post: Post, event: ev.MemberTaken) -> None:
     post.to_case(
         event.member, JOIN_ANSWERED, cmd.JoinAnswered, head=post.case.id, number=post.case.number, asked=event.asked
     )
 
 
-def refuse(post: "Post", event: ev.MemberRefused) -> None:
+def refuse(post: Post, event: ev.MemberRefused) -> None:
     post.to_case(
         event.member, JOIN_ANSWERED, cmd.JoinAnswered, head=post.case.id, asked=event.asked, code=event.code
     )  # fmt: skip
 
 
-def leave(post: "Post", event: ev.HeadLeft | ev.MergeForgone) -> None:
+def leave(post: Post, event: ev.HeadLeft | ev.MergeForgone) -> None:
     """To a head: this is not one of yours."""
     post.to_case(event.head, LEFT, cmd.Leave, member=post.case.id, asked=event.asked)
 
 
-def end(post: "Post", event: ev.CaseClosed) -> None:
+def end(post: Post, event: ev.CaseClosed) -> None:
     """To each member: this is how it ended."""
     case = post.case
     procedure = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None)
@@ -72,13 +71,13 @@ def end(post: "Post", event: ev.CaseClosed) -> None:
         )  # fmt: skip
 
 
-def confirmed(post: "Post", event: ev.MergeConfirmed) -> None:
+def confirmed(post: Post, event: ev.MergeConfirmed) -> None:
     """To the head: what the applicant has added so far, which those who handle the head have not seen."""
     if post.case.supplements and not is_quiet(post.case):
         _say(post, event.head, "supplemented", post.case.supplements)
 
 
-def pass_on(post: "Post", event: ev.CaseSupplemented | ev.CaseUrged) -> None:
+def pass_on(post: Post, event: ev.CaseSupplemented | ev.CaseUrged) -> None:
     """To the head of a member, which nobody handles by itself: what is said to it. Before it is taken: when it is."""
     case = post.case
     if case.state != "merged" or (is_quiet(case) and not getattr(event, "unit", "")):
@@ -89,7 +88,7 @@ def pass_on(post: "Post", event: ev.CaseSupplemented | ev.CaseUrged) -> None:
         _say(post, star(case).head, "urged")
 
 
-def _say(post: "Post", head: str, what: Literal["supplemented", "urged"], bodies: "Iterable[bytes | Raw]" = ()) -> None:
+def _say(post: Post, head: str, what: Literal["supplemented", "urged"], bodies: Iterable[bytes | Raw] = ()) -> None:
     post.to_case(
         head, MEMBER_SAID, cmd.MemberSaid, member=post.case.id, asked=star(post.case).asked, what=what,
         texts=tuple([piece for body in bodies for piece in _pieces(_said(body).text or "")]),
@@ -111,7 +110,7 @@ def _pieces(text: str) -> Iterable[str]:
     return (text[at : at + PIECE] for at in range(0, len(text), PIECE))
 
 
-def split(post: "Post", event: ev.SplitOff) -> None:
+def split(post: Post, event: ev.SplitOff) -> None:
     """The request again, of the same moment, about the part alone: a request like any other from here on."""
     asked: dict[str, Any] = msgspec.json.decode(post.asked.request or b"{}")
     asked = {name: value for name, value in asked.items() if name not in _WHOLE}
@@ -139,7 +138,7 @@ def unknown_head(join: cmd.Join) -> tuple[str, str, Raw]:
     return f"case:{join.member}", said, Raw(msgspec.json.encode(answer))
 
 
-def now_one_more(case: Case, event: ev.MemberTaken | ev.MemberLeft) -> "Iterable[tuple[Task, Leg | None, str]]":
+def now_one_more(case: Case, event: ev.MemberTaken | ev.MemberLeft) -> Again:
     """Who has the head in hand learns for how many it answers."""
     if not (isinstance(event, ev.MemberTaken) and event.again):
         for task in case.tasks.values():

@@ -6,6 +6,7 @@ from functools import partial
 
 from msgspec import Raw, Struct
 
+from workflows.answers import lost, undecided
 from workflows.case import Case, has_seen
 from workflows.commands import AnyCommand, GiveUp, Rebase, Submit
 from workflows.decide import decision
@@ -13,7 +14,9 @@ from workflows.decision import Decision
 from workflows.events import EventRecord
 from workflows.evolve import settle
 from workflows.facts import Facts
-from workflows.outgoing import Ask, Message, lost, outgoing, undecided
+from workflows.outbox import Message
+from workflows.outgoing import outgoing
+from workflows.post import Ask
 
 
 class Step(Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ from adapters.clock import to_text
 from adapters.kafka.log import Header
 from router.operate.topics import Topics
 from schemas.ids import shard_of
-from workflows.outgoing import Message, OutboxRecord
+from workflows.outbox import Message, OutboxRecord
 
 
 class Outgoing(Struct, frozen=True, gc=False):

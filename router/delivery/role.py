@@ -22,7 +22,7 @@ from router.operate import metrics
 from router.operate.letters import KEPT_BYTES, origin
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
-from workflows.outgoing import Message, OutboxRecord, decode
+from workflows.outbox import Message, OutboxRecord, decode
 
 log = structlog.get_logger()
 

@@ -36,10 +36,13 @@ from router.operate import metrics
 from router.operate.letters import FIRST, DeadLetter, Retry
 from router.operate.table import Damaged, DiskRefuses
 from schemas.ids import event_id, shard_of
-from workflows import commands, events, outgoing
+from workflows import commands, events
+from workflows.answers import undecided
 from workflows.case import Case, decode, encode
 from workflows.facts import Facts
 from workflows.handle import Step, give_up, rebase, step
+from workflows.outbox import DEAD_LETTER, Message, OutboxRecord
+from workflows.outbox import encode as encode_messages
 
 log = structlog.get_logger()
 
@@ -364,7 +367,7 @@ class Batch:
             raise CaseTooLarge
         version, number = (case.version, case.number) if case is not None else (0, "")
         written = [
-            (key, outgoing.encode(outgoing.OutboxRecord(
+            (key, encode_messages(OutboxRecord(
                 case=command.case, version=version, at=now, source=command.source, number=number, messages=messages,
             )))
             for messages in _pages(result.messages)
@@ -413,7 +416,7 @@ class Batch:
             parked = self._park(key, code, now)
         # whoever was told already that his message is held need not be told again
         said = "case_too_large" if code == "case_too_large" else "held"
-        answers = () if said == "held" and retry is not FIRST else outgoing.undecided(command, said)
+        answers = () if said == "held" and retry is not FIRST else undecided(command, said)
         letter = DeadLetter(
             stage="engine", code=code, source=source, case=command.case, action=type(command).__name__, input=command.source
         )  # fmt: skip
@@ -482,7 +485,7 @@ class Batch:
         letter: DeadLetter,
         parked: Parked | None,
         retry: Retry,
-        answers: tuple[outgoing.Message, ...] = (),
+        answers: tuple[Message, ...] = (),
     ) -> None:
         if parked is not None:
             letter = replace(letter, parked=parked.letters, faults=parked.faults)
@@ -494,17 +497,15 @@ class Batch:
             self.shard.row += 1
         # a command has its place once; the same deadline may kill again after its case was released
         cause = f"{letter.source}|{self.shard.now}" if letter.source.startswith("deadline/") else letter.source
-        message = outgoing.Message(
+        message = Message(
             to="dead-letters.engine",
             key=key.decode("utf-8", "replace"),
             id=event_id(cause, 0),
-            type=outgoing.DEAD_LETTER,
+            type=DEAD_LETTER,
             data=msgspec.Raw(json.encode(letter)),
         )
-        record = outgoing.OutboxRecord(
-            case="", version=0, at=self.shard.now, source=letter.source, messages=(message, *answers)
-        )
-        self.outbox.append((key, outgoing.encode(record)))
+        record = OutboxRecord(case="", version=0, at=self.shard.now, source=letter.source, messages=(message, *answers))
+        self.outbox.append((key, encode_messages(record)))
         self.letters[letter.code] += 1
 
     def count(self) -> None:
@@ -533,15 +534,15 @@ class Batch:
         return body_of((self._value(key) if key in self.touched else self._stored(key)) or state_value(0, b""))
 
 
-def _pages(messages: tuple[outgoing.Message, ...]) -> Iterable[tuple[outgoing.Message, ...]]:
+def _pages(messages: tuple[Message, ...]) -> Iterable[tuple[Message, ...]]:
     """One record's each, or as few as can hold them: a large request may go to fifty units at once."""
     if not messages:
         return ()
     return (messages,) if len(messages) <= MANY else _many(messages)
 
 
-def _many(messages: tuple[outgoing.Message, ...]) -> Iterator[tuple[outgoing.Message, ...]]:
-    page: list[outgoing.Message] = []
+def _many(messages: tuple[Message, ...]) -> Iterator[tuple[Message, ...]]:
+    page: list[Message] = []
     size = 0
     for message in messages:
         size += memoryview(message.data).nbytes

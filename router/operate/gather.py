@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 from router.operate.ledger import Delivered, Gathered
 from router.operate.topics import STAGES, Topics
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 
 SUBMITTED = "cn.duokua.request.submitted.v1"
 FOLLOWUPS = frozenset(f"cn.duokua.request.{what}.v1" for what in ("supplemented", "withdrawn", "evaluated"))
@@ -57,7 +57,7 @@ class Gathering:
         self.kept: set[str] = set()
         self._unreadable: set[str] = set()
         self.records: list[ev.EventRecord] = []
-        self.outbox: list[outgoing.OutboxRecord] = []
+        self.outbox: list[outbox.OutboxRecord] = []
         self.delivered: list[Delivered] = []
         self.per_topic: Counter[str] = Counter()
         self.ends: dict[tuple[str, int], int] = {}
@@ -124,7 +124,7 @@ class Gathering:
         self._settled.add(decided.source)
 
     def _queued(self, _: str, record: Any) -> None:
-        self.outbox.append(outgoing.decode(record.value))
+        self.outbox.append(outbox.decode(record.value))
 
     def _left(self, _: str, record: Any) -> None:
         headers = dict(record.headers)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from workflows import events as ev
-from workflows.outgoing import Message, OutboxRecord
+from workflows.outbox import Message, OutboxRecord
 
 __all__ = ["Delivered", "Gathered", "Ledger", "balance"]
 

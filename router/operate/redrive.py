@@ -39,7 +39,7 @@ from router.operate.letters import (
 )  # fmt: skip
 from router.operate.topics import Topics
 from schemas.ids import command_id, shard_of
-from workflows import commands, outgoing
+from workflows import commands, outbox
 
 NOTHING = msgspec.Raw(b"{}")
 PAGE = 100
@@ -195,7 +195,7 @@ class Redrive:
     def _deliver(self, letter: Letter, source: Source) -> Block | None:
         """The one message of the outbox record that did not leave, as delivery would copy it."""
         wanted = dict(letter.headers).get("x-message-id", b"")
-        for message in fan_out_what_can(outgoing.decode(source.value or b""), self._topics)[0]:
+        for message in fan_out_what_can(outbox.decode(source.value or b""), self._topics)[0]:
             if dict(message.headers).get("ce_id") == wanted:
                 self._transaction.add(message.topic, message.partition, message.key, message.value, message.headers)
                 return None

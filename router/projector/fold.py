@@ -11,7 +11,7 @@ from typing import Any
 from adapters.readmodel import Batch, CaseRow, ClockRow, DeliveryRow, LegRow, StepRow
 from router.projector.kept import detail
 from workflows import events as ev
-from workflows.outgoing import OutboxRecord
+from workflows.outbox import OutboxRecord
 
 CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.EmergencyRedirected: "redirected",

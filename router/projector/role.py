@@ -23,7 +23,7 @@ from router.operate.process import Process
 from router.operate.pump import LOST, find_footing
 from router.operate.topics import Topics
 from router.projector.fold import add_events, add_outbox, touched
-from workflows import events, outgoing
+from workflows import events, outbox
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ class Projection:
     def write(self, read: Mapping[TopicPartition, list[Any]]) -> None:
         """Fold what was read and write it with its offsets. Raises OffsetMoved."""
         happened = self._decoded(read, self._topics.events, events.decode)
-        handed = self._decoded(read, self._topics.outbox, outgoing.decode)
+        handed = self._decoded(read, self._topics.outbox, outbox.decode)
         batch = Batch(self._model.load(touched(record for *_, record in happened)))
         for partition, offset, record in happened:
             add_events(batch, partition, offset, record)

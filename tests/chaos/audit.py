@@ -15,7 +15,7 @@ from schemas.ids import case_id, event_id, shard_of
 from workflows import events as ev
 from workflows.case import Case, decode, encode
 from workflows.evolve import fold
-from workflows.outgoing import OutboxRecord
+from workflows.outbox import OutboxRecord
 
 SHOWN = 20
 """Findings of one kind that are kept as text; the others are counted."""

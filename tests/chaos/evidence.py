@@ -15,7 +15,7 @@ from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, body_of, due_of
 from router.operate.table import ROCKS
 from router.operate.topics import Topics
 from tests.chaos.audit import Audit, Input, Left, Sent, differences, digest, replayed_hash, stored_hash
-from workflows import events, outgoing
+from workflows import events, outbox
 
 PAGE = 5000
 STEPS = (("intake", ("intake.", "replies.")), ("engine", ("case.commands",)), ("delivery", ("case.outbox",)))
@@ -76,7 +76,7 @@ class Evidence:
         if name == "case.events":
             self.audit.event(events.decode(record.value))
         elif name == "case.outbox":
-            self.audit.queued(outgoing.decode(record.value))
+            self.audit.queued(outbox.decode(record.value))
         elif name == "case.state":
             self.state[tp.partition].append((record.offset, record.key, record.value))
         elif name.startswith("intake."):

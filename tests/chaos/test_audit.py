@@ -25,7 +25,7 @@ from tests.memory.engine.house import DAY, REQUEST, House
 from workflows import commands, events
 from workflows import events as ev
 from workflows.case import encode
-from workflows.outgoing import OutboxRecord, decode
+from workflows.outbox import OutboxRecord, decode
 
 CHANNEL = "hotline_12345"
 

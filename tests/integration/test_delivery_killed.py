@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from adapters.kafka.log import KafkaLog
 from router.operate.topics import Topics
-from workflows.outgoing import Message, OutboxRecord, encode
+from workflows.outbox import Message, OutboxRecord, encode
 
 pytestmark = pytest.mark.kafka
 

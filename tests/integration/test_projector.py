@@ -15,7 +15,7 @@ from router.operate.settings import Settings
 from router.projector import role
 from tests.unit.reading.made_up import handed_out, whole_life
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 
 pytestmark = pytest.mark.kafka
 
@@ -79,7 +79,7 @@ async def test_committed_records_are_projected_once_and_aborted_ones_never(
     await process.log.create_topics([TopicSpec(process.topics.events, 2), TopicSpec(process.topics.outbox, 2)])
     life = whole_life()
     await publish(process, process.topics.events, [ev.encode(r) for r in life[:5]])
-    await publish(process, process.topics.outbox, [outgoing.encode(r) for r in handed_out()])
+    await publish(process, process.topics.outbox, [outbox.encode(r) for r in handed_out()])
     assert (await projected(process, 5)).delivered == {}
     await publish(
         process, process.topics.events, [ev.encode(r) for r in whole_life("case-9", "9", "r-9")], commit=False

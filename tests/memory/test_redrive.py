@@ -27,7 +27,7 @@ from schemas.registry import MODELS
 from tests.memory.engine import house as module
 from tests.memory.engine.house import House
 from tests.unit.workflows.small_world import SmallWorld
-from workflows import commands, events, outgoing
+from workflows import commands, events, outbox
 from workflows.case import Case
 from workflows.handle import Step
 
@@ -85,7 +85,7 @@ class Town:
         await house.run(house.done)
         records = house.log.records[TopicPartition(house.topics.outbox, 0)]
         for record in records[self._sent :]:
-            for message in fan_out(outgoing.decode(record.value or b""), house.topics):
+            for message in fan_out(outbox.decode(record.value or b""), house.topics):
                 tp = TopicPartition(message.topic, message.partition)
                 house.log.append([(tp, message.key, message.value, message.headers)])
         self._sent = len(records)
@@ -559,8 +559,8 @@ async def test_a_message_too_large_for_its_topic_is_sent_again_as_delivery_would
     """From the outbox, the one message that is meant, under its own id."""
     await town.open_cases()
     log, topics = town.house.log, town.house.topics
-    outbox = log.records[TopicPartition(topics.outbox, 0)][0]
-    message = fan_out(outgoing.decode(outbox.value or b""), topics)[-1]
+    handed = log.records[TopicPartition(topics.outbox, 0)][0]
+    message = fan_out(outbox.decode(handed.value or b""), topics)[-1]
     named = dict(message.headers)
     headers = {
         "x-stage": b"delivery", "x-reason": b"too_large", "x-original-topic": topics.outbox.encode(),

@@ -30,7 +30,7 @@ from tests.simulation.machine import SimulatedDisk
 from tests.simulation.world import SHARDS, Violation, World
 from tests.unit.workflows.calendar_2026 import HALL
 from tests.unit.workflows.small_world import in_force
-from workflows import commands, events, outgoing
+from workflows import answers, commands, events, outbox
 from workflows.case import Case, encode, has_seen
 from workflows.evolve import fold
 from workflows.handle import give_up, rebase, step
@@ -122,8 +122,8 @@ class Told:
     def _read_letters(self) -> None:
         """The engine's own letters about what it kept aside, by what they stand for."""
         for entry in self._outbox:
-            for message in outgoing.decode(entry.value or b"").messages:
-                if message.type != outgoing.DEAD_LETTER:
+            for message in outbox.decode(entry.value or b"").messages:
+                if message.type != outbox.DEAD_LETTER:
                     continue
                 letter = msgspec.json.decode(message.data, type=DeadLetter)
                 if letter.source.startswith("deadline/"):
@@ -146,7 +146,7 @@ class Told:
         holds(not self._letters, "a letter of nothing", self.shard, *self._letters)
         said: Counter[tuple[str, bytes]] = Counter()
         for entry in self._outbox:
-            for message in outgoing.decode(entry.value or b"").messages:
+            for message in outbox.decode(entry.value or b"").messages:
                 if message.id in self.unread:
                     self.unread.remove(message.id)
                 else:
@@ -322,7 +322,7 @@ class Told:
             curse = curse or self.world.people.curses.get(command.id)
             holds(letter.case == command.case, "a letter of another case", *where)
             if retry is FIRST and letter.action:
-                for message in outgoing.undecided(command, "held"):
+                for message in answers.undecided(command, "held"):
                     self.lost[message.id, msgspec.json.encode(message)] = None
         if letter.code == "case_parked":
             holds(letter.case in self.parked, "a command of a case that is not parked is kept aside", *where)
@@ -364,7 +364,7 @@ class Told:
         if isinstance(command, commands.GiveUp):
             case = self.cases.get(command.case)
             if case is None:
-                for message in outgoing.undecided(command.of, "discarded"):
+                for message in answers.undecided(command.of, "discarded"):
                     self.lost[message.id, msgspec.json.encode(message)] = None
                 return
             holds(
@@ -378,7 +378,7 @@ class Told:
             holds(
                 not isinstance(command, commands.Submit), "a request was lost", self.shard, entry.offset, command.case
             )
-            for message in outgoing.lost(command):
+            for message in answers.lost(command):
                 self.lost[message.id, msgspec.json.encode(message)] = None
             return
         holds(

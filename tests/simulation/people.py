@@ -20,7 +20,7 @@ from schemas.ids import case_id, command_id, shard_of
 from tests.simulation.broker import Broker, Entry
 from tests.unit.workflows.small_world import COUNTY, ROUTES
 from workflows import commands as cmd
-from workflows import outgoing
+from workflows import outbox
 
 CATEGORIES = (*ROUTES, "unclear")
 CHANNEL = "website"
@@ -147,11 +147,11 @@ class People:
             tp = TopicPartition(self._topics.outbox, shard)
             found, self._read[shard] = self._broker.fetch(tp, position, 10_000)
             for entry in found:
-                for message in outgoing.decode(entry.value or b"").messages:
+                for message in outbox.decode(entry.value or b"").messages:
                     if message.type == "cn.duokua.task.assigned.v1":
                         self._take(message)
 
-    def _take(self, message: outgoing.Message) -> None:
+    def _take(self, message: outbox.Message) -> None:
         task = msgspec.json.decode(message.data)
         if task["allowed"] and self._random.random() < 0.7:
             after = self._random.choice((0.1, 60.0, 90_000.0)) * self._random.random()
@@ -196,8 +196,8 @@ class People:
         """By case the letters of its last parking, by their place."""
         found: dict[str, dict[int, DeadLetter]] = {}
         for entry in self._broker.partitions[TopicPartition(self._topics.outbox, shard)].visible():
-            for message in outgoing.decode(entry.value or b"").messages:
-                if message.type == outgoing.DEAD_LETTER:
+            for message in outbox.decode(entry.value or b"").messages:
+                if message.type == outbox.DEAD_LETTER:
                     letter = msgspec.json.decode(message.data, type=DeadLetter)
                     if letter.parked == 1:
                         found[letter.case] = {}

@@ -23,7 +23,7 @@ from router.engine.store import Store
 from router.engine.sweep import Sweep
 from tests.simulation import invariants
 from tests.simulation.client import Producer, Reader
-from workflows import commands, outgoing
+from workflows import answers, commands
 from workflows.case import Case, has_seen
 from workflows.evolve import fold
 from workflows.facts import Facts
@@ -185,7 +185,7 @@ def a_parked_case_is_forgotten_by_the_next_holder(set_: Set) -> None:
 
 def what_was_given_up_is_not_remembered(set_: Set) -> None:
     """Its sender is told, its case is not."""
-    set_(engine, "give_up", lambda case, order, facts, now: Step(None, case, outgoing.undecided(order.of, "discarded")))
+    set_(engine, "give_up", lambda case, order, facts, now: Step(None, case, answers.undecided(order.of, "discarded")))
 
 
 def what_took_effect_is_given_up(set_: Set) -> None:

@@ -21,7 +21,7 @@ from router.operate.process import Process
 from router.operate.settings import CHECKOUT, Settings
 from router.operate.table import ROCKS, Damaged, Disk, DiskRefuses
 from schemas.ids import case_id, command_id
-from workflows import commands, events, outgoing
+from workflows import commands, events, outbox
 from workflows.facts import Facts
 
 START = int(datetime.fromisoformat("2026-09-18T09:00:00+08:00").timestamp() * 1000)
@@ -141,9 +141,9 @@ class House:
     def events(self) -> list[events.EventRecord]:
         return [events.decode(r.value or b"") for r in self.log.records[TopicPartition(self.topics.events, 0)]]
 
-    def messages(self) -> list[outgoing.Message]:
+    def messages(self) -> list[outbox.Message]:
         records = self.log.records[TopicPartition(self.topics.outbox, 0)]
-        return [m for r in records for m in outgoing.decode(r.value or b"").messages]
+        return [m for r in records for m in outbox.decode(r.value or b"").messages]
 
     def state(self) -> dict[bytes, bytes]:
         """The last value of each key of the changelog."""

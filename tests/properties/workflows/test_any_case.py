@@ -26,7 +26,7 @@ from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA, HALL
 from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 from workflows.attribution import attribute, happened
 from workflows.calendars import Calendar
 from workflows.case import Case, clock_key, decode, encode
@@ -386,9 +386,9 @@ class AnyCase(RuleBasedStateMachine):
         assert audited.findings == [], "the auditor accuses an honest history"
 
     @staticmethod
-    def _bytes(record: ev.EventRecord | None, case: Case | None, messages: tuple[outgoing.Message, ...]) -> bytes:
-        out = outgoing.OutboxRecord(case="", version=0, at=0, messages=messages)
-        return b"".join(((record and ev.encode(record)) or b"", (case and encode(case)) or b"", outgoing.encode(out)))
+    def _bytes(record: ev.EventRecord | None, case: Case | None, messages: tuple[outbox.Message, ...]) -> bytes:
+        out = outbox.OutboxRecord(case="", version=0, at=0, messages=messages)
+        return b"".join(((record and ev.encode(record)) or b"", (case and encode(case)) or b"", outbox.encode(out)))
 
     def _is_refused_or_allowed(
         self, before: Case | None, command: cmd.AnyCommand | cmd.Rebase, record: ev.EventRecord
@@ -474,7 +474,7 @@ class AnyCase(RuleBasedStateMachine):
         """What is done again has a promise of its own."""
         return any(isinstance(event, ev.CallBackAsked | ev.RedoOrdered) for event in record.events)
 
-    def _messages(self, messages: tuple[outgoing.Message, ...], record: ev.EventRecord) -> None:
+    def _messages(self, messages: tuple[outbox.Message, ...], record: ev.EventRecord) -> None:
         assert record.sent == tuple(m.to for m in messages)
         for message in messages:
             self.seq[message.to] += 1

@@ -22,7 +22,7 @@ from schemas.ids import case_id, command_id
 from tests.unit.workflows.small_world import NOW, SmallWorld
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 from workflows.case import Case, decode, encode
 from workflows.evolve import fold
 from workflows.folds.stars import star
@@ -86,19 +86,19 @@ class AnyStar(RuleBasedStateMachine):
             self.records[command.case].append(made.record)
         version = made.case.version if made.case else 0
         leaving = fan_out(
-            outgoing.OutboxRecord(case=command.case, version=version, at=self.now, messages=made.messages), TOPICS
+            outbox.OutboxRecord(case=command.case, version=version, at=self.now, messages=made.messages), TOPICS
         )
         assert len(leaving) == len(made.messages)
         for message in made.messages:
             if message.to.startswith("case:"):
                 self.under_way.append(cmd.decode(message.data))  # type: ignore[arg-type]
                 assert self.under_way[-1].case and message.to == f"case:{self.under_way[-1].case}"
-            elif message.type == outgoing.OUTCOME:
+            elif message.type == outbox.OUTCOME:
                 self.outcomes[command.case] += 1
 
     @staticmethod
-    def written(messages: tuple[outgoing.Message, ...]) -> bytes:
-        return outgoing.encode(outgoing.OutboxRecord(case="", version=0, at=0, messages=messages))
+    def written(messages: tuple[outbox.Message, ...]) -> bytes:
+        return outbox.encode(outbox.OutboxRecord(case="", version=0, at=0, messages=messages))
 
     def order(self, case: str, action: cmd.OrderAction, **said: object) -> None:
         endpoint, unit = CENTRE

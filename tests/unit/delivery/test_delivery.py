@@ -15,7 +15,7 @@ from adapters.kafka.memory import MemoryLog
 from router.delivery import role
 from router.operate.process import Process
 from router.operate.settings import Settings
-from workflows.outgoing import Message, OutboxRecord, encode
+from workflows.outbox import Message, OutboxRecord, encode
 
 OUTBOX = TopicPartition("p.case.outbox", 0)
 GROUP = "p.delivery"

@@ -5,7 +5,7 @@ from msgspec import Raw
 from router.delivery.fanout import fan_out
 from router.operate.topics import Topics
 from schemas.ids import case_id, shard_of
-from workflows.outgoing import Message, OutboxRecord
+from workflows.outbox import Message, OutboxRecord
 
 CASE = case_id("hotline_12345", "R1")
 TOPICS = Topics("p.", 4)

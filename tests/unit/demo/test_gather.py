@@ -10,7 +10,7 @@ from router.operate.gather import SUBMITTED, Gathering, collect
 from router.operate.ledger import balance
 from router.operate.topics import Topics
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 
 TOPICS = Topics("t.", 2)
 CHANNELS, ENDPOINTS = ("grid", "wechat"), ("desk",)
@@ -87,11 +87,9 @@ async def test_a_whole_story_balances_and_counts_what_is_still_waiting(log: Memo
         appeal_kind="help", region="370902", calendar="cn",
     )  # fmt: skip
     record = ev.EventRecord(case="c1", version=1, at=0, cause="x", source="t.intake.grid/0/0", events=(registered,))
-    message = outgoing.Message(to="tasks.desk", key="c1", id="m1", type="cn.duokua.task.assigned.v1", data=BODY)
+    message = outbox.Message(to="tasks.desk", key="c1", id="m1", type="cn.duokua.task.assigned.v1", data=BODY)
     await write(log, TOPICS.events, ev.encode(record))
-    await write(
-        log, TOPICS.outbox, outgoing.encode(outgoing.OutboxRecord(case="c1", version=1, at=0, messages=(message,)))
-    )
+    await write(log, TOPICS.outbox, outbox.encode(outbox.OutboxRecord(case="c1", version=1, at=0, messages=(message,))))
     await write(log, TOPICS.dead_letters("intake"), b"", headers=dead("t.intake.grid/0/1"))
     assert [text.split(":")[0] for text in balance(await collected(log)).lost] == ["message m1"]
     task = msgspec.json.encode({"task_id": "task-1"})

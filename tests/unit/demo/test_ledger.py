@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from router.operate.ledger import Delivered, Gathered, balance
 from workflows import events as ev
-from workflows.outgoing import Message, OutboxRecord
+from workflows.outbox import Message, OutboxRecord
 
 EMPTY = msgspec.Raw(b"{}")
 

@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from router.operate.topics import Topics
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 from workflows.facts import Reason
 
 NINE = 1_789_693_200_000  # Friday 2026-09-18 09:00 +08:00
@@ -134,20 +134,20 @@ def whole_life(case: str = "case-1", number: str = "370000-1", ref: str = "r-1")
     return [record(case, version, *happened, number=number) for version, happened in enumerate(steps, 1)]
 
 
-def handed_out(case: str = "case-1") -> list[outgoing.OutboxRecord]:
+def handed_out(case: str = "case-1") -> list[outbox.OutboxRecord]:
     """What the engine hands out for the first two records of `whole_life`."""
-    task = outgoing.Message(
+    task = outbox.Message(
         to="tasks.desk", key=case, id="m1", type="cn.duokua.task.assigned.v1", seq=1, data=Raw(f'"{SECRET}"'.encode())
     )
-    receipt = outgoing.Message(
+    receipt = outbox.Message(
         to="answers.website", key="r-1", id="m2", type="cn.duokua.receipt.issued.v1", seq=1, data=Raw(b"{}")
     )
-    decide = outgoing.Message(
+    decide = outbox.Message(
         to="tasks.desk", key=case, id="m3", type="cn.duokua.task.assigned.v1", seq=2, data=Raw(b"{}")
     )
     return [
-        outgoing.OutboxRecord(case=case, version=1, at=NINE + HOUR, messages=(task, receipt)),
-        outgoing.OutboxRecord(case=case, version=2, at=NINE + 2 * HOUR, messages=(decide,)),
+        outbox.OutboxRecord(case=case, version=1, at=NINE + HOUR, messages=(task, receipt)),
+        outbox.OutboxRecord(case=case, version=2, at=NINE + 2 * HOUR, messages=(decide,)),
     ]
 
 
@@ -156,5 +156,5 @@ def read(records: list[ev.EventRecord], first: int = 0) -> list[Read]:
     return [Read(first + i, ev.encode(r)) for i, r in enumerate(records)]
 
 
-def read_outbox(records: list[outgoing.OutboxRecord], first: int = 0) -> list[Read]:
-    return [Read(first + i, outgoing.encode(r)) for i, r in enumerate(records)]
+def read_outbox(records: list[outbox.OutboxRecord], first: int = 0) -> list[Read]:
+    return [Read(first + i, outbox.encode(r)) for i, r in enumerate(records)]

@@ -19,7 +19,7 @@ from workflows.case import Case
 from workflows.events import EventRecord
 from workflows.facts import Duty, Joined, Listed, Office, Procedure, Reason, RequestView, Route, Stage, Target, Unit
 from workflows.handle import Step, rebase, step
-from workflows.outgoing import Message
+from workflows.outbox import Message
 from workflows.policies import (
     Approver,
     CallBack,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from tests.unit.workflows.small_world import NOW, SmallWorld, told
 from workflows import commands as cmd
 from workflows import events as ev
-from workflows import outgoing
+from workflows import outbox
 from workflows.case import has_seen, stub
 from workflows.evolve import fold
 from workflows.handle import Step, give_up, step
@@ -31,13 +31,13 @@ def test_a_case_remembers_what_was_given_up() -> None:
     assert (done.record.cause, done.record.source, done.record.events) == ("s", SAID.source, (refused,))
     assert fold(CASE, done.record) == done.case
     assert step(done.case, SAID, FACTS, NOW).record is None
-    assert [(m.to, m.type) for m in done.messages] == [("answers.website", outgoing.RECEIPT)]
+    assert [(m.to, m.type) for m in done.messages] == [("answers.website", outbox.RECEIPT)]
 
 
 def test_a_unit_is_refused_its_reply() -> None:
     """Under the task that it named."""
     reply = cmd.Reply(id="y", case=CASE.id, at=NOW, endpoint="desk", task="t", action="sign", body=Raw(b"{}"))
-    assert [(m.to, m.type) for m in _given_up(reply).messages] == [("tasks.desk", outgoing.REFUSED)]
+    assert [(m.to, m.type) for m in _given_up(reply).messages] == [("tasks.desk", outbox.REFUSED)]
 
 
 def test_of_what_took_effect_nothing_is_said() -> None:

@@ -8,8 +8,8 @@ from schemas.registry import MODELS
 from tests.unit.workflows.calendar_2026 import ms
 from tests.unit.workflows.small_world import told
 from workflows import commands as cmd
+from workflows.answers import undecided
 from workflows.handle import step
-from workflows.outgoing import undecided
 
 NAMED = {
     "applicant": {"kind": "person", "name": "张三", "phone": "13800000000", "disclosure": "confidential"},

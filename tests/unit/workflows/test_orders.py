@@ -7,10 +7,10 @@ from schemas.registry import MODELS
 from tests.unit.workflows.small_world import UNITS, told
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.answers import undecided
 from workflows.case import SEEN, URGES
 from workflows.handle import give_up, step
 from workflows.orders import ORDERS
-from workflows.outgoing import undecided
 from workflows.rights import RIGHTS
 
 

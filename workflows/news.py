@@ -1,0 +1,93 @@
+"""
+What the channel is told of its case without having asked: how it stands, a date that moved, how it ended.
+"""
+
+from workflows import between
+from workflows import events as ev
+from workflows import messages as body
+from workflows.outbox import OUTCOME, STATUS
+from workflows.post import Post
+
+
+def status(post: Post, word: str) -> None:
+    """How the case stands after the record."""
+    case = post.case
+    lead = case.lead
+    begun = (
+        next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None) if word == "in_procedure" else None
+    )
+    post.answer(
+        STATUS,
+        body.StatusBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            status=word,
+            at=body.instant(post.d.now),
+            unit_name=body.unit_name(post.d, lead.unit) if lead else None,
+            promised_due=body.promised_due(case),
+            text=lead.text or None if begun and lead else None,
+            procedure=begun.procedure if begun else None,
+            procedure_name=body.Said(zh=begun.name_zh, en=begun.name_en) if begun else None,
+        ),
+    )
+
+
+NEW_CALENDAR = "节假日安排公布或调整"
+"""Why a promised date moves with a calendar: for the citizen, in his language."""
+
+
+def due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> None:
+    """The citizen is told a new date, and why."""
+    if event.of or event.kind != "finish" or event.due == event.before:
+        return
+    case = post.case
+    post.answer(
+        STATUS,
+        body.StatusBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            status="due_moved",
+            at=body.instant(post.d.now),
+            promised_due=body.instant(event.due),
+            promised_before=body.instant(event.before),
+            reason=_why_moved(post, event),
+        ),
+    )
+
+
+def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> str:
+    if isinstance(event, ev.ClockRebased):
+        return NEW_CALENDAR
+    action, code = ("ask_extension", event.why) if isinstance(event, ev.ClockExtended) else ("pause", event.reason)
+    listed = post.d.facts.reasons(action).get(code)
+    return listed.name_zh if listed else code
+
+
+def _outcome(post: Post, event: ev.CaseClosed) -> None:
+    case = post.case
+    refusal = case.refusal if event.reason == "refused" else None
+    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun | ev.ProcedureEnded)), None)
+    post.answer(
+        OUTCOME,
+        body.OutcomeBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            reason=event.reason,
+            text=event.result or None,
+            at=body.instant(post.d.now),
+            where_to_turn=refusal.where_to_turn if refusal else None,
+            legal_basis=refusal.basis if refusal else None,
+            procedure=begun.procedure if begun else None,
+            procedure_name=body.Said(zh=begun.name_zh, en=begun.name_en) if begun else None,
+            procedure_due=body.instant(begun.due) if begun else None,
+        ),
+    )
+
+
+def closed(post: Post, event: ev.CaseClosed) -> None:
+    _outcome(post, event)
+    if post.case.star is not None:
+        between.end(post, event)

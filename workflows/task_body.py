@@ -1,0 +1,184 @@
+"""
+The body of a task: what its holder must know to act, as the case now stands.
+
+The request is passed through as it came, but for what the applicant keeps from a handling unit.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from schemas.times import to_text
+from workflows import offered
+from workflows.case import Case, Clock, Leg, Task
+from workflows.decision import Decision
+from workflows.facts import URGENCIES
+from workflows.messages import (
+    DueBody,
+    OrderBody,
+    OtherBody,
+    ReplyUnderReviewBody,
+    ReturnAskedBody,
+    RuleBody,
+    TaskBody,
+    encode,
+    unit_name,
+)
+
+_URGENCIES = {word: word for word in URGENCIES}
+"""A default is left out where it is that very text, and one that was read is another: a case read again would word it otherwise."""
+
+
+class Asked(Struct, frozen=True, gc=False):
+    """What the applicant asked, for as many tasks as a record has: the request as it came, as units see it, its title."""
+
+    request: Raw | None
+    shown: Raw | None
+    title: str
+
+
+class _Titled(Struct):
+    title: str = ""
+
+
+_titled = msgspec.json.Decoder(_Titled).decode
+
+
+def asked(case: Case, request: bytes | Raw | None, title: str | None) -> Asked:
+    """Read the request once; its `title` where that is known already."""
+    if request is None:
+        return Asked(None, None, "")
+    whole = request if isinstance(request, Raw) else Raw(request)
+    shown = whole if case.disclosure == "open" else _without_names(request)
+    return Asked(whole, shown, _titled(request).title if title is None else title)
+
+
+def task_body(
+    d: Decision, task: Task, version: int, asked: Asked, reply: Leg | None = None, reason: str = ""
+) -> TaskBody:
+    """The task as it now stands. `reply`: the leg whose reply is to be looked at."""
+    case = d.case
+    leg = case.legs.get(task.leg)
+    handle = task.kind == "handle" and leg is not None
+    return TaskBody(
+        case_id=case.id,
+        number=case.number,
+        task_id=task.id,
+        kind=task.kind,
+        part=leg.part if leg is not None and handle else "",
+        unit=task.unit,
+        unit_name=unit_name(d, task.unit),
+        leg=task.leg,
+        title=asked.title,
+        request=asked.request if _sees_names(case, task) else asked.shown,
+        supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
+        reply_under_review=_reply_body(d, reply) if reply else None,
+        return_asked=_return_body(d, leg, task.reason) if leg is not None and task.kind in _ABOUT_A_RETURN else None,
+        urgency=_URGENCIES.get(case.urgency, case.urgency),
+        rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
+        if case.rule
+        else None,
+        proposal=case.proposal,
+        due=_dues(case, task),
+        allowed=offered.of_leg(d, leg) if leg is not None and handle else offered.of_officer(d, task, leg),
+        parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
+        round=leg.round if leg else 0,
+        reason=reason or task.reason or None,
+        order=_order_body(d, task) if task.kind in ("report", "read_report") else None,
+        limit=task.limit or None,
+        version=version,
+        alike=_alike(case, task) if case.star else None,
+        members=tuple([member.number for member in case.star.members.values()]) if case.star else (),
+    )
+
+
+def _sees_names(case: Case, task: Task) -> bool:
+    """The centre, whoever must call back, and who takes an emergency; whoever handles it sees what the applicant shows."""
+    return task.kind != "handle" and (task.unit == case.centre or task.kind in ("confirm_receipt", "call_back"))
+
+
+def _order_body(d: Decision, task: Task) -> OrderBody | None:
+    for order in d.case.oversight.standing if d.case.oversight else ():
+        if task.id in (order.task, order.reading):
+            return OrderBody(
+                id=order.id, action=order.action, unit=order.by, unit_name=unit_name(d, order.by), text=order.text,
+                document=order.document, post=order.post, report=order.report,
+                attachments=Raw(order.attachments) if order.attachments else None,
+            )  # fmt: skip
+    return None
+
+
+def _alike(case: Case, task: Task) -> OtherBody | None:
+    """The case that a dispatcher is asked about."""
+    if case.star is None or task.kind != "decide_merge":
+        return None
+    return OtherBody(case_id=case.star.proposed, number=case.star.proposed_number)
+
+
+def _dues(case: Case, task: Task) -> list[DueBody]:
+    """The running clocks that whoever has the task must keep: its own and its leg's; the citizen's where it has no such one."""
+    citizens: dict[str, Clock] = {}
+    own: dict[str, Clock] = {}
+    leg = task.leg if task.kind == "handle" else task.id
+    for clock in case.clocks.values():
+        if clock.running and (not clock.of or clock.kind in ("statutory", "follow_up")):
+            citizens[clock.kind] = clock
+        elif clock.running and clock.of in (task.id, leg):
+            own[clock.kind] = clock
+    return [
+        _due_body(clock.kind, clock.due, clock.provisional, clock.course is not None and bool(clock.course.pause))
+        for clock in (citizens | own).values()
+    ]
+
+
+@lru_cache(maxsize=8192)
+def _due_body(kind: str, due: int, provisional: bool, paused: bool) -> DueBody:
+    return DueBody(kind=kind, due=to_text(due), provisional=provisional, paused=paused)
+
+
+def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
+    return ReplyUnderReviewBody(
+        result=leg.result,
+        text=leg.text,
+        unit=leg.unit,
+        unit_name=unit_name(d, leg.unit),
+        contacted=leg.contacted,
+        basis=leg.basis or None,
+        attachments=Raw(leg.attachments) if leg.attachments else None,
+        unanswered=_unanswered(d.case) if leg.part == "lead" else (),
+    )
+
+
+def _unanswered(case: Case) -> tuple[str, ...]:
+    """The assisting units that have not answered yet."""
+    return tuple([leg.unit for leg in case.legs.values() if leg.part == "assist" and leg.open])
+
+
+_ABOUT_A_RETURN = frozenset({"decide_return", "arbitrate"})
+
+
+def _return_body(d: Decision, leg: Leg, reason: str) -> ReturnAskedBody:
+    """What the unit says against having the leg"""
+    asked = d.case.disputes.asked.get(leg.id) if d.case.disputes else None
+    return ReturnAskedBody(
+        unit=leg.unit,
+        unit_name=unit_name(d, leg.unit),
+        reason=asked.reason if asked else reason,
+        text=asked.text if asked else "",
+        basis=asked.basis if asked else "",
+        attachments=Raw(asked.attachments) if asked and asked.attachments else None,
+        proposed_unit=leg.proposed or None,
+        number=asked.number if asked else 0,
+    )
+
+
+def _without_names(request: bytes | Raw) -> Raw:
+    """The request as a handling unit sees it: who asks for confidence or anonymity is not named to it."""
+    body: dict[str, Any] = msgspec.json.decode(request)
+    applicant = body.get("applicant") or {}
+    body["applicant"] = {name: applicant[name] for name in ("kind", "disclosure") if name in applicant}
+    for name in ("co_applicants", "recording_ref"):
+        body.pop(name, None)
+    return Raw(encode(body))
