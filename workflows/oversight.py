@@ -8,12 +8,13 @@ The unit gets a task `report` beside its work; what it reports goes to the offic
 from collections.abc import Mapping
 
 from workflows import events as ev
-from workflows.case import Case, Standing, Task
+from workflows.case import Case, Task
 from workflows.clocks import has_task_clock, resume_clock, start_task_clock, stop_clocks
 from workflows.commands import Order
 from workflows.decision import Decision
 from workflows.facts import Unit
 from workflows.ordered import Handler, Ordered
+from workflows.particulars import Standing
 from workflows.said import ReplyHandler, ReplyView
 
 MOST = 20

@@ -6,8 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Feedback, Refusal, Task, stub
+from workflows.case import Case, Task, stub
 from workflows.folds.moves import less, opened, to, without
+from workflows.particulars import Feedback, Refusal
 
 
 def _registered(case: Case, e: ev.CaseRegistered, at: int) -> Case:

@@ -6,8 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Asked, Case, Disputes, Ruling, Task
+from workflows.case import Case, Task
 from workflows.folds.moves import goes_with, moved, opened, without
+from workflows.particulars import Asked, Disputes, Ruling
 
 
 def asked(case: Case, e: ev.LegReturnAsked) -> Case:

@@ -6,8 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Feedback, Task
+from workflows.case import Case, Task
 from workflows.folds.moves import less, opened, to
+from workflows.particulars import Feedback
 
 
 def feedback(case: Case) -> Feedback:

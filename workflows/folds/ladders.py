@@ -6,9 +6,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Ladder, Seen, Task, clock_key
+from workflows.case import Case, Task, clock_key
 from workflows.folds.clocks import mark_fired
 from workflows.folds.moves import less, opened
+from workflows.particulars import Ladder, Seen
 
 _NONE = Ladder()
 

@@ -6,9 +6,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Leg, Oversight, Task
+from workflows.case import Case, Leg, Task
 from workflows.folds.disputes import asked, in_place
 from workflows.folds.moves import handling, less, moved, opened, to, without
+from workflows.particulars import Oversight
 
 
 def _dispatched(case: Case, e: ev.LegDispatched, at: int) -> Case:

@@ -6,8 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Oversight, Refusal, Standing, Task
+from workflows.case import Case, Task
 from workflows.folds.moves import ORDERED, less, opened, to, without
+from workflows.particulars import Oversight, Refusal, Standing
 
 
 def _unchanged(case: Case, e: ev.Event, at: int) -> Case:

@@ -7,8 +7,9 @@ import msgspec
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Member, Star, Task, clock_key
+from workflows.case import Case, Task, clock_key
 from workflows.folds.moves import opened, to, without
+from workflows.particulars import Member, Star
 
 ALONE = Star()
 

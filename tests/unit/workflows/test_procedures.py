@@ -9,8 +9,8 @@ from tests.unit.workflows.small_world import Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.attribution import attribute, happened
-from workflows.case import Member, Star
 from workflows.evolve import FOLDS
+from workflows.particulars import Member, Star
 
 SAID = {"result": "transferred", "text": "已转信访"}
 
