@@ -35,8 +35,9 @@ What = Literal["repeat", "alike", "group", "burst"]
 
 
 class Found(Struct, frozen=True):
-    """Something to say to a case."""
+    """Something to say to `case`."""
 
+    case: str
     what: What
     count: int
     others: tuple[Other, ...]
@@ -46,7 +47,7 @@ class Found(Struct, frozen=True):
 @dataclass(slots=True, eq=False)
 class Entry:
     """
-    A request as the index keeps it. `head`: the case that it is handled with.
+    A request as the index keeps it. `head`: the case that it is handled with. `rank`: when it was registered, and its case.
 
     `origin`: the number under which its applicant came; a part that was split off has that of the case it was part of.
     """
@@ -55,6 +56,7 @@ class Entry:
     number: str
     origin: str
     at: int
+    rank: tuple[int, str]
     people: tuple[bytes, ...]
     region: str
     spot: bytes
@@ -114,7 +116,7 @@ def entry(record: ev.EventRecord, secret: bytes) -> Entry | None:
     spot = _spot(asked.place)
     return Entry(
         case=record.case, number=came.number, origin=came.part_of or came.number, at=came.received_at,
-        people=() if came.disclosure == "anonymous" else tuple(_people(asked.applicant, secret)),
+        rank=(record.at, record.case), people=() if came.disclosure == "anonymous" else tuple(_people(asked.applicant, secret)),
         region=came.region, spot=blake2b(spot.encode(), key=secret, digest_size=8).digest() if spot else b"",
         matter=came.matter or came.category, centre=came.centre, sketch=sketch(asked.text), title=sketch(asked.title),
         shown=came.disclosure == "open",
@@ -168,7 +170,12 @@ class _Looking:
 
 @dataclass
 class Index:
-    """The requests of the window, by who, and by what and where. The same requests in the same order say the same."""
+    """
+    The requests of the window, by who, and by what and where.
+
+    Of two the one that was registered later hears of the other, in whichever order they are read: partitions overtake each
+    other, and a replay in another order must not have both hear.
+    """
 
     limits: Similar
     by_case: dict[str, Entry] = field(default_factory=dict)
@@ -177,14 +184,21 @@ class Index:
     by_matter: defaultdict[tuple[str, str], deque[Entry]] = field(default_factory=lambda: defaultdict(deque))
     urgent: defaultdict[tuple[str, bytes], deque[Entry]] = field(default_factory=lambda: defaultdict(deque))
     now: int = 0
+    last: tuple[int, str] = (0, "")
+    """the highest rank that was read"""
 
     def take(self, record: ev.EventRecord, secret: bytes) -> list[Found]:
-        """What a record adds, and what is to be said of it to its case. Raises MsgspecError."""
+        """What a record adds, and what is to be said of it to its case, or to those it was overtaken by. Raises MsgspecError."""
         came = self._came(record, secret)
         if came is None:
             return []
-        found = [] if came.closed or came.is_part else list(self._found(came))
+        looking = _Looking(came, self.limits)
+        found = list(self._found(came, looking))
+        overtaken = came.rank < self.last
         self._keep(came)
+        if overtaken:
+            for other in self._ahead(came, looking):
+                found += self._found(other, _Looking(other, self.limits))
         return found
 
     def remember(self, record: ev.EventRecord, secret: bytes) -> None:
@@ -211,17 +225,29 @@ class Index:
         elif isinstance(event, ev.HeadLeft):
             known.head = ""
 
-    def _found(self, came: Entry) -> Iterable[Found]:
-        since, looking = came.at - self.limits.days * 86_400_000, _Looking(came, self.limits)
+    def _found(self, came: Entry, looking: _Looking) -> Iterable[Found]:
+        if came.closed or came.is_part:
+            return
+        since = came.at - self.limits.days * 86_400_000
         if again := self._again(came, since, looking):
-            yield Found("repeat", len(again) + 1, _others(again) if came.shown else ())
+            yield Found(came.case, "repeat", len(again) + 1, _others(again) if came.shown else ())
         near = self._near(came, since, looking)
         if (alike := self._alike(came, near)) is not None:
-            yield Found("alike", 2, (alike[1].other,), round(alike[0], 2))
+            yield Found(came.case, "alike", 2, (alike[1].other,), round(alike[0], 2))
         if self.limits.group > 1 and (many := self._group(came, near)):
-            yield Found("group", len(many) + 1, _others(many) if came.shown else ())
+            yield Found(came.case, "group", len(many) + 1, _others(many) if came.shown else ())
         if came.urgent and (burst := self._burst(came)):
-            yield Found("burst", len(burst) + 1, _others(burst) if came.shown else ())
+            yield Found(came.case, "burst", len(burst) + 1, _others(burst) if came.shown else ())
+
+    def _ahead(self, came: Entry, looking: _Looking) -> list[Entry]:
+        """The next few that came after it, have something in common with it, and were read before it."""
+        later = {
+            other.case: other for shelf in self._shelves(came) for other in _newest(shelf)
+            if other.rank > came.rank and (
+                looking.is_here(other) or looking.score(other) or not set(came.people).isdisjoint(other.people)
+            )
+        }  # fmt: skip
+        return sorted(later.values(), key=lambda other: other.rank)[:SHOWN]
 
     def _again(self, came: Entry, since: int, looking: _Looking) -> list[Entry]:
         """The same person about the same matter, oldest first; one entry for each time that he came."""
@@ -283,7 +309,7 @@ class Index:
         self.order.append(came)
         for shelf in self._shelves(came):
             shelf.append(came)
-        self.now = max(self.now, came.at)
+        self.now, self.last = max(self.now, came.at), max(self.last, came.rank)
         while self.order and (
             len(self.order) > MOST or self.order[0].at < self.now - self.limits.days * 86_400_000
         ):  # fmt: skip
@@ -314,8 +340,8 @@ def _newest(shelf: Reversible[Entry]) -> Iterable[Entry]:
 
 
 def _is_other(came: Entry, other: Entry, since: int) -> bool:
-    """Within the time; and not a part of its own, which is read first where its partition is."""
-    return other.at >= since and other.origin != came.origin
+    """Came before, within the time; and is not a part of its own."""
+    return other.rank < came.rank and other.at >= since and other.origin != came.origin
 
 
 def _who(one: Entry) -> frozenset[bytes]:

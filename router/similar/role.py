@@ -10,7 +10,8 @@ One process has all partitions, as anybody may be like anybody. A second one say
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -93,8 +94,8 @@ class Similar:
         """
         self.index.limits = self._following.current.header.similar
         told = await self._each(batch, self.index.take)
-        for case, found in told:
-            self._say(case, found)
+        for found in told:
+            self._say(found)
         if told:
             await self._writer.flush()
         metrics.SIMILAR_KEPT.set(len(self.index.order))
@@ -103,28 +104,24 @@ class Similar:
         """Take what was told before, in silence."""
         await self._each(batch, self.index.remember)
 
-    async def _each(
-        self, batch: Batch, do: Callable[[events.EventRecord, bytes], list[Found] | None]
-    ) -> list[tuple[str, Found]]:
-        """What comes of it, by case. Between slices the process beats, and who else waits for the loop has it."""
-        told: list[tuple[str, Found]] = []
-        for tp, records in batch.items():
-            for n, record in enumerate(records):
-                if n % SLICE == 0:
-                    self._process.health.beat()
-                    await asyncio.sleep(0)
-                try:
-                    happened = events.decode(record.value or b"")
-                    told += [(happened.case, found) for found in do(happened, self._secret) or ()]
-                except msgspec.MsgspecError as error:
-                    metrics.SIMILAR_UNREADABLE.inc()
-                    log.error(
-                        "record.unreadable", topic=tp.topic, partition=tp.partition, offset=record.offset, error=error
-                    )
+    async def _each(self, batch: Batch, do: Callable[[events.EventRecord, bytes], list[Found] | None]) -> list[Found]:
+        """What comes of it. Between slices the process beats, and who else waits for the loop has it."""
+        told: list[Found] = []
+        for n, (tp, record) in enumerate(_as_written(batch)):
+            if n % SLICE == 0:
+                self._process.health.beat()
+                await asyncio.sleep(0)
+            try:
+                told += do(events.decode(record.value or b""), self._secret) or ()
+            except msgspec.MsgspecError as error:
+                metrics.SIMILAR_UNREADABLE.inc()
+                log.error(
+                    "record.unreadable", topic=tp.topic, partition=tp.partition, offset=record.offset, error=error
+                )
         return told
 
-    def _say(self, case: str, found: Found) -> None:
-        topics = self._process.topics
+    def _say(self, found: Found) -> None:
+        topics, case = self._process.topics, found.case
         command = commands.Resemble(
             id=command_id(case, f"similar/{found.what}"),
             case=case,
@@ -137,3 +134,9 @@ class Similar:
         place = shard_of(case, topics.shards)
         self._writer.add(topics.commands, place, case.encode(), commands.encode(command), [])
         metrics.SIMILAR_FOUND.labels(found.what).inc()
+
+
+def _as_written(batch: Batch) -> Iterable[tuple[TopicPartition, Any]]:
+    """All partitions as one log, by the time at which each record was written: few overtake each other then."""
+    parts = ([(tp, record) for record in records] for tp, records in batch.items())
+    return merge(*parts, key=lambda part: part[1].timestamp)

@@ -26,4 +26,4 @@ def came(
         received_at=at, centre="370100.hotline", centre_endpoint="desk", appeal_kind=kind, region=region, calendar="cn",
         category=category, urgency=urgency, disclosure=disclosure, part_of=part_of,
     )  # fmt: skip
-    return ev.EventRecord(case=f"c-{n}", version=1, at=at, cause="x", events=(registered, *more))
+    return ev.EventRecord(case=f"c-{n}", version=1, at=at + n, cause="x", events=(registered, *more))

@@ -1,7 +1,7 @@
 """What requests have in common, told by the registrations alone: and what must never be told."""
 
 import random
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -254,3 +254,24 @@ def test_a_group_is_told_when_it_grows_and_not_when_one_of_it_calls_again() -> N
     told = tell(*(came(n, phone=f"1380000{n:04d}") for n in range(5)), came(9, phone="13800000002"))
     assert "group" in kinds(told[4])
     assert "group" not in kinds(told[5])
+
+
+def test_of_two_the_later_one_hears_in_whatever_order_they_are_read() -> None:
+    """Partitions overtake each other, and after a crash in another way than before: each hears what it would have heard."""
+    records = [came(n, LIGHT, phone="13800001111") for n in range(3)]
+    for order in permutations(records):
+        said = {
+            (found.case, found.what, other.case) for told in tell(*order) for found in told for other in found.others
+        }
+        assert {(case, what) for case, what, _ in said} == {
+            (f"c-{n}", what) for n in (1, 2) for what in ("repeat", "alike")
+        }
+        assert ("c-1", "alike", "c-0") in said
+
+
+def test_who_has_nothing_in_common_with_what_was_overtaken_hears_nothing() -> None:
+    """However many are ahead of it, and however full the shelf."""
+    index = Index(Similar())
+    for n in range(1, 100):
+        index.take(came(n, NOISE, phone=f"1380000{n:04d}"), SECRET)
+    assert index.take(came(0, LIGHT, phone="13900001111"), SECRET) == []

@@ -20,6 +20,7 @@ SLOT = TopicPartition("events", 0)
 class Said(NamedTuple):
     offset: int
     value: bytes | None
+    timestamp: int = 0
 
 
 class Reader:
