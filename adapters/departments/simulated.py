@@ -182,8 +182,9 @@ def _decide_extension(task: Task, directory: Directory, seed: str) -> Planned:
 
 
 def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
+    """By another officer than who proposed it, if a person did."""
     action = ReplyAction.CONFIRM_REFUSAL if _draw(seed, task, "refusal") < 75 else ReplyAction.REJECT_REFUSAL
-    return _planned(task, seed, "assigned", "2wh", action)
+    return _planned(task, seed, "assigned", "2wh", action, officer=_officer(task, "confirms"))
 
 
 def _confirm_receipt(task: Task, directory: Directory, seed: str) -> Planned:
@@ -209,8 +210,8 @@ def _call_back(task: Task, seed: str) -> tuple[Planned, ...]:
 
 
 def _judge_review(task: Task, directory: Directory, seed: str) -> Planned:
-    officer = {"officer": "0001", "reason": "未见恶意"}
-    return _planned(task, seed, "assigned", "6wh", ReplyAction.REFUSE_APPEAL, **officer)
+    said = {"officer": _officer(task, "decides"), "reason": "未见恶意"}
+    return _planned(task, seed, "assigned", "6wh", ReplyAction.REFUSE_APPEAL, **said)
 
 
 def _acknowledge(task: Task, directory: Directory, seed: str) -> Planned:
@@ -222,9 +223,8 @@ def _report(task: Task, directory: Directory, seed: str) -> Planned:
 
 
 def _decide_hang(task: Task, directory: Directory, seed: str) -> Planned:
-    return _planned(
-        task, seed, "assigned", "1wd", ReplyAction.GRANT_HANG, officer="SIM-0001", confirmed_by="SIM-0002"
-    )  # fmt: skip
+    two = {"officer": _officer(task, "decides"), "confirmed_by": _officer(task, "confirms")}
+    return _planned(task, seed, "assigned", "1wd", ReplyAction.GRANT_HANG, **two)
 
 
 def _review_plan(task: Task, directory: Directory, seed: str) -> Planned:
@@ -294,6 +294,12 @@ def _answer(task: Task, seed: str) -> dict[str, object]:
     if result == "transferred":
         said["procedure"] = "petition"
     return said | ({"contact_method": "电话"} if told else {})
+
+
+def _officer(task: Task, does: str) -> str:
+    """A staff code: for one task the same, for another one another, so that who proposed something does not confirm it."""
+    digest = blake2b(f"{task.task_id}|{does}".encode(), digest_size=4).digest()
+    return f"SIM-{int.from_bytes(digest) % 10**6:06d}"
 
 
 def _shared(shares: Sequence[tuple[str, int]], draw: int) -> tuple[str, int]:
