@@ -380,7 +380,7 @@ class Batch:
             elif case is None or case.state == "archived":
                 self.requests[key] = None  # of an archived case only the stub stays, of a forgotten one nothing
         self.outbox += written
-        self.decided.append((type(command).__name__, "changed" if result.record is not None else "unchanged"))
+        self.decided.append((type(command).__name__, _outcome(result.record)))
 
     def _keep(self, key: bytes, case: Case | None) -> None:
         self.postponed.pop(key, None)  # it is due when the case as it now stands says so
@@ -551,3 +551,10 @@ def _many(messages: tuple[Message, ...]) -> Iterator[tuple[Message, ...]]:
             page, size = [], memoryview(message.data).nbytes
         page.append(message)
     yield tuple(page)
+
+
+def _outcome(record: events.EventRecord | None) -> str:
+    """What became of a command, for the metrics."""
+    if record is None:
+        return "unchanged"
+    return "refused" if type(record.events[0]) is events.CommandRefused else "changed"
