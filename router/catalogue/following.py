@@ -69,6 +69,7 @@ class Following:
         except (VersionUnusable, CatalogueFaulty) as error:
             log.error("catalogue.refused", version=active.version, error=error)
             return
+        tell_faults(self._current)
         settle()
         metrics.CATALOGUE_FOLLOWED.labels(self._process.role).set(active.version)
         log.info("catalogue.followed", version=active.version, hash=active.hash)
@@ -89,3 +90,17 @@ async def follow(process: Process) -> Following:
     for task in (stopping, arriving):
         task.cancel()
     return following
+
+
+def tell_faults(catalogue: Catalogue) -> None:
+    """
+    Log what this release finds wrong with a version that an earlier one has published: it is used as it is, and whoever
+    publishes the next one must mend it. Warnings and hints are for those who edit.
+    """
+    errors = [finding for finding in catalogue.findings if finding.level == "error"]
+    if errors:
+        first = errors[0]
+        log.warning(
+            "catalogue.faults", version=catalogue.version, count=len(errors), code=first.code, file=first.file,
+            line=first.line,
+        )  # fmt: skip

@@ -187,8 +187,13 @@ async def add_version(
         if desk.waiting:
             desk.put(desk.topics.catalog, WAITING, None)
         desk.order(version, catalogue.hash)
-    recounts = desk.active is not None and (before is None or _calendars(before) != _calendars(catalogue))
-    return Published(version, catalogue.hash, changed=True, recounts=recounts)
+    counts_anew = desk.active is not None and (before is None or recounts(before, catalogue))
+    return Published(version, catalogue.hash, changed=True, recounts=counts_anew)
+
+
+def recounts(before: Catalogue, after: Catalogue) -> bool:
+    """Whether another calendar holds somewhere, so that running clocks may move (`duokua calendar moves`)."""
+    return _calendars(before) != _calendars(after)
 
 
 def _calendars(catalogue: Catalogue) -> tuple[Mapping[str, str], Mapping[str, str]]:

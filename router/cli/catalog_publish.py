@@ -60,4 +60,5 @@ def publish(
     at.say(at.choose(text, version=published.version, hash=published.hash[:SHOWN]))
     if published.recounts:
         at.say(at.choose(TEXTS["recounts"]))
-    at.result({"version": published.version, "hash": published.hash, "changed": published.changed})
+    facts = {"version": published.version, "hash": published.hash, "changed": published.changed}
+    at.result(facts | {"recounts": published.recounts})

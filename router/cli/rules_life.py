@@ -17,7 +17,7 @@ from router.catalogue import drafts, releases
 from router.catalogue.difference import compare
 from router.catalogue.life import Head, Version
 from router.catalogue.load import from_files, read_folder
-from router.catalogue.publish import Published, fetch_version
+from router.catalogue.publish import Published, fetch_version, recounts
 from router.cli.acting import Actor, Reason, Stage, stage
 from router.cli.catalog import AsJson, Lang, print_differences
 from schemas.times import CHINA, milliseconds, to_text
@@ -44,6 +44,8 @@ TEXTS = {
     "published": ("已发布第 {version} 版 {hash}", "published version {version} {hash}"),
     "waits": ("已存为第 {version} 版 {hash}，{start} 启用", "stored as version {version} {hash}, takes effect at {start}"),
     "alone": ("无人批准：已列入待复核（duokua rules reviews）", "nobody approved it: it stands among the reviews (duokua rules reviews)"),
+    "recounts": ("日历有变：在走的时限逐件改按新日历计算，诉求人和承办单位会得知", "a calendar changed: running clocks are re-based, citizens and units are told"),
+    "will_recount": ("日历有变：在走的时限将改按新日历计算；启用前先看：duokua calendar moves {which}", "a calendar changes: running clocks will be re-based; before it takes effect look with: duokua calendar moves {which}"),
     "withdrawn": ("已撤回第 {version} 版，不再启用", "version {version} is withdrawn and will not take effect"),
     "bad_day": ("“{day}”不是日期（应如 2026-12-01）", "'{day}' is not a date such as 2026-12-01"),
     "reviewed": ("已复核第 {version} 版", "version {version} is reviewed"),
@@ -152,9 +154,12 @@ def show(name: Name, as_json: AsJson = False, lang: Lang = "") -> None:
 
     found, base = at.run(look)
     head = found.head
-    differences = compare(base, from_files(found.files)) if base else ()
+    drafted = from_files(found.files)
+    differences = compare(base, drafted) if base else ()
+    moves = base is not None and recounts(base, drafted)
     if as_json:
-        at.result(asdict(head) | {"differences": [[d.table, d.id, d.change, *d.fields] for d in differences]})
+        told = [[d.table, d.id, d.change, *d.fields] for d in differences]
+        at.result(asdict(head) | {"differences": told, "recounts": moves})
         return
     at.say(_line(at, head))
     at.say(at.choose(TEXTS["content"], hash=head.content))
@@ -163,6 +168,8 @@ def show(name: Name, as_json: AsJson = False, lang: Lang = "") -> None:
     if head.basis:
         at.say(at.choose(TEXTS["basis"], basis=head.basis))
     print_differences(differences, at.lang, as_json=False)
+    if moves:
+        at.say(at.choose(TEXTS["will_recount"], which=name))
 
 
 @draft.command()
@@ -296,7 +303,10 @@ def _tell(at: Stage, published: Published, start: int, *, alone: bool) -> None:
     at.say(at.choose(TEXTS["waits" if start else "published"], **facts, start=to_text(start)))
     if alone:
         at.say(at.choose(TEXTS["alone"]))
-    at.result({"version": published.version, "hash": published.hash, "start": to_text(start) if start else None})
+    if published.recounts:
+        at.say(at.choose(TEXTS["will_recount" if start else "recounts"], which=published.version))
+    begins = to_text(start) if start else None
+    at.result({"version": published.version, "hash": published.hash, "start": begins, "recounts": published.recounts})
 
 
 def _start(at: Stage, day: str) -> int:

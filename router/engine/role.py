@@ -22,6 +22,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from router.catalogue.findings import CatalogueFaulty
+from router.catalogue.following import tell_faults
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.publish import active_version, fetch_version, keep_dates
 from router.engine.guard import ClockGuard
@@ -158,6 +159,7 @@ class Shards(ConsumerRebalanceListener):  # type: ignore[misc]
         async with self._loading:
             if (version, digest) not in self._facts:
                 catalogue = await fetch_version(self._process.log, self._process.topics.catalog, version, digest)
+                tell_faults(catalogue)
                 self._facts = {**dict(list(self._facts.items())[-1:]), (version, digest): catalogue.facts()}
                 settle()
             return self._facts[version, digest]

@@ -38,9 +38,10 @@ class Desk:
         for person in (ZHANG, LI):
             await register(self.log, self.topics, person.who, person.public, by=ZHANG, now=NOW)
 
-    async def drafted(self, name: str, base: int, *, agreed: bool) -> None:
+    async def drafted(self, name: str, base: int, *, agreed: bool, days: str = "2026-09-20") -> None:
         self._count += 1
         files = edited("rules/90.yaml", "按事项", f"事项{self._count}")
+        files |= {"calendars/days.yaml": edited("calendars/days.yaml", "2026-09-20", days)["calendars/days.yaml"]}
         head = await drafts.save(
             self.log, self.topics, name, files, by=ZHANG, reason="r", base=base, revision=0, now=NOW
         )
@@ -95,3 +96,18 @@ def test_a_release_for_a_day_an_emergency_and_a_lost_key(desk: Desk) -> None:
     assert desk.life().versions[4].state == "withdrawn"
     desk.told(1, "keys", "revoke", "zhang.wei", *by, "--reason", "最后一把")
     assert not desk.life().holds("li.na", LI.public)
+
+
+def test_whoever_changes_a_calendar_is_told_where_to_look_and_nobody_else_is(desk: Desk) -> None:
+    by = ("--actor", "zhang.wei")
+    asyncio.run(desk.drafted("rule", 1, agreed=True))
+    assert desk.told(0, "rules", "draft", "show", "rule")["recounts"] is False
+    assert desk.told(0, "rules", "publish", "rule", *by)["recounts"] is False
+    asyncio.run(desk.drafted("days", 2, agreed=True, days="2026-09-27"))
+    assert desk.told(0, "rules", "draft", "show", "days")["recounts"] is True
+    assert "duokua calendar moves days" in CliRunner().invoke(app, ["rules", "draft", "show", "days"]).output
+    waits = desk.told(0, "rules", "publish", "days", *by, "--from", "2099-01-01")
+    assert waits["recounts"] is True
+    desk.told(0, "rules", "withdraw", *by, "--reason", "改期")
+    back = CliRunner().invoke(app, ["rules", "rollback", "1", *by, "--reason", "恢复"])
+    assert back.exit_code == 0 and "日历有变" not in back.output

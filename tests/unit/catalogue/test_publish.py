@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from aiokafka import TopicPartition
 
 import router.catalogue.publish as publishing
@@ -260,6 +261,56 @@ async def test_a_version_that_this_release_cannot_read_is_replaced_and_its_calen
     after = await fetch_active(broker, TOPICS.catalog)
     assert after is not None and set(made.calendars) <= set(after.calendars)
     assert not (await publish(broker, TOPICS, small(), by="a", now=4)).changed
+
+
+BROKEN = [
+    ("calendars/yi.yaml", b"hours: [", "yi"),
+    ("calendars/yi.yaml", b"id: yi\nname: x\nparent: yi\n", "yi"),
+    ("calendars/retained/yi@0.json", b"[{", ""),
+]
+"""Calendars of the version in force that this release cannot read, and the layer that is lost with each."""
+
+
+@pytest.mark.parametrize(("file", "content", "lost"), BROKEN)
+async def test_broken_calendars_keep_nobody_from_publishing_and_take_no_others_with_them(
+    broker: MemoryLog, monkeypatch: pytest.MonkeyPatch, file: str, content: bytes, lost: str
+) -> None:
+    own = edited("calendars/days.yaml", "2026-09-20", "2026-09-27")
+    files, made = own | {file: content}, from_files(own)
+    with monkeypatch.context() as other:
+        # what a publisher carries on is not taken from who publishes
+        whole = replace(made, files=files, hash=hash_of(files))
+        other.setattr(publishing, "from_files", lambda _: whole)
+        await publish(broker, TOPICS, files, by="a", now=1)
+    with pytest.raises(CatalogueFaulty):
+        await fetch_active(broker, TOPICS.catalog)
+    published = await publish(broker, TOPICS, small(), by="a", now=2)
+    assert (published.version, published.changed, published.recounts) == (2, True, True)
+    after = await fetch_active(broker, TOPICS.catalog)
+    assert after is not None
+    kept = {name for name in made.calendars if not lost or not name.startswith(f"{lost}@")}
+    assert kept and kept <= set(after.calendars), "running clocks name them"
+
+
+async def test_a_stored_version_with_faults_is_told_of_when_a_role_takes_it(
+    broker: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, old, new, code = EARLIER[0]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(publishing, "from_files", from_stored)
+        await publish(broker, TOPICS, edited(file, old, new), by="a", now=1)
+    process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
+    with structlog.testing.capture_logs() as told:
+        following = await asyncio.wait_for(follow(process), 10)
+        assert following.current.version == 1
+        await publish(broker, TOPICS, small(), by="a", now=2)
+        while following.current.version == 1:
+            following.arrived.clear()
+            await asyncio.wait_for(following.arrived.wait(), 10)
+    process.stop.set()
+    await asyncio.wait_for(following.stopped(), 10)
+    faults = [line for line in told if line["event"] == "catalogue.faults"]
+    assert [(line["version"], line["count"], line["code"], line["file"]) for line in faults] == [(1, 1, code, file)]
 
 
 @pytest.mark.parametrize("lost", ["chunk", "damaged", "manifest"])
