@@ -27,7 +27,8 @@ from bench.sample import Sample
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.delivery.fanout import fan_out
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import Batch
+from router.engine.record import ShardRecord
 from router.engine.store import Changes, Store, state_value
 from router.intake.translate import Accepted, Known, translate
 from router.operate.topics import Topics

@@ -41,7 +41,8 @@ from bench.processes import CHECKOUT, Died, Others, Processes, cpu_seconds, memo
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.catalogue.publish import publish
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import Batch
+from router.engine.record import ShardRecord
 from router.engine.shard import COMMANDS_PER_BATCH
 from router.engine.store import Store
 from router.operate.topics import Topics

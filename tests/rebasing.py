@@ -28,7 +28,7 @@ from msgspec import json as msgjson
 from msgspec.structs import replace
 
 from adapters.clock import BEIJING
-from router.engine.batch import ShardRecord
+from router.engine.record import ShardRecord
 from router.engine.shard import Shard
 from router.engine.store import REQUEST_SUFFIX, SHARD_KEY, Store, body_of, due_of, state_value
 from schemas.ids import case_id

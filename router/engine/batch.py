@@ -10,18 +10,18 @@ holds, until somebody has the letters written again or gives them up, and releas
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 
 import msgspec
 import structlog
-from msgspec import Struct, json
+from msgspec import json
 from msgspec.structs import replace
 
-from adapters.clock import BEIJING
-from router.engine.limits import COUNTED
+from router.engine.aside import Aside
+from router.engine.pages import CaseTooLarge, check, pages
+from router.engine.record import ShardRecord, next_serial
 from router.engine.store import (
     PARKED_SUFFIX,
     REQUEST_SUFFIX,
@@ -37,73 +37,16 @@ from router.operate.letters import FIRST, DeadLetter, Retry
 from router.operate.table import Damaged, DiskRefuses
 from schemas.ids import event_id, shard_of
 from workflows import commands, events
-from workflows.answers import undecided
 from workflows.case import Case, decode, encode
 from workflows.facts import Facts
 from workflows.handle import Step, give_up, rebase, step
-from workflows.outbox import DEAD_LETTER, Message, OutboxRecord
+from workflows.outbox import OutboxRecord
 from workflows.outbox import encode as encode_messages
 
 log = structlog.get_logger()
 
-HOUR_MS = 3600 * 1000
-RECORD_BYTES = 12 << 20
-"""What one record may hold: the topics take 13 MB."""
-MANY = 8
-"""Messages, or legs, beyond which it is worth while to measure: one is below 1 MB, a leg's reply below 256 KB."""
 POSTPONED_MS = 3600 * 1000
 """When a deadline that could not be decided is tried again, in business time."""
-PARKING = frozenset(["engine_fault", "engine_crashed"])
-"""Why a case is parked. Not `case_too_large`: that is an answer, after which less may still come."""
-
-
-@lru_cache(4)
-def _day(hour: int) -> str:
-    """yymmdd in Beijing; days there begin on a full hour."""
-    return datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC).astimezone(BEIJING).strftime("%y%m%d")
-
-
-class CaseTooLarge(Exception):
-    """A case that the log could not hold any more."""
-
-
-class ShardRecord(Struct, kw_only=True, omit_defaults=True):
-    """
-    The key `_shard` of `case.state`: what the shard is, as of its last transaction (design D5).
-
-    input: the next offset of `case.commands`. now: the last business time used, so that time never runs back.
-    day, serial: the running part of the case numbers of that day. seen, letters, row: router/engine/limits.py.
-    calendars, sweep, swept, left: router/engine/sweep.py.
-    """
-
-    format: int = 1
-    log: str
-    shards: int
-    input: int = 0
-    now: int = 0
-    catalogue: int = 0
-    catalogue_hash: str = ""
-    day: str = ""
-    serial: int = 0
-    seen: int = 0
-    letters: int = 0
-    row: int = 0
-    calendars: str = ""
-    sweep: str = ""
-    swept: str = ""
-    left: int = 0
-
-
-class Parked(Struct, frozen=True, kw_only=True):
-    """
-    The key `<case>/parked`: why the case's commands are kept aside, since when (business time), how many letters there
-    are by now, and how many of them are faults of their own.
-    """
-
-    code: str
-    since: int
-    letters: int = 0
-    faults: int = 0
 
 
 @dataclass
@@ -123,20 +66,22 @@ class Batch:
     stored: dict[bytes, bytes | None] = field(default_factory=dict)
     touched: dict[bytes, None] = field(default_factory=dict)
     postponed: dict[bytes, int] = field(default_factory=dict)
-    parked: dict[bytes, Parked | None] = field(default_factory=dict)
     requests: dict[bytes, bytes | None] = field(default_factory=dict)
     cases: dict[bytes, Case | None] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     outbox: list[tuple[bytes, bytes]] = field(default_factory=list)
     decided: list[tuple[str, str]] = field(default_factory=list)
-    letters: Counter[str] = field(default_factory=Counter)
     may_fire: Callable[[], bool] = lambda: True
     stale: bool = False
     rebased: int = 0
+    aside: Aside = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.aside = Aside(self.store, self.shard, self.partition, self.outbox)
 
     @property
     def changed(self) -> bool:
-        return bool(self.touched or self.postponed or self.parked or self.outbox)
+        return bool(self.touched or self.postponed or self.aside.parked or self.outbox)
 
     def look_up(self, cases: Iterable[bytes | None]) -> None:
         """
@@ -166,8 +111,8 @@ class Batch:
             self._give_up(command, facts, now)
         elif isinstance(command, commands.Recheck):
             self.decided.append(("Recheck", self._recheck(command, source, facts, now)))
-        elif (self.parked or self.store.parked) and self._must_wait(command, retry):
-            self._keep_aside(command, source, "case_parked", now, retry)
+        elif (self.aside.parked or self.store.parked) and self.aside.must_wait(command, retry):
+            self.aside.keep(command, source, "case_parked", now, retry)
         else:
             self._guarded(command, source, facts, now, retry)
 
@@ -179,12 +124,12 @@ class Batch:
                 value or b""
             )
         except msgspec.MsgspecError:
-            self.put_aside(key or source.encode(), source, "unreadable_command", retry)
+            self.aside.unread(key or source.encode(), source, "unreadable_command", retry)
             return None
         if shard_of(command.case, self.shard.shards) != self.partition:
             key = command.case.encode()
             letter = DeadLetter(stage="engine", code="wrong_shard", source=source, input=command.source)
-            self._write_letter(key, letter, None, retry)
+            self.aside.write(key, letter, None, retry)
             return None
         return command
 
@@ -204,23 +149,16 @@ class Batch:
         """
         command = None if blind else self._read(key, value, source, retry)
         if isinstance(command, commands.AnyCommand):
-            self._keep_aside(command, source, "engine_crashed", now, retry)
+            self.aside.keep(command, source, "engine_crashed", now, retry)
         elif command is not None or blind:
-            self._write_parking(key or source.encode(), "engine_crashed", source, "", now, retry)
+            self.aside.write_parking(key or source.encode(), "engine_crashed", source, "", now, retry)
 
     def crashed_deadline(self, case: bytes, source: str, now: int) -> None:
         """The same for a deadline. It is not due again before the case is released, or something else happens to it."""
         if case not in self.touched and self._stored(case) is None:
             return  # there is no such case any more
-        self._write_parking(case, "engine_crashed", source, "ReachDeadline", now)
+        self.aside.write_parking(case, "engine_crashed", source, "ReachDeadline", now)
         self.postponed[case] = 0
-
-    def _write_parking(self, case: bytes, code: str, source: str, action: str, now: int, retry: Retry = FIRST) -> None:
-        """A letter that parks its case, of what is not read, or is no sender's."""
-        letter = DeadLetter(
-            stage="engine", code=code, source=source, case=case.decode("utf-8", "replace"), action=action
-        )
-        self._write_letter(case, letter, self._park(case, code, now), retry)
 
     def expire(self, case: bytes, facts: Facts, now: int) -> None:
         """
@@ -255,15 +193,15 @@ class Batch:
         """Its deadline is tried again, as what cannot be read now may be readable for another release."""
         name = case.decode("utf-8", "replace")
         log.error("case.unreadable", case_id=name, error=error)
-        if self._parked(case) is None:
+        if self.aside.of(case) is None:
             source = f"deadline/{name}/{due_of(value) if value else 0}"
-            self._write_parking(case, "engine_fault", source, "ReachDeadline", now)
+            self.aside.write_parking(case, "engine_fault", source, "ReachDeadline", now)
         self.postponed[case] = now + POSTPONED_MS
 
     def _recheck(self, command: commands.Recheck, source: str, facts: Facts, now: int) -> str:
         """What came of it: it fires only what the index of the shard has lost."""
         key = command.case.encode()
-        if self._parked(key) is not None:
+        if self.aside.of(key) is not None:
             return "parked"
         if not self.may_fire():
             return "held"
@@ -292,7 +230,7 @@ class Batch:
             log.error("command.failed", command_id=command.id, case_id=command.case, error=error)
             code = "case_too_large" if isinstance(error, CaseTooLarge) else "engine_fault"
             if not (isinstance(command, commands.ReachDeadline) and self._was_put_off(command.case.encode())):
-                self._keep_aside(command, source, code, now, retry)
+                self.aside.keep(command, source, code, now, retry)
         else:
             self.shard.seen += 1
             self.shard.row = 0
@@ -310,7 +248,7 @@ class Batch:
         request = None
         if before is None and isinstance(command, commands.Submit):
             request = bytes(command.request)
-            command = replace(command, serial=self._serial(now))
+            command = replace(command, serial=next_serial(self.shard, self.partition, now))
         result = step(before, command, facts, now, None if before is None else partial(self._request, key))
         self._take(key, result, command, now, request)
 
@@ -335,7 +273,7 @@ class Batch:
 
     def _is_held_back(self, key: bytes) -> bool:
         """Whether its deadline killed the process, and so is not due again before its release."""
-        if not (self.parked or self.store.parked) or self._parked(key) is None:
+        if not (self.aside.parked or self.store.parked) or self.aside.of(key) is None:
             return False
         if key in self.postponed:
             return self.postponed[key] == 0
@@ -363,14 +301,13 @@ class Batch:
     ) -> None:
         """Write what came of a command. `request`: what is kept of one that opened its case."""
         case = result.case
-        if case is not None and len(case.legs) > MANY and len(encode(case)) > RECORD_BYTES:
-            raise CaseTooLarge
+        check(case)
         version, number = (case.version, case.number) if case is not None else (0, "")
         written = [
             (key, encode_messages(OutboxRecord(
                 case=command.case, version=version, at=now, source=command.source, number=number, messages=messages,
             )))
-            for messages in _pages(result.messages)
+            for messages in pages(result.messages)
         ]  # fmt: skip
         if result.record is not None:
             self.events.append((key, events.encode(result.record)))
@@ -399,61 +336,15 @@ class Batch:
     def _request(self, key: bytes) -> bytes | None:
         return self.requests[key] if key in self.requests else self.store.request(key)
 
-    def _serial(self, now: int) -> str:
-        """Shard and running number of the day: unique over the deployment without asking anybody."""
-        day = _day(now // HOUR_MS)
-        if day != self.shard.day:
-            self.shard.day, self.shard.serial = day, 0
-        self.shard.serial += 1
-        return f"{self.partition:02d}{self.shard.serial:05d}"
-
-    # -- what is kept aside --
-
-    def _keep_aside(self, command: commands.AnyCommand, source: str, code: str, now: int, retry: Retry) -> None:
-        """A letter, an answer to its sender, and where it is our fault its case is parked; a deadline is tried again by itself."""
-        key, parked = command.case.encode(), None
-        if code == "case_parked" or (code in PARKING and not isinstance(command, commands.ReachDeadline)):
-            parked = self._park(key, code, now)
-        # whoever was told already that his message is held need not be told again
-        said = "case_too_large" if code == "case_too_large" else "held"
-        answers = () if said == "held" and retry is not FIRST else undecided(command, said)
-        letter = DeadLetter(
-            stage="engine", code=code, source=source, case=command.case, action=type(command).__name__, input=command.source
-        )  # fmt: skip
-        self._write_letter(key, letter, parked, retry, answers)
-
-    def _park(self, case: bytes, code: str, now: int) -> Parked:
-        """One letter more of a case that is parked from here on, if it was not before."""
-        name = case.decode("utf-8", "replace")
-        before = self._parked(case)
-        if before is None:
-            before = Parked(code=code, since=now)
-            log.error("case.parked", case_id=name, shard=self.partition, code=code)
-        faults = before.faults + (code != "case_parked")
-        parked = self.parked[case] = Parked(
-            code=before.code, since=before.since, letters=before.letters + 1, faults=faults
-        )
-        return parked
-
-    def _parked(self, case: bytes) -> Parked | None:
-        if case in self.parked:
-            return self.parked[case]
-        value = self.store.parked.get(case)
-        return json.decode(value, type=Parked) if value else None
-
-    def _must_wait(self, command: commands.AnyCommand, retry: Retry) -> bool:
-        parked = self._parked(command.case.encode())
-        return parked is not None and parked.faults != retry.faults
-
     def _release(self, command: commands.Release) -> None:
         """Unless more letters came meanwhile: its commands are decided again, its deadlines stand as the case has them."""
         key = command.case.encode()
-        parked = self._parked(key)
+        parked = self.aside.of(key)
         if parked is not None:
             if parked.letters != command.letters:
                 log.warning("case.not_released", case_id=command.case, shard=self.partition, count=parked.letters)
                 return
-            self.parked[key] = None
+            self.aside.parked[key] = None
             log.info("case.released", case_id=command.case, shard=self.partition, count=parked.letters)
         self.postponed.pop(key, None)
         try:
@@ -475,46 +366,13 @@ class Batch:
         except Exception as error:
             log.error("command.failed", command_id=order.id, case_id=order.case, error=error)
 
-    def put_aside(self, key: bytes, source: str, code: str, retry: Retry = FIRST) -> None:
-        """A dead letter for what cannot be read, or is not ours."""
-        self._write_letter(key, DeadLetter(stage="engine", code=code, source=source), None, retry)
-
-    def _write_letter(
-        self,
-        key: bytes,
-        letter: DeadLetter,
-        parked: Parked | None,
-        retry: Retry,
-        answers: tuple[Message, ...] = (),
-    ) -> None:
-        if parked is not None:
-            letter = replace(letter, parked=parked.letters, faults=parked.faults)
-        if retry is not FIRST:
-            letter = replace(letter, retry_of=retry.of, root=retry.root)
-        elif letter.code in COUNTED:
-            self.shard.seen += 1
-            self.shard.letters += 1
-            self.shard.row += 1
-        # a command has its place once; the same deadline may kill again after its case was released
-        cause = f"{letter.source}|{self.shard.now}" if letter.source.startswith("deadline/") else letter.source
-        message = Message(
-            to="dead-letters.engine",
-            key=key.decode("utf-8", "replace"),
-            id=event_id(cause, 0),
-            type=DEAD_LETTER,
-            data=msgspec.Raw(json.encode(letter)),
-        )
-        record = OutboxRecord(case="", version=0, at=self.shard.now, source=letter.source, messages=(message, *answers))
-        self.outbox.append((key, encode_messages(record)))
-        self.letters[letter.code] += 1
-
     def count(self) -> None:
         """Tell the metrics what was decided: once it is committed, as what is not will be decided again."""
         for (kind, outcome), count in Counter(self.decided).items():
             metrics.COMMANDS.labels(kind, outcome).inc(count)
         if self.rebased:
             metrics.REBASED.labels(str(self.partition)).inc(self.rebased)
-        for code, count in self.letters.items():
+        for code, count in self.aside.letters.items():
             metrics.DEAD_LETTERS.labels("engine", code).inc(count)
 
     def changelog(self) -> list[tuple[bytes, bytes | None]]:
@@ -522,7 +380,7 @@ class Batch:
         records: list[tuple[bytes, bytes | None]] = [(key, self._value(key)) for key in self.touched]
         records += [(key, state_value(until, self._as_it_is(key))) for key, until in self.postponed.items()]
         records += [(key + REQUEST_SUFFIX, body) for key, body in self.requests.items()]
-        for key, parked in self.parked.items():
+        for key, parked in self.aside.parked.items():
             records.append((key + PARKED_SUFFIX, state_value(0, json.encode(parked)) if parked else None))
         return [*records, (SHARD_KEY, json.encode(self.shard))]
 
@@ -532,25 +390,6 @@ class Batch:
 
     def _as_it_is(self, key: bytes) -> bytes:
         return body_of((self._value(key) if key in self.touched else self._stored(key)) or state_value(0, b""))
-
-
-def _pages(messages: tuple[Message, ...]) -> Iterable[tuple[Message, ...]]:
-    """One record's each, or as few as can hold them: a large request may go to fifty units at once."""
-    if not messages:
-        return ()
-    return (messages,) if len(messages) <= MANY else _many(messages)
-
-
-def _many(messages: tuple[Message, ...]) -> Iterator[tuple[Message, ...]]:
-    page: list[Message] = []
-    size = 0
-    for message in messages:
-        size += memoryview(message.data).nbytes
-        if page and size > RECORD_BYTES // 2:
-            yield tuple(page)
-            page, size = [], memoryview(message.data).nbytes
-        page.append(message)
-    yield tuple(page)
 
 
 def _outcome(record: events.EventRecord | None) -> str:

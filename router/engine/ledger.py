@@ -15,8 +15,9 @@ import structlog
 from aiokafka import TopicPartition
 from msgspec import json
 
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
+from router.engine.record import ShardRecord
 from router.engine.store import FORMAT, Changes, Store
 from router.operate import metrics
 from router.operate.process import Process

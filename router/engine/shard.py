@@ -249,7 +249,7 @@ class Shard:
         try:
             order = json.decode(value or b"", type=commands.ActivateCatalogue)
         except MsgspecError:
-            batch.put_aside(SHARD_KEY, source, "unreadable_command")
+            batch.aside.unread(SHARD_KEY, source, "unreadable_command")
             return
         self._facts = await self._load(order.version, order.hash)
         self._ledger.record.catalogue, self._ledger.record.catalogue_hash = order.version, order.hash
@@ -319,7 +319,7 @@ class Shard:
         await self._ledger.commit(batch)
         self._quarantine.committed()
         self._sweep.committed()
-        if batch.parked:
+        if batch.aside.parked:
             metrics.PARKED.labels(str(self.partition)).set(len(self._ledger.store.parked))
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - started)
 

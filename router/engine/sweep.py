@@ -14,7 +14,8 @@ older one again, begins from the first case. New cases start on the calendar in 
 import structlog
 
 from adapters.clock import Clock
-from router.engine.batch import POSTPONED_MS, ShardRecord
+from router.engine.batch import POSTPONED_MS
+from router.engine.record import ShardRecord
 from router.engine.store import Store
 from router.operate import metrics
 from workflows.facts import Facts

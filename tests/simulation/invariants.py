@@ -21,7 +21,8 @@ import msgspec
 from aiokafka import TopicPartition
 
 from router.auditor.watch import Sweep, Watch, take
-from router.engine.batch import PARKING, Parked, ShardRecord
+from router.engine.aside import PARKING, Parked
+from router.engine.record import ShardRecord
 from router.engine.store import PARKED_SUFFIX, REQUEST_SUFFIX, SHARD_KEY, Store, body_of, due_of
 from router.operate.letters import FIRST, DeadLetter, retry_of
 from schemas.ids import event_id, shard_of

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from adapters.kafka.writing import OutcomeUnknown, Transactions, Writer
 from router.engine import batch as engine
+from router.engine.aside import Aside
 from router.engine.batch import Batch
 from router.engine.guard import ClockGuard
 from router.engine.ledger import Ledger
@@ -175,12 +176,12 @@ def a_mark_is_not_on_disk(set_: Set) -> None:
 
 def a_later_command_of_a_parked_case_is_let_through(set_: Set) -> None:
     """Out of the order of its case."""
-    set_(Batch, "_must_wait", lambda self, command, retry: False)
+    set_(Aside, "must_wait", lambda self, command, retry: False)
 
 
 def a_parked_case_is_forgotten_by_the_next_holder(set_: Set) -> None:
     """The parking lives in memory only."""
-    set_(Batch, "_parked", lambda self, case: self.parked.get(case))
+    set_(Aside, "of", lambda self, case: self.parked.get(case))
 
 
 def what_was_given_up_is_not_remembered(set_: Set) -> None:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from router.auditor import role
 from router.auditor.store import AuditStore
 from router.auditor.watch import encode, repair_id
-from router.engine.batch import Batch, Parked, ShardRecord
+from router.engine.aside import Parked
+from router.engine.batch import Batch
+from router.engine.record import ShardRecord
 from router.engine.store import Store, body_of, state_value
 from schemas.ids import case_id, command_id, shard_of
 from tests.memory.engine.house import HandClock, facts
@@ -168,11 +170,11 @@ def test_a_case_that_cannot_be_read_is_parked_and_stops_nobody(shard: Batch) -> 
     shard.store.apply([(case, state_value(NOW + DAY, b"\xc1"))], 30)
     shard = Batch(shard.store, shard.shard, 0)
     assert recheck(shard, NOW + 30 * DAY) == ([], "unreadable")
-    assert shard.letters == {"engine_fault": 1}
+    assert shard.aside.letters == {"engine_fault": 1}
     shard.store.apply(shard.changelog(), 31)
     again = Batch(shard.store, shard.shard, 0)
     assert recheck(again, NOW + 30 * DAY) == ([], "parked")
-    assert not again.letters
+    assert not again.aside.letters
     assert shard.store.due(NOW + 31 * DAY, 10) == [case], "it is tried again"
 
 

@@ -14,7 +14,7 @@ from adapters.clock import Clock
 from adapters.kafka.log import OutcomeUnknown, RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.load import load
-from router.engine.batch import ShardRecord
+from router.engine.record import ShardRecord
 from router.engine.shard import Shard
 from router.engine.store import SHARD_KEY
 from router.operate.process import Process

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
-from router.engine import batch
+from router.engine import batch, pages
 from router.engine.batch import POSTPONED_MS
 from router.engine.store import NewerFormat
 from schemas.ids import command_id
@@ -163,7 +163,7 @@ async def test_a_large_request_to_many_units_is_told_in_several_records(house: H
 
 async def test_a_case_that_no_record_can_hold_takes_nothing_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command that would make it too large is kept aside, the case stays as it was."""
-    monkeypatch.setattr(batch, "RECORD_BYTES", 100_000)
+    monkeypatch.setattr(pages, "RECORD_BYTES", 100_000)
     case = house.submit("R1", appeal_kind="other", appeal_category=None)
     await house.run(house.done)
     dispatch(house, case, list(facts()._catalogue.units)[:UNITS])  # type: ignore[attr-defined]

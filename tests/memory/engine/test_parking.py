@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from router.engine import batch
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import Batch
 from router.engine.limits import TooManyDeadLetters
+from router.engine.pages import CaseTooLarge
 from router.engine.quarantine import CRASHES, Folder
+from router.engine.record import ShardRecord
 from router.engine.store import Store, body_of, due_of, state_value
 from router.operate.letters import DeadLetter, Retry, retry_headers
 from schemas.ids import case_id, command_id
@@ -324,7 +326,7 @@ async def test_a_case_that_is_full_stops_nothing(house: House, monkeypatch: pyte
 
     def full(case: Case | None, command: Any, *more: Any) -> Step:
         if isinstance(command, commands.Supplement):
-            raise batch.CaseTooLarge
+            raise CaseTooLarge
         return real(case, command, *more)
 
     monkeypatch.setattr(batch, "step", full)

@@ -14,8 +14,8 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.log import OutcomeUnknown, RecordRefused
 from adapters.kafka.memory import MemoryReader, MemoryTransactions
-from router.engine.batch import ShardRecord
 from router.engine.ledger import ForeignLog
+from router.engine.record import ShardRecord
 from router.engine.store import SHARD_KEY, body_of
 from schemas.ids import command_id, shard_of
 from tests.memory.engine.house import DAY, START, House

@@ -12,7 +12,8 @@ from router.catalogue.load import from_files, read_folder
 from router.catalogue.moves import moves
 from router.catalogue.tables import RETAINED
 from router.engine import sweep
-from router.engine.batch import Batch, ShardRecord
+from router.engine.batch import Batch
+from router.engine.record import ShardRecord
 from router.engine.store import SHARD_KEY, Store, body_of
 from router.operate.settings import CHECKOUT
 from tests import rebasing
