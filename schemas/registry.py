@@ -12,7 +12,7 @@ from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
 from schemas.order import IdentityShown, Order, OrderAnswered
 from schemas.request import Evaluation, ServiceRequest, Supplement, Urging, Withdrawal
-from schemas.supervision import Resemblance, Supervision
+from schemas.supervision import Overseen, Resemblance, Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
 
 REQUEST_SUBMITTED = "cn.duokua.request.submitted.v1"
@@ -35,6 +35,7 @@ CLOCK_WARNED = "cn.duokua.clock.warned.v1"
 CLOCK_OVERDUE = "cn.duokua.clock.overdue.v1"
 CASE_ESCALATED = "cn.duokua.case.escalated.v1"
 CASE_RESEMBLES = "cn.duokua.case.resembles.v1"
+CASE_OVERSEEN = "cn.duokua.case.overseen.v1"
 
 FROM_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
     {
@@ -68,7 +69,13 @@ TO_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
 """Written on `answers.<channel>`."""
 
 TO_SUPERVISORS: Mapping[str, type[Model]] = MappingProxyType(
-    {CLOCK_WARNED: Supervision, CLOCK_OVERDUE: Supervision, CASE_ESCALATED: Supervision, CASE_RESEMBLES: Resemblance}
+    {
+        CLOCK_WARNED: Supervision,
+        CLOCK_OVERDUE: Supervision,
+        CASE_ESCALATED: Supervision,
+        CASE_RESEMBLES: Resemblance,
+        CASE_OVERSEEN: Overseen,
+    }
 )
 """Written on `supervision`."""
 

@@ -393,6 +393,23 @@ class SupervisionStep(Word):
     REDISPATCH = "redispatch", "改派建议", "suggest another unit"
 
 
+class OversightStep(Word):
+    """督导事项 what an office has done about a case beside handling it."""
+
+    SUPERVISE = "supervise", "督办", "supervision ordered"
+    INSTRUCT = "instruct", "批示", "instruction passed on"
+    REPORTED = "reported", "已报告", "the unit reported"
+    REPORT_REJECTED = "report_rejected", "报告退回", "the report was sent back"
+    REPORT_ACCEPTED = "report_accepted", "报告采纳，即解除", "the report was accepted, which lifts the order"
+    LIFTED = "lifted", "解除", "lifted"
+    ENDED = "ended", "随工单结束", "over with the case"
+    HUNG = "hung", "挂账", "put on the list of hard cases"
+    PLAN_MOVED = "plan_moved", "挂账计划改期", "the plan date of a hard case was moved"
+    RELEASED = "released", "销账", "released from the list of hard cases"
+    RE_DISPATCH = "re_dispatch", "改派", "dispatched to another unit"
+    CONCLUDE = "conclude", "终结", "concluded"
+
+
 class PersonalClass(Word):
     """个人信息类别 class of personal data (个人信息保护法; marked in the JSON Schema as x-personal)."""
 

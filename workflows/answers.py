@@ -137,7 +137,7 @@ def _dead_letter(post: Post, code: str) -> None:
 
 def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
     """For a command to a case that does not exist: an answer to its sender, and a dead letter. A stale deadline is nothing."""
-    post = Post(None, command, None, 0, {})
+    post = Post(None, command, None, None)
     if isinstance(command, cmd.Reply):
         _refuse_reply(post, command.action, "unknown_case", "")
     elif isinstance(command, cmd.Order):

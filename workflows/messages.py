@@ -222,6 +222,25 @@ class SupervisionBody(Body, frozen=True, kw_only=True):
     version: int
 
 
+class OverseenBody(Body, frozen=True, kw_only=True):
+    case_id: str
+    number: str
+    what: str
+    by: str
+    by_name: str
+    order: str = ""
+    unit: str = ""
+    unit_name: str = ""
+    leg: str = ""
+    reason: str | None = None
+    document: str | None = None
+    post: str | None = None
+    due: str | None = None
+    round: int = 0
+    at: str
+    version: int
+
+
 class DeadLetterBody(Body, frozen=True, kw_only=True):
     stage: str
     code: str

@@ -22,7 +22,7 @@ def outgoing(
 
     `before`: the case before the command. `request`: gives the body of its ServiceRequest; asked when a task carries it.
     """
-    post = Post(d, command, request, before.version + 1 if before else 1, before.sent if before else {})
+    post = Post(d, command, request, before)
     told = [(event, telling) for event in d.events if (telling := _TOLD.get(type(event)))]
     for event, telling in told:
         if telling.answer:
@@ -86,10 +86,14 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.DuplicateReceived: Telling(answer=answers.duplicate),
     ev.IdReused: Telling(answer=answers.id_reused),
     ev.CommandRefused: Telling(answer=answers.refused),
-    ev.OrderGiven: Telling(answer=answers.ordered),
-    ev.CaseHung: Telling(again=tasks.hung, status="hung"),
+    ev.OrderGiven: Telling(answer=answers.ordered, news=supervision.ordered),
+    ev.ReportOrdered: Telling(news=supervision.report_ordered),
+    ev.ReportSubmitted: Telling(news=supervision.reported),
+    ev.ReportRejected: Telling(news=supervision.report_rejected),
+    ev.OrderLifted: Telling(news=supervision.lifted),
+    ev.CaseHung: Telling(again=tasks.hung, status="hung", news=supervision.hung),
     ev.HangRefused: Telling(again=tasks.hung),
-    ev.HangReleased: Telling(again=tasks.hung, status="released"),
+    ev.HangReleased: Telling(again=tasks.hung, status="released", news=supervision.released),
     ev.SupplementAttached: Telling(answer=answers.accepted),
     ev.WithdrawalNoted: Telling(answer=answers.accepted, again=tasks.withdrawal_noted),
     ev.IdentityRevealed: Telling(news=tasks.revealed),

@@ -2,7 +2,7 @@
 The messages of one event record while they are being written: numbered by destination, with ids that follow from their cause.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -20,9 +20,21 @@ Ask = Callable[[], bytes | Raw | None]
 
 
 class Post:
-    """The messages of one record while they are being written. `d` and `case` (after the command) are of a case that exists."""
+    """The messages of one record while they are being written. `d` and `case` (after the command) are of a case that exists; `before`: as it was."""
 
-    __slots__ = ("_asked", "_cause", "_numbered", "_request", "_sent", "case", "command", "d", "messages", "version")
+    __slots__ = (
+        "_asked",
+        "_cause",
+        "_numbered",
+        "_request",
+        "_sent",
+        "before",
+        "case",
+        "command",
+        "d",
+        "messages",
+        "version",
+    )
 
     d: Decision
     case: Case
@@ -32,8 +44,7 @@ class Post:
         d: Decision | None,
         command: cmd.AnyCommand | cmd.Rebase,
         request: Ask | None,
-        version: int,
-        sent: Mapping[str, int],
+        before: Case | None,
     ) -> None:
         if d is not None:
             self.d = d
@@ -43,10 +54,11 @@ class Post:
         self._cause = command.id if d is not None else event_id(f"{command.id}|lost", 0)
         self._request = request
         self._asked: Asked | None = None
-        self.version = version
+        self.before = before
+        self.version = before.version + 1 if before else 1
         self.messages: list[Message] = []
         self._numbered = d is not None
-        self._sent = dict(sent)
+        self._sent = dict(before.sent) if before else {}
 
     @property
     def asked(self) -> Asked:

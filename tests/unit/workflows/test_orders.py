@@ -128,10 +128,10 @@ def test_supervision_has_its_own_due_and_moves_none() -> None:
 def test_a_report_is_read_first_by_the_office_that_ordered_it() -> None:
     t = told().submit("alone").order("370100.watch", "supervise", **SUPERVISED)
     t.reply("report", "report", text="已到现场")
-    assert t.left == ["tasks.watch task.assigned"]
+    assert t.left == ["tasks.watch task.assigned", "supervision case.overseen"]
     assert t.data("task.assigned")["order"]["report"] == "已到现场"  # type: ignore[index]
     t.reply("read_report", "reject_report", reason="不具体")
-    assert t.left == ["tasks.desk task.assigned"]
+    assert t.left == ["tasks.desk task.assigned", "supervision case.overseen"]
     assert (
         t.data("task.assigned")["reason"],
         next(c.running for c in t.held.clocks.values() if c.kind == "report"),

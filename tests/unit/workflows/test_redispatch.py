@@ -36,7 +36,7 @@ def test_another_unit_gets_what_the_first_one_had() -> None:
     assert t.held.clocks["finish/"].due == due
     assert set(t.left) == {
         "tasks.centre order.answered", "tasks.desk task.withdrawn", "tasks.town task.withdrawn", "tasks.water task.assigned",
-        "answers.website case.status_changed",
+        "answers.website case.status_changed", "supervision case.overseen",
     }  # fmt: skip
     assert t.reply("handle", "reply", **ANSWER).held.state == "replied"
 
