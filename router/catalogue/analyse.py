@@ -248,10 +248,10 @@ def directory(catalogue: Catalogue) -> Directory:
     facts = catalogue.facts()
     named: dict[str, dict[str, tuple[str, str]]] = {"@category": {}, "@matter": {}}
     for code in catalogue.categories:
-        if found := facts.named_by("@category", code, ""):
+        if found := facts.routes.named_by("@category", code, ""):
             named["@category"][code] = found
     for code in catalogue.matters:
-        if found := facts.named_by("@matter", "", code):
+        if found := facts.routes.named_by("@matter", "", code):
             named["@matter"][code] = found
     holders: dict[tuple[str, str, str], set[str]] = {}
     units: dict[str, dict[str, None]] = {}

@@ -4,33 +4,26 @@ The catalogue as a whole: what points at what, who holds what, which limits make
 Everything is checked, whatever was found before, so that an author sees every fault at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from router.catalogue.catalogue import DirectoryUnit, Place, successor
-from router.catalogue.dates import check_budget, check_dates, longer
+from router.catalogue.dates import check_dates, check_hours, check_limits, longer
 from router.catalogue.facts import CENTRE
 from router.catalogue.findings import At, Findings
 from router.catalogue.holding import Holding
+from router.catalogue.policy_check import check_policy
 from router.catalogue.reading import Spot
 from router.catalogue.rows import ROLES, MatterRow, Similar
 from router.catalogue.rules import check_rules
 from router.catalogue.tables import Table, Tables
 from router.catalogue.words import WORDS
 from router.proposals.text import fold
-from workflows.merging import MEMBERS
-from workflows.policies import ANSWERED, Extensions, Policy, Repeat, Step
-from workflows.rungs import CLOSED as OUTSIDE_OFFICE_HOURS
-from workflows.rungs import hours
-from workflows.submit import TRIAGE_REASONS
 
 Known = Mapping[str, Any]
 KEYWORD = 64
 """Characters of a word that speaks for a category"""
 LOUDEST = 10
-TURNS = 20
-"""How often a rung may be said: each is a mark that the case keeps."""
 
 
 def check(tables: Tables, places: Mapping[str, Place], units: Mapping[str, DirectoryUnit], findings: Findings) -> None:
@@ -57,8 +50,7 @@ class _Check:
         self._proposals()
         self._rosters()
         for _, spot, policy in self.tables.policies:
-            _policy(policy, spot, self.findings)
-            self._ladders(policy, spot)
+            check_policy(policy, spot, self.tables.functions.rows, self.findings)
         check_rules(self.tables, self.places, self.holding, self.findings)
 
     # -- what points at what -----------------------------------------------------------------------
@@ -106,7 +98,7 @@ class _Check:
                         if value and value not in known[target][2]:
                             self.findings.add("dangling", at, kind=known[target][0], kind_en=known[target][1], id=value)
                     self._role(leg.role, at)
-            self._limits(spot.at(), package.limit, *(stage.limit for stage in package.stages))
+            check_limits(spot.at(), self.findings, package.limit, *(stage.limit for stage in package.stages))
 
     # -- words of closed lists -----------------------------------------------------------------------
 
@@ -134,10 +126,6 @@ class _Check:
     def _role(self, role: str, at: At) -> None:
         if role not in ROLES:
             self.findings.add("bad_role", at, role=role)
-
-    def _limits(self, at: At, *limits: str) -> None:
-        for limit in filter(None, limits):
-            check_budget(limit, at, self.findings)
 
     # -- places and doors ------------------------------------------------------------------------------
 
@@ -216,46 +204,15 @@ class _Check:
             if code not in self.tables.categories.rows:
                 self.findings.add("dangling", At("proposals/model.json"), kind="诉求分类", kind_en="category", id=code)
 
-    # -- ladders and who is on duty --------------------------------------------------------------------
+    # -- who is on duty --------------------------------------------------------------------
 
     def _rosters(self) -> None:
         for _, spot, row in self.tables.rosters:
             check_dates(row.since, row.until, spot.at(), self.findings)
-            self._quiet(row.hours, spot.at(), "hours")
+            check_hours(row.hours, spot.at(), self.findings, "hours")
             for day in row.days:
                 if not 1 <= day <= 7:
                     self.findings.add("bad_word", spot.at(), column="days", value=day)
-
-    def _ladders(self, policy: Policy, spot: Spot) -> None:
-        for i, clock in enumerate(policy.clocks):
-            for j, warning in enumerate(clock.warn):
-                self._quiet(warning.quiet, spot.at("clocks", i, "warn", j))
-            for j, step in enumerate(clock.ladder):
-                self._step(step, spot.at("clocks", i, "ladder", j))
-
-    def _step(self, step: Step, at: At) -> None:
-        self._limits(at, step.every, step.acknowledge)
-        self._quiet(step.quiet, at)
-        if (step.who == "role") != bool(step.role):
-            self.findings.add("rung_role", at)
-        if step.role:
-            function, _, role = step.role.partition(":")
-            if function not in self.tables.functions.rows:
-                self.findings.add("dangling", at, kind="职能", kind_en="function", id=function)
-            self._role(role or "handle", at)
-        if not 1 <= step.times <= TURNS or (step.times > 1) != bool(step.every):
-            self.findings.add("rung_times", at, limit=TURNS)
-        if "acknowledged" in step.until and not step.acknowledge and step.what not in ANSWERED:
-            self.findings.add("rung_unasked", at)
-        if (step.what == "redispatch" and step.who != "centre") or (step.what == "raise" and step.who == "unit"):
-            self.findings.add("rung_who", at, what=step.what, who=step.who)
-
-    def _quiet(self, quiet: str, at: At, column: str = "quiet") -> None:
-        if quiet and not (quiet == OUTSIDE_OFFICE_HOURS and column == "quiet"):
-            try:
-                hours(quiet)
-            except ValueError:
-                self.findings.add("bad_hours", at, column=column, value=quiet)
 
     # -- who holds what --------------------------------------------------------------------------------
 
@@ -265,7 +222,7 @@ class _Check:
             if policy and not any(clock.kind == "statutory" for clock in policy.clocks):
                 self.findings.add("no_statutory_clock", spot.at(), policy=policy.id)
         for _, spot, matter in self.tables.matters:
-            self._limits(spot.at(), matter.legal_limit, matter.promised_limit)
+            check_limits(spot.at(), self.findings, matter.legal_limit, matter.promised_limit)
             duty = self.tables.duties.rows.get(matter.duty)
             if duty and matter.function and duty.function != matter.function:
                 self.findings.add(
@@ -331,75 +288,3 @@ def _named(tables: Tables) -> Iterator[tuple[At, str, str]]:
         yield spot.at("lead"), package.lead.function, package.lead.role
         for i, stage in enumerate(package.stages):
             yield from ((spot.at("stages", i, "legs", j), leg.function, leg.role) for j, leg in enumerate(stage.legs))
-
-
-def _policy(policy: Policy, spot: Spot, findings: Findings) -> None:
-    if not 0 <= policy.answers_from <= 1:
-        findings.add("bad_share", spot.at("answers_from"), value=policy.answers_from)
-    for i, clock in enumerate(policy.clocks):
-        if clock.reason and (clock.of != "task" or clock.reason not in TRIAGE_REASONS):
-            findings.add("bad_word", spot.at("clocks", i, "reason"), column="reason", value=clock.reason)
-    if policy.join not in ("lead", "all") and not (policy.join.isascii() and policy.join.isdigit()):
-        findings.add("bad_word", spot.at("join"), column="join", value=policy.join)
-    for field, least in (("levels", 1), ("arbitrate_after", 0)):
-        if getattr(policy, field) < least:
-            findings.add("bad_word", spot.at(field), column=field, value=str(getattr(policy, field)))
-    for limit, at in _policy_limits(policy, spot.at):
-        if limit:
-            check_budget(limit, at, findings)
-    if not 1 <= policy.merge_alone <= MEMBERS:
-        findings.add("bad_weight", spot.at("merge_alone"), value=policy.merge_alone, most=MEMBERS)
-    for i, (before, rung) in enumerate(pairwise((Repeat(times=1), *policy.repeats))):
-        if rung.times <= before.times or not (rung.urgency or rung.notify):
-            findings.add("bad_repeats", spot.at("repeats", i), times=rung.times)
-    if policy.extensions is not None:
-        _extensions(policy, policy.extensions, spot.at("extensions"), findings)
-    _feedback(policy, spot, findings)
-
-
-def _feedback(policy: Policy, spot: Spot, findings: Findings) -> None:
-    """Numbers that mean something, and a time of its own for whoever calls back."""
-    callback, said, redo = policy.callback, policy.evaluation, policy.redo
-    numbers = (
-        [("callback", "percent", callback.percent, 0, 100), ("callback", "attempts", callback.attempts, 1, 10)]
-        if callback
-        else []
-    )
-    if said is not None:
-        numbers += [("evaluation", "bad", said.bad, 0, 4)]
-        numbers += [("evaluation", "silent_grade", said.silent_grade, *((1, 5) if said.silent_after else (0, 0)))]
-    if redo is not None:
-        numbers += [("redo", "times", redo.times, 1, 9)]
-    for section, field, value, least, most in numbers:
-        if not least <= value <= most:
-            findings.add("bad_number", spot.at(section, field), column=field, value=value, least=least, most=most)
-    if callback is not None and not any(clock.kind == "call_back" for clock in policy.clocks):
-        findings.add("no_clock", spot.at("callback"), kind="call_back")
-
-
-def _extensions(policy: Policy, rules: Extensions, at: At, findings: Findings) -> None:
-    """Every length up to the most has somebody who decides, within a time of their own, and all are counted alike."""
-    lengths = [*(step.up_to for step in rules.approvers), rules.at_most]
-    if any(longer(first, second) for first, second in pairwise(lengths)) or lengths[-2:] != [rules.at_most] * 2:
-        findings.add("bad_approvers", at, at_most=rules.at_most)
-    if not any(clock.kind == "extension_decision" for clock in policy.clocks):
-        findings.add("no_decision_clock", at, kind="extension_decision")
-
-
-def _policy_limits(policy: Policy, at: Callable[..., At]) -> Iterator[tuple[str, At]]:
-    if policy.evaluation is not None:
-        yield from ((limit, at("evaluation")) for limit in (policy.evaluation.within, policy.evaluation.silent_after))
-    yield from ((pause.at_most, at("pauses", i)) for i, pause in enumerate(policy.pauses))
-    if policy.extensions is not None:
-        yield policy.extensions.at_most, at("extensions")
-        yield from (
-            (step.up_to, at("extensions", "approvers", i)) for i, step in enumerate(policy.extensions.approvers)
-        )
-    yield from (
-        (limit, at())
-        for limit in (policy.return_within, policy.reserve, policy.reopen_window, policy.floor, policy.hangs_within)
-    )
-    for i, clock in enumerate(policy.clocks):
-        yield clock.budget, at("clocks", i, "budget")
-        yield from ((warning.before, at("clocks", i, "warn", j)) for j, warning in enumerate(clock.warn))
-        yield from ((step.after, at("clocks", i, "ladder", j)) for j, step in enumerate(clock.ladder))

@@ -1,9 +1,11 @@
-"""Days and limits as people write them, and the findings when they do not."""
+"""Days, hours and limits as people write them, and the findings when they do not."""
 
 from datetime import date
 
 from router.catalogue.findings import At, Findings
 from workflows.calendars import budget
+from workflows.rungs import CLOSED as OUTSIDE_OFFICE_HOURS
+from workflows.rungs import hours
 
 
 def check_dates(start: str, end: str, at: At, findings: Findings) -> None:
@@ -38,3 +40,18 @@ def longer(promised: str, legal: str) -> bool:
     except ValueError:
         return False
     return mine.unit == law.unit and mine.count > law.count
+
+
+def check_limits(at: At, findings: Findings, *limits: str) -> None:
+    """The same of as many as are given."""
+    for limit in filter(None, limits):
+        check_budget(limit, at, findings)
+
+
+def check_hours(text: str, at: At, findings: Findings, column: str = "quiet") -> None:
+    """Add what is wrong with hours of the day; quiet ones may be those outside office hours."""
+    if text and not (text == OUTSIDE_OFFICE_HOURS and column == "quiet"):
+        try:
+            hours(text)
+        except ValueError:
+            findings.add("bad_hours", at, column=column, value=text)

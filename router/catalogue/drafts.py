@@ -16,13 +16,14 @@ import msgspec
 
 from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.desk import STREAM, NotAllowed, require
+from router.catalogue.fetch import fetch_active
 from router.catalogue.hand import Hand, by_hand
 from router.catalogue.keys import Signer, is_draft_name
 from router.catalogue.latest import latest
 from router.catalogue.life import Head, lived
 from router.catalogue.load import from_files, hash_of
 from router.catalogue.pack import VersionUnusable, chunks_of, files_of
-from router.catalogue.publish import fetch_active, refuse_outside, without_carried
+from router.catalogue.publish import refuse_outside, without_carried
 from router.operate import audit
 from router.operate.topics import Topics
 

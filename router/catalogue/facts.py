@@ -14,24 +14,21 @@ from msgspec import Raw, json
 
 from router.catalogue.alarm import Alarm
 from router.catalogue.rosters import Rosters
-from router.catalogue.rows import LEVELS, OneThing
+from router.catalogue.routes import Routes
+from router.catalogue.rows import LEVELS
 from router.catalogue.views import Views
 from router.rules.index import PLAIN
-from router.rules.model import COLUMNS, Bearer, Match, Rule, View
+from router.rules.model import COLUMNS, Match, Rule, View
 from router.rules.naive import lineage
 from router.rules.validity import is_on
 from workflows.calendars import Calendar
 from workflows.facts import (
-    URGENCIES,
     Duty,
-    Joined,
     Listed,
     Office,
     Procedure,
-    Reason,
     RequestView,
     Route,
-    Stage,
     Target,
     Unit,
 )
@@ -91,6 +88,7 @@ class CatalogueFacts:
             self._index, {code: place.level for code, place in catalogue.divisions.items()},
             self._matter_chain, self._category_chain, self.region_chain, self.calendar,
         )  # fmt: skip
+        self.routes = Routes(catalogue, self._matter_chain, self._category_chain)
         self._routes: dict[Any, Route] = {}
         self._resolved: dict[Any, Unit | None] = {}
         self._centres: dict[tuple[str, str], Unit] = {}
@@ -126,13 +124,13 @@ class CatalogueFacts:
     def by(self, rule: Rule, adding: tuple[Rule, ...], channel: str, request: RequestView) -> Route:
         """What this rule would do with a request, and those that add to it, whether they hold or not."""
         added = tuple(Match(rule=more, why=()) for more in adding)
-        return self._route(Match(rule=rule, why=()), added, channel, request)
+        return self.routes.of(Match(rule=rule, why=()), added, channel, request)
 
     def _routed(self, view: View, now: int, channel: str, request: RequestView) -> Route:
         match = self._index.first(view, now)
         if match is None:
             raise LookupError("no rule matches: the catalogue has no fallback")
-        return self._route(match, self._index.adding(view, now), channel, request)
+        return self.routes.of(match, self._index.adding(view, now), channel, request)
 
     def _telling(self, request: RequestView) -> tuple[str, ...]:
         """
@@ -267,78 +265,6 @@ class CatalogueFacts:
         known = self._category_chains.get(code)
         return _keep(self._category_chains, code, lineage(self._category_parents, code)) if known is None else known
 
-    # -- routes ------------------------------------------------------------------------------------
-
-    def _route(self, match: Match, adding: tuple[Match, ...], channel: str, request: RequestView) -> Route:
-        rule, then = match.rule, match.rule.then
-        joined = tuple([more for more in adding if then.route or more.rule.then.urgency]) if adding else ()
-        said: dict[str, Any] = {
-            "rule": rule.id,
-            "number": rule.number,
-            "why": match.why,
-            "policy": self._policy_of(match, channel),
-            "urgency": then.urgency,
-        }
-        if joined:  # of few cases
-            said["joined"] = tuple(Joined(rule=m.rule.id, number=m.rule.number, why=m.why) for m in joined)
-            said["urgency"] = max((m.rule.then.urgency for m in (match, *joined)), key=("", *URGENCIES).index)
-        if then.one_thing:
-            package = self._catalogue.one_things[then.one_thing]
-            return Route(outcome="one_thing", targets=(_lead(package),), stages=_stages(package), **said)
-        if then.propose_refusal:
-            refusal = then.propose_refusal
-            return Route(
-                outcome="propose_refusal",
-                ground=refusal.ground,
-                basis=refusal.basis,
-                where_to_turn=refusal.where_to_turn,
-                **said,
-            )
-        if then.answer:
-            return Route(outcome="answer", answer=then.answer, text=self._catalogue.answers[then.answer].text, **said)
-        bearers = [*then.route, *(bearer for m in joined for bearer in m.rule.then.route)] if then.route else []
-        targets = [self._target(bearer, request) for bearer in bearers]
-        if then.triage or None in targets:
-            missing = tuple(
-                Reason(column="route", value="", cell=b.function)
-                for b, t in zip(bearers, targets, strict=True)
-                if t is None
-            )
-            return Route(outcome="triage", **said | {"why": match.why + missing})
-        return Route(outcome="dispatch", targets=tuple(target for target in targets if target), **said)
-
-    def _policy_of(self, match: Match, channel: str) -> str:
-        """The rule's own, the package's (by name, or `one-thing-<package>`), the channel's, the catalogue's."""
-        then, row = match.rule.then, self._catalogue.channels.get(channel)
-        package = self._catalogue.one_things.get(then.one_thing)
-        named = package and (package.policy or f"one-thing-{package.id}")
-        return (
-            then.policy
-            or (named if named in self._catalogue.policies else "")
-            or (row.policy if row else "")
-            or self._catalogue.header.default_policy
-        )
-
-    def _target(self, bearer: Bearer, request: RequestView) -> Target | None:
-        """`@category` and `@matter` become what the request's row (or one above it) names; None where none does."""
-        function, role = bearer.function, bearer.role
-        if function.startswith("@"):
-            named = self.named_by(function, request.appeal_category or "", request.matter_code or "")
-            if named is None:
-                return None
-            function, role = named[0], role or named[1]
-        return Target(function=function, role=_role(role or "handle"), level=bearer.level, part=bearer.part)
-
-    def named_by(self, column: str, category: str, matter: str) -> tuple[str, str] | None:
-        """The function and role that a category or matter names, itself or inherited from above it."""
-        by_matter = column == "@matter"
-        table: Any = self._catalogue.matters if by_matter else self._catalogue.categories
-        for code in self._matter_chain(matter) if by_matter else self._category_chain(category):
-            row = table.get(code)
-            if row is not None and row.function:
-                return row.function, row.role or "handle"
-        return None
-
     # -- the directory -----------------------------------------------------------------------------
 
     def _resolve(self, target: Target, region: str, matter: str, excluded: frozenset[str]) -> Unit | None:
@@ -395,26 +321,6 @@ def _in_force(catalogue: "Catalogue", parents: dict[str, str], code: str) -> Ite
         here = catalogue.region_in_force(above) if above else None
 
 
-def _lead(package: OneThing) -> Target:
-    return Target(function=package.lead.function, role=_role(package.lead.role))
-
-
-def _stages(package: OneThing) -> tuple[Stage, ...]:
-    return tuple(
-        Stage(
-            id=stage.id,
-            name=stage.name,
-            targets=tuple(
-                Target(function=leg.function, role=_role(leg.role), level=_level(leg.level), part=leg.part)
-                for leg in stage.legs
-            ),
-            matters=tuple(leg.matter for leg in stage.legs),
-            blocking=tuple(leg.blocking for leg in stage.legs),
-        )
-        for stage in package.stages
-    )
-
-
 def _asked(request: RequestView) -> tuple[str, str, str, str, str, str, str, str]:
     """All of a request that a rule can ask for, beside the channel: equal answers are routed equally."""
     place, applicant, thing = request.place, request.applicant, request.one_thing
@@ -423,15 +329,6 @@ def _asked(request: RequestView) -> tuple[str, str, str, str, str, str, str, str
         (place.region if place else request.received_region) or "", request.origin, applicant.kind if applicant else "",
         request.urgency, thing.package if thing else "",
     )  # fmt: skip
-
-
-def _role(text: str) -> Any:
-    """The loader has checked it."""
-    return text
-
-
-def _level(text: str) -> Any:
-    return text
 
 
 def _keep(cache: dict[Any, Value], key: Any, value: Value) -> Value:

@@ -8,10 +8,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import ACTIVE, TopicsMissing
+from router.catalogue.fetch import active_of, unpacked
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.latest import POLL_MS, keep, read_to
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import active_of, unpacked
 from router.operate import metrics
 from router.operate.process import Process, settle
 

@@ -8,8 +8,8 @@ from typing import Any
 from router.catalogue import drafts
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import NotAllowed
+from router.catalogue.fetch import fetch_active, fetch_numbered
 from router.catalogue.load import from_files, load
-from router.catalogue.publish import fetch_active, fetch_numbered
 from router.operate.topics import Topics
 
 ACTIVE = "active"

@@ -8,42 +8,34 @@ day has come the orders and `active` are a second transaction. A shard decides b
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
-from aiokafka import TopicPartition
 from pydantic import ValidationError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from router.catalogue.analyse import refuse_contradictions
 from router.catalogue.calendars import Layers, retained
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import (
-    ACTIVE,
-    STREAM,
     WAITING,
     Active,
     Desk,
     NotAllowed,
-    TopicsMissing,
     Waiting,
     opened,
     refuse_long,
     require,
 )
+from router.catalogue.fetch import active_catalogue, active_files, manifest_of, manifest_version, unpacked
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.keys import Signer
-from router.catalogue.latest import POLL_MS, keep, latest, read_to
 from router.catalogue.life import Life, Version, add, lived, may_be_folder
 from router.catalogue.load import from_files, from_stored, salvaged
-from router.catalogue.pack import VersionUnusable, files_of, is_inside, pack, unpack
+from router.catalogue.pack import VersionUnusable, is_inside, pack
 from router.catalogue.tables import RETAINED
-from router.operate import audit, metrics
-from router.operate.process import Process
 from router.operate.topics import Topics
 from schemas.catalogue import CatalogueManifest
 from schemas.times import from_milliseconds
@@ -54,9 +46,6 @@ RETAINED_POLICIES = "policies/retained.yaml"
 """Made by the publisher, never edited; JSON, which YAML reads."""
 TRIED = 5
 """Of so many versions before the one that cannot be read it is tried whether they were carried on in it."""
-STAYS = (VersionUnusable, CatalogueFaulty, TopicsMissing, audit.ChainBroken)
-"""What does not pass by itself: somebody has to do something before a version can take effect."""
-SOON, LATER = wait_exponential(max=10), wait_exponential(max=180) + wait_random(max=60)
 
 
 @dataclass(frozen=True)
@@ -140,7 +129,7 @@ def _readable(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue | None:
 
 def _has_manifest(kept: Mapping[bytes, bytes], wanted: Active) -> bool:
     try:
-        manifest = _manifest(kept, wanted.version)
+        manifest = manifest_of(kept, wanted.version)
     except (VersionUnusable, ValidationError):
         return False
     return manifest is not None and manifest.hash == wanted.hash
@@ -211,11 +200,11 @@ def _checked(
     carried on, and it is replaced.
     """
     try:
-        before = _active_catalogue(kept)
+        before = active_catalogue(kept)
         carried = _carried(before)
     except CatalogueFaulty as faulty:
         log.error("catalogue.unreadable", error=faulty)
-        before, carried = None, salvaged(_active_files(kept))
+        before, carried = None, salvaged(active_files(kept))
     catalogue = from_files(_with_carried(files, *carried))
     if now is not None and (before is None or before.hash != catalogue.hash):
         refuse_contradictions(catalogue, now)
@@ -253,171 +242,3 @@ def _with_carried(
     if gone:
         carried[RETAINED_POLICIES] = msgspec.json.encode(gone)
     return mine | carried
-
-
-# -- when a day has come ------------------------------------------------------------------------------
-
-
-async def activate(broker: Any, topics: Topics, now: int) -> bool:
-    """
-    Put the version that waits in force if its time has come; whether something was done. Raises VersionUnusable,
-    CatalogueFaulty, TopicsMissing, PublishedMeanwhile, audit.ChainBroken; then it goes on waiting.
-
-    One whose base is not in force any more lapses: it would undo what came in between.
-    """
-    looked_at = await _due(broker, topics, now)
-    if looked_at is None:
-        return False
-    async with opened(broker, topics) as desk:
-        waiting = desk.waiting
-        if waiting is None or waiting != looked_at:
-            return False
-        desk.put(topics.catalog, WAITING, None)
-        if waiting.base != (desk.active.version if desk.active else 0):
-            desk.note("lapse", "engine", "", now, version=waiting.version)
-        else:
-            desk.order(waiting.version, waiting.hash)
-            desk.note("activate", "engine", "", now, version=waiting.version, hash=waiting.hash)
-        await desk.commit()
-        return True
-
-
-async def _due(broker: Any, topics: Topics, now: int) -> Waiting | None:
-    """
-    What waits and can take effect now. Raises as `activate` does: before the publisher's id is taken, because whoever
-    takes it in vain, again and again, keeps people from withdrawing what cannot take effect.
-    """
-    partitions = await broker.topics()
-    require(topics.catalog, topics.audit, among=partitions)
-    kept = await latest(broker, topics.catalog)
-    found, active = kept.get(WAITING), active_of(kept.get(ACTIVE))
-    waiting = msgspec.json.decode(found, type=Waiting) if found else None
-    if waiting is None or now < waiting.start:
-        return None
-    known = (await asyncio.to_thread(lived, await audit.read(broker, topics.audit, STREAM))).waiting
-    if known is None or (known.number, known.hash) != (waiting.version, waiting.hash):
-        if (await latest(broker, topics.catalog)).get(WAITING) != found:
-            return None  # withdrawn between the two looks
-        raise audit.ChainBroken(f"{STREAM}: version {waiting.version} does not wait")
-    if waiting.base == (active.version if active else 0):
-        catalogue = await asyncio.to_thread(unpacked, kept, Active(waiting.version, waiting.hash))
-        require(*(s.name for s in topics.specs(catalogue.channels, catalogue.endpoints)), among=partitions)
-    return waiting
-
-
-async def keep_dates(process: Process, now: Callable[[], int | None]) -> None:
-    """
-    Put each version that waits in force when its day has come, until the process stops.
-
-    `now`: business time; None while it cannot be trusted. Any number of processes may do so at once: whoever is second
-    finds nothing that waits. Nothing here ends the process: what fails is tried again, what somebody has to mend every few
-    minutes, and not by all at once.
-    """
-    async for attempt in AsyncRetrying(wait=_pause, retry=retry_if_exception_type(Exception)):
-        with attempt:
-            try:
-                await _keep_dates(process, now)
-            except Exception as error:
-                log.warning("catalogue.not_activated", error=error)
-                raise
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return (LATER if isinstance(error, STAYS) else SOON)(state)
-
-
-async def _keep_dates(process: Process, now: Callable[[], int | None]) -> None:
-    kept, partition = dict[bytes, bytes](), TopicPartition(process.topics.catalog, 0)
-    async with process.log.reader(partitions=[partition]) as reader:
-        await read_to((await reader.end_offsets([partition]))[partition], reader, partition, kept)
-        while not process.stop.is_set():
-            kept = {WAITING: kept[WAITING]} if WAITING in kept else {}  # the chunks are for others
-            await _look_at_date(process, kept.get(WAITING), now())
-            keep(await reader.getmany(timeout_ms=POLL_MS), kept)
-
-
-async def _look_at_date(process: Process, found: bytes | None, now: int | None) -> None:
-    waiting = msgspec.json.decode(found, type=Waiting) if found else None
-    if waiting is None:
-        metrics.CATALOGUE_LATE.set(0)
-    if waiting is None or now is None:
-        return
-    metrics.CATALOGUE_LATE.set(max(0, now - waiting.start) / 1000)
-    if now >= waiting.start and await activate(process.log, process.topics, now):
-        log.info("catalogue.day_came", version=waiting.version)
-
-
-# -- reading ------------------------------------------------------------------------------------------
-
-
-async def fetch_version(broker: Any, topic: str, version: int, digest: str) -> Catalogue:
-    """That very version. Raises VersionUnusable when it is missing or is not what `digest` says."""
-    kept = await latest(broker, topic)
-    # a large catalogue takes longer to read than a group waits for a heartbeat
-    return await asyncio.to_thread(unpacked, kept, Active(version, digest))
-
-
-async def fetch_numbered(broker: Any, topic: str, version: int) -> Catalogue | None:
-    """The version of that number, whatever its hash; None where there is none. Raises VersionUnusable."""
-    kept = await latest(broker, topic)
-    manifest = _manifest(kept, version)
-    return await asyncio.to_thread(_whole, kept, manifest) if manifest else None
-
-
-async def active_version(broker: Any, topic: str) -> tuple[int, str] | None:
-    """Version and hash in force; None before the first publication."""
-    active = active_of((await latest(broker, topic)).get(ACTIVE))
-    return (active.version, active.hash) if active else None
-
-
-async def fetch_active(broker: Any, topic: str) -> Catalogue | None:
-    """The catalogue in force; None before the first publication."""
-    return _active_catalogue(await latest(broker, topic))
-
-
-def manifest_version(key: bytes) -> int:
-    """The version that a key `manifest/<version>` names, else 0."""
-    found = re.fullmatch(rb"manifest/([0-9]+)", key)
-    return int(found.group(1)) if found else 0
-
-
-def active_of(value: bytes | None) -> Active | None:
-    """What the key `active` says."""
-    return msgspec.json.decode(value, type=Active) if value else None
-
-
-def _active_catalogue(kept: Mapping[bytes, bytes]) -> Catalogue | None:
-    active = active_of(kept.get(ACTIVE))
-    return unpacked(kept, active) if active else None
-
-
-def _active_files(kept: Mapping[bytes, bytes]) -> dict[str, bytes]:
-    """The files of the version in force, whatever is in them. Raises VersionUnusable."""
-    active = active_of(kept.get(ACTIVE))
-    manifest = _manifest(kept, active.version) if active else None
-    return files_of(manifest.chunks, lambda chunk: kept.get(chunk.encode()), manifest.hash) if manifest else {}
-
-
-def unpacked(kept: Mapping[bytes, bytes], wanted: Active) -> Catalogue:
-    """A version of those on the topic. Raises VersionUnusable, CatalogueFaulty as `unpack` does."""
-    manifest = _manifest(kept, wanted.version)
-    if manifest is None:
-        raise VersionUnusable(f"catalogue {wanted.version} is not on the topic")
-    if manifest.hash != wanted.hash:
-        raise VersionUnusable(f"catalogue {wanted.version}: its manifest is of something else")
-    return _whole(kept, manifest)
-
-
-def _manifest(kept: Mapping[bytes, bytes], version: int) -> CatalogueManifest | None:
-    found = kept.get(f"manifest/{version}".encode())
-    if found is None:
-        return None
-    manifest = CatalogueManifest.model_validate_json(found)
-    if manifest.version != version:
-        raise VersionUnusable(f"catalogue {version}: its manifest is of something else")
-    return manifest
-
-
-def _whole(kept: Mapping[bytes, bytes], manifest: CatalogueManifest) -> Catalogue:
-    return unpack(manifest, lambda chunk: kept.get(chunk.encode()))

@@ -11,10 +11,11 @@ from typing import Any
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import STREAM, WAITING, Active, NotAllowed, require
 from router.catalogue.drafts import files, remove
+from router.catalogue.fetch import unpacked
 from router.catalogue.hand import Hand, by_hand
 from router.catalogue.keys import Signer
 from router.catalogue.life import Head, Life, Version, lived
-from router.catalogue.publish import Published, add_version, refuse_while_one_waits, unpacked
+from router.catalogue.publish import Published, add_version, refuse_while_one_waits
 from router.operate import audit
 from router.operate.topics import Topics
 

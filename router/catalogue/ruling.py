@@ -198,8 +198,8 @@ def _lead(ruling: Ruling, spot: Spot, catalogue: Catalogue, findings: Findings) 
 def _named(ruling: Ruling, catalogue: Catalogue) -> set[tuple[str, str] | None]:
     """The functions and roles that the rows of its categories and matters name."""
     facts = catalogue.facts()
-    return {facts.named_by("@category", code, "") for code in ruling.category} | {
-        facts.named_by("@matter", "", code) for code in ruling.matter
+    return {facts.routes.named_by("@category", code, "") for code in ruling.category} | {
+        facts.routes.named_by("@matter", "", code) for code in ruling.matter
     }
 
 

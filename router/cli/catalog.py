@@ -14,11 +14,11 @@ from aiokafka.errors import KafkaError
 from adapters.kafka.log import KafkaLog
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.difference import Difference, compare
+from router.catalogue.fetch import fetch_active
 from router.catalogue.findings import CatalogueFaulty, Finding
 from router.catalogue.load import inspect, load
 from router.catalogue.pack import VersionUnusable
 from router.catalogue.policy_difference import compare_policies
-from router.catalogue.publish import fetch_active
 from router.cli.policy_words import policy_lines
 from router.operate.settings import Settings
 from router.operate.topics import Topics

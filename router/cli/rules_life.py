@@ -15,9 +15,10 @@ import typer
 
 from router.catalogue import drafts, releases
 from router.catalogue.difference import compare
+from router.catalogue.fetch import fetch_version
 from router.catalogue.life import Head, Version
 from router.catalogue.load import from_files, read_folder
-from router.catalogue.publish import Published, fetch_version, recounts
+from router.catalogue.publish import Published, recounts
 from router.cli.acting import Actor, Reason, Stage, stage
 from router.cli.catalog import AsJson, Lang, print_differences
 from schemas.times import CHINA, milliseconds, to_text

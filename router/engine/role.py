@@ -21,10 +21,11 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from router.catalogue.activate import keep_dates
+from router.catalogue.fetch import active_version, fetch_version
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.following import tell_faults
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import active_version, fetch_version, keep_dates
 from router.engine.guard import ClockGuard
 from router.engine.ledger import ForeignLog
 from router.engine.limits import TooManyDeadLetters

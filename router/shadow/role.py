@@ -17,8 +17,8 @@ import structlog
 from aiokafka import TopicPartition
 
 from router.catalogue.catalogue import Catalogue
+from router.catalogue.fetch import fetch_active
 from router.catalogue.named import named
-from router.catalogue.publish import fetch_active
 from router.operate import metrics
 from router.operate.history import registered, start
 from router.operate.process import Process, settle

@@ -64,7 +64,7 @@ class Desk:
 
     def _named(self, task: Task) -> Sequence[str]:
         category = (task.request and task.request.appeal_category) or ""
-        named = self._facts.named_by("@category", category, "")
+        named = self._facts.routes.named_by("@category", category, "")
         return (named[0],) if named else ()
 
 

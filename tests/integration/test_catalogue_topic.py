@@ -6,10 +6,11 @@ import pytest
 
 from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicPartition
+from router.catalogue.fetch import active_version, fetch_version
 from router.catalogue.following import follow
 from router.catalogue.load import from_files, load, read_folder
 from router.catalogue.pack import VersionUnusable
-from router.catalogue.publish import active_version, fetch_version, publish
+from router.catalogue.publish import publish
 from router.operate.process import Process
 from router.operate.settings import CHECKOUT, Settings
 from router.operate.topics import Topics

@@ -12,11 +12,12 @@ from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicPartition
 from router.catalogue import drafts, releases
 from router.catalogue.desk import DEPLOYMENT, STREAM, NotAllowed
+from router.catalogue.fetch import active_version
 from router.catalogue.following import follow
 from router.catalogue.hand import register
 from router.catalogue.keys import Signer
 from router.catalogue.load import from_files
-from router.catalogue.publish import active_version, publish, without_carried
+from router.catalogue.publish import publish, without_carried
 from router.engine import role
 from router.operate import audit, metrics
 from router.operate.process import Process

@@ -10,8 +10,9 @@ from aiokafka import TopicPartition
 
 from adapters.kafka.log import KafkaLog
 from adapters.kafka.memory import MemoryLog
+from router.catalogue.fetch import fetch_version
 from router.catalogue.load import from_files
-from router.catalogue.publish import fetch_version, publish
+from router.catalogue.publish import publish
 from router.operate import audit
 from router.operate.dead_letters import Source, letters, original
 from router.operate.topics import Topics

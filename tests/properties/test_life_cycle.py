@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from adapters.kafka.memory import MemoryLog
 from router.catalogue import drafts, releases
+from router.catalogue.activate import activate
 from router.catalogue.desk import ACTIVE, WAITING, Active, NotAllowed, Waiting
+from router.catalogue.fetch import unpacked
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
 from router.catalogue.load import from_files, hash_of
-from router.catalogue.publish import activate, publish, unpacked, without_carried
+from router.catalogue.publish import publish, without_carried
 from router.operate.topics import Topics
 from tests.unit.catalogue.small import edited, small
 from workflows.commands import ActivateCatalogue

@@ -16,11 +16,12 @@ from adapters.kafka.log import RecordRefused
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.desk import STREAM, TopicsMissing
+from router.catalogue.fetch import active_version, fetch_active, fetch_version
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.following import follow
 from router.catalogue.load import from_files, from_stored, hash_of
 from router.catalogue.pack import VersionUnusable, pack, unpack
-from router.catalogue.publish import active_version, fetch_active, fetch_version, publish
+from router.catalogue.publish import publish
 from router.operate import audit
 from router.operate.process import Process
 from router.operate.settings import Settings

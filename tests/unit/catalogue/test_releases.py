@@ -9,11 +9,13 @@ from aiokafka import TopicPartition
 from adapters.kafka.memory import MemoryLog
 from router.catalogue import drafts, releases
 from router.catalogue import publish as publishing
+from router.catalogue.activate import activate
 from router.catalogue.desk import STREAM, WAITING, Active, NotAllowed, TopicsMissing
+from router.catalogue.fetch import active_version, fetch_active, unpacked
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
 from router.catalogue.load import from_files, hash_of
-from router.catalogue.publish import activate, active_version, fetch_active, publish, unpacked, without_carried
+from router.catalogue.publish import publish, without_carried
 from router.operate import audit
 from schemas.catalogue import CatalogueManifest
 from tests.unit.catalogue.small import small
