@@ -13,6 +13,8 @@ from pathlib import Path
 from adapters.kafka.embedded.faults import KafkaFault
 from tests.year.run import Found, Wanted, run
 
+SHOWN = 40
+
 
 def main() -> int:
     wanted = _asked()
@@ -49,24 +51,34 @@ def _asked() -> Wanted:
 
 
 def _show(found: Found) -> None:
-    for name, count in sorted(found.counts.items()):
-        _note(f"{count:>9}  {name}")
-    for breach in found.wrong[:20]:
+    told = found.counted
+    for name, count in sorted(told.done.items()):
+        _note(f"{count:>9}  {name}" + (f"  ({told.refused[name]} refused)" if told.refused[name] else ""))
+    for name, count in sorted(told.checked.items()):
+        _note(f"{count:>9}  {name}.sql")
+    for breach in told.wrong[:SHOWN]:
         _note(f"!! {breach}")
+    for name in told.missing:
+        _note(f"-- never / 没有发生: {name}")
 
 
 def _result(found: Found, wanted: Wanted, took: float) -> dict[str, object]:
+    told = found.counted
     return {
         "seed": wanted.seed,
         "sent": found.sent,
-        "cases": found.cases,
-        "open": found.open,
-        **{what: found.counts[what] for what in ("missed", "doubled", "early", "late")},
-        "fired": sum(n for name, n in found.counts.items() if name.startswith("marks: ")),
-        "latest": str(timedelta(milliseconds=found.latest)),
+        "cases": told.cases,
+        "open": told.open,
+        **{what: told.counts[what] for what in ("missed", "doubled", "early", "late")},
+        "fired": sum(n for name, n in told.counts.items() if name.startswith("marks: ")),
+        "latest": str(timedelta(milliseconds=told.latest)),
+        "checked": dict(told.checked),
+        "wrong": len(told.wrong),
+        "kinds": sum(bool(n) for n in told.done.values()),
+        "missing": told.missing,
         "behind": found.behind,
-        "rates": found.by_product,
-        "rates_by_sql": found.by_sql,
+        "rates": told.by_product,
+        "rates_by_sql": told.by_sql,
         "exits": dict(found.exits),
         "minutes": round(took / 60, 1),
         "pass": found.passed,

@@ -84,7 +84,8 @@ class Recount:
         else:
             if name == "ClockPaused":
                 self._missed(record.case, key, clock, record.at - self._grace)
-            clock.running = name != "ClockPaused"
+            if name != "ClockRebased":  # one that stands still goes on standing still
+                clock.running = name != "ClockPaused"
             clock.since = record.at
             if hasattr(event, "marks"):
                 clock.waiting = [mark for mark in event.marks if mark.what in COUNTED]

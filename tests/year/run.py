@@ -3,44 +3,45 @@
 import asyncio
 import heapq
 import os
-import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka import TopicPartition
-from msgspec.structs import replace
 
 from adapters.clock import BEIJING, Clock
 from adapters.kafka.log import KafkaLog
-from bench.sample import Sample
+from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import load
 from router.catalogue.publish import publish
-from router.operate.settings import CHECKOUT
 from router.operate.topics import Topics
+from schemas.registry import CASE_OUTCOME
 from schemas.times import parse
 from tests.chaos.cluster import Cluster
 from tests.chaos.evidence import STEPS, Evidence
 from tests.chaos.house import House
+from tests.year.catalogue import closed_on, of_the_year, with_the_notice
+from tests.year.count import Counted, count
 from tests.year.offices import Offices, Spoken
-from tests.year.recount import Recount
-from tests.year.town import Said, evaluation, instants, requests
-from workflows import events
-from workflows.rates import rates
+from tests.year.town import BAD, Said, Town, evaluation, instants
 from workflows.workdays import DAY
 
 FIRST = datetime(2026, 1, 1, tzinfo=BEIJING)
 PREFIX, SHARDS, ENGINES = "year.", 4, 2
-UP_WITHIN = 180.0
+PROVINCE = "370000"
+ASIDE = ("auditor", "similar")
 GRACE_SECONDS = 15.0
 """Seconds of the wall, as business time, that a mark may fire after its instant: the machine is shared, the clock is not."""
 TELL = 10.0
+NOTICE_AFTER = 0.85
+"""Of the days: when the calendar of the next year is published."""
+WHOLE = 100_000
+"""Cases from which on everything that can be said and happen must occur."""
 
 
 @dataclass(frozen=True)
@@ -59,34 +60,30 @@ class Wanted:
 class Found:
     """What came of it."""
 
-    counts: "Counter[str]" = field(default_factory=Counter)
-    wrong: list[tuple[str, str, str, int]] = field(default_factory=list)
+    counted: Counted = field(default_factory=Counted)
     sent: int = 0
-    cases: int = 0
-    open: int = 0
-    latest: int = 0
     exits: "Counter[str]" = field(default_factory=Counter)
     behind: dict[str, int] = field(default_factory=dict)
-    by_product: dict[str, int] = field(default_factory=dict)
-    by_sql: dict[str, int] = field(default_factory=dict)
-    """the three rates, counted twice"""
+    whole: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether every mark fired once, and everything came to rest."""
-        rest = not any(self.behind.values())
-        return not self.wrong and rest and self.cases > 0 and self.by_product == self.by_sql
+        """Whether every mark fired once, everything came to rest, both counts agree, and nothing was left untried."""
+        rest, told = not any(self.behind.values()), self.counted
+        tried = not (self.whole and told.missing)
+        return not told.wrong and rest and tried and told.cases > 0 and told.by_product == told.by_sql
 
 
 async def run(wanted: Wanted, tell: Callable[[str], None]) -> Found:
     """Raises KafkaFault where the broker does not come up."""
     cluster, logs = Cluster(wanted.folder / "kafka", 1, dict(os.environ)), wanted.folder / "logs"
     logs.mkdir(parents=True)
-    house, found = House(logs), Found()
+    house, found = House(logs), Found(whole=wanted.cases >= WHOLE)
     try:
         await asyncio.to_thread(cluster.start)
         log, topics = KafkaLog(cluster.bootstrap), Topics(PREFIX, SHARDS)
-        catalogue = load(CHECKOUT / "catalog")
+        of_the_year(wanted.folder / "catalog")
+        catalogue = load(wanted.folder / "catalog")
         await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
         await publish(log, topics, catalogue.files, by="year")
         speed = wanted.days * DAY / 1000 / (wanted.minutes * 60)
@@ -100,11 +97,15 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Found:
         tell(f"a day is {86400 / speed:.2f} s, the grace {timedelta(seconds=GRACE_SECONDS * speed)}")
         evidence = Evidence(log, topics, None)  # type: ignore[arg-type]
         await evidence.look()
+        notice = asyncio.create_task(_notice(log, topics, clock, wanted, tell))
         found.sent = await _talk(log, topics, catalogue, clock, wanted, evidence, tell)
+        closed = await notice
         await _rest(house, evidence, found, tell)
         now = clock.now()
         found.exits = house.exits
-        await _count(log, topics, wanted.folder, found, int(GRACE_SECONDS * speed * 1000), now)
+        calendar = load(wanted.folder / "catalog").facts().calendar(PROVINCE)
+        grace = int(GRACE_SECONDS * speed * 1000)
+        found.counted = await count(log, topics, catalogue.channels, wanted.folder, grace, now, calendar, closed)
     finally:
         await house.close()
         cluster.stop()
@@ -121,28 +122,41 @@ def _env(bootstrap: str, folder: Path, clock: str) -> dict[str, str]:
         "DUOKUA_STATE_DIR": str(folder / "state"),
         "DUOKUA_STATE_MEMORY_MB": "64",
         "DUOKUA_LOG_FORMAT": "json",
-        "DUOKUA_CATALOG": str(CHECKOUT / "catalog"),
+        "DUOKUA_CATALOG": str(folder / "catalog"),
     }
 
 
 async def _open(house: House, env: Mapping[str, str]) -> None:
     for number in range(1, ENGINES + 1):
         await house.start("engine", str(number), env)
-    for role in ("intake", "delivery", "simulator", "auditor"):
+    for role in ("intake", "delivery", "simulator", *ASIDE):
         await house.start(role, "1", env)
+
+
+async def _notice(log: KafkaLog, topics: Topics, clock: Clock, wanted: Wanted, tell: Callable[[str], None]) -> date:
+    """When its time has come the next year's calendar is published; returns the single day it closes."""
+    at = FIRST + timedelta(days=int(wanted.days * NOTICE_AFTER), hours=9)
+    while clock.now() < at.timestamp() * 1000:
+        await asyncio.sleep(0.2)
+    closed = closed_on(at.date())
+    await asyncio.to_thread(with_the_notice, wanted.folder / "catalog", closed)
+    catalogue = await asyncio.to_thread(load, wanted.folder / "catalog")
+    version = await publish(log, topics, catalogue.files, by="year")
+    tell(f"calendars published: {version}")
+    return closed
 
 
 # -- the town ------------------------------------------------------------------------------------
 
 
 async def _talk(
-    log: KafkaLog, topics: Topics, catalogue: Any, clock: Clock, wanted: Wanted, evidence: Evidence,
+    log: KafkaLog, topics: Topics, catalogue: Catalogue, clock: Clock, wanted: Wanted, evidence: Evidence,
     tell: Callable[[str], None],
 ) -> int:  # fmt: skip
     """Send what town and offices say when its time has come; returns how many records."""
-    sample = Sample(catalogue, int(FIRST.timestamp() * 1000), wanted.seed)
-    row = requests(sample, instants(FIRST, wanted.days, wanted.cases, wanted.seed), wanted.seed)
-    offices = Offices(catalogue.facts(), wanted.seed)
+    town = Town(catalogue, int(FIRST.timestamp() * 1000), wanted.seed)
+    row = town.says(instants(FIRST, wanted.days, wanted.cases, wanted.seed))
+    offices = Offices(catalogue.facts(), town.known, wanted.seed)
     until = int((FIRST + timedelta(days=wanted.days + wanted.after)).timestamp() * 1000)
     heard = [tp for tp in evidence.partitions if topics.short(tp.topic).startswith(("answers.", "tasks."))]
     heap: list[Said | Spoken] = []
@@ -182,16 +196,24 @@ def _replies(topic: str, records: Sequence[Any], offices: Offices, seed: int) ->
         at = parse(headers.get("ce_time", "")) or 0
         if family == "tasks":
             yield from offices.hear(name, headers, record.value, at)
-        elif (later := evaluation(name, headers, record.key.decode(), at, seed)) is not None:
-            yield later
+        elif headers.get("ce_type") == CASE_OUTCOME:
+            yield from offices.happens("outcome", case := _of(record.value), at)
+            if (judged := evaluation(name, headers, record.key.decode(), at, seed)) is not None:
+                said, grade = judged
+                yield said
+                if grade <= BAD:
+                    yield from offices.happens("bad_grade", case, said.at)
 
 
-# -- rest and recount --------------------------------------------------------------------------------
+_of = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+# -- rest ------------------------------------------------------------------------------------------
 
 
 async def _rest(house: House, evidence: Evidence, found: Found, tell: Callable[[str], None]) -> None:
     """Stop in the direction of the flow, so that nothing is under way when it is counted."""
-    await house.stop(*house.of("simulator"), *house.of("auditor"))
+    await house.stop(*house.of("simulator"), *(member for role in ASIDE for member in house.of(role)))
     for name, what in STEPS:
         for _ in range(60):
             found.behind[name] = await evidence.lag(name, what)
@@ -200,69 +222,3 @@ async def _rest(house: House, evidence: Evidence, found: Found, tell: Callable[[
             tell(f"{name} is {found.behind[name]} behind")
             await asyncio.sleep(2)
         await house.stop(*house.of(name))
-
-
-async def _count(log: KafkaLog, topics: Topics, folder: Path, found: Found, grace: int, now: int) -> None:
-    recount = Recount(grace)
-    partitions = [TopicPartition(topics.events, p) for p in range(SHARDS)]
-    base = sqlite3.connect(folder / "year.sqlite")
-    base.execute("CREATE TABLE events (case_id TEXT, version INT, at INT, number INT, type TEXT, body TEXT)")
-    base.execute("CREATE INDEX by_case ON events (case_id, type)")
-    cases: set[str] = set()
-    history: list[events.EventRecord] = []
-    async with log.reader(partitions=partitions) as reader:
-        ends = await reader.end_offsets(partitions)
-        while [tp for tp in partitions if await reader.position(tp) < ends[tp]]:
-            for records in (await reader.getmany(timeout_ms=200, max_records=5000)).values():
-                for record in records:
-                    kept = events.decode(record.value)
-                    cases.add(kept.case)
-                    recount.take(kept)
-                    base.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", _rows(kept))
-                    history.append(_without_request(kept))
-    base.commit()
-    found.by_product, found.by_sql = by_product(history), by_sql(base)
-    base.close()
-    recount.end(now)
-    found.counts, found.wrong, found.cases = recount.counts, recount.wrong, len(cases)
-    found.open, found.latest = recount.open, recount.latest
-
-
-def _without_request(record: events.EventRecord) -> events.EventRecord:
-    """A year of requests need not be in memory."""
-    first = record.events[0]
-    if not isinstance(first, events.CaseRegistered):
-        return record
-    return replace(record, events=(replace(first, request=msgspec.Raw(b"{}")), *record.events[1:]))
-
-
-def by_product(records: Iterable[events.EventRecord]) -> dict[str, int]:
-    """The three rates as the product has them, numerators and denominators."""
-    told = rates(records)
-    return {
-        "answered": told.answered,
-        "in_time": told.in_time.counted, "in_time_of": told.in_time.of,
-        "contacted": told.contacted.counted, "solved": told.solved.counted, "reached": told.solved.of,
-        "called": told.called,
-        "satisfied": told.satisfied.counted, "satisfied_of": told.satisfied.of,
-    }  # fmt: skip
-
-
-def by_sql(base: sqlite3.Connection) -> dict[str, int]:
-    """The same by SQL over the table of events."""
-    row = base.execute((Path(__file__).parent / "rates.sql").read_text("utf-8"))
-    return dict(zip([column[0] for column in row.description], row.fetchone(), strict=True))
-
-
-def _rows(record: events.EventRecord) -> list[tuple[str, int, int, int, str, str]]:
-    """Events as a database gets them: their JSON, without the applicant's request."""
-    rows = []
-    for number, event in enumerate(record.events):
-        body = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("request", "body")}
-        name = type(event).__name__
-        rows.append((record.case, record.version, record.at, number, name, _json(body)))
-    return rows
-
-
-def _json(body: object) -> str:
-    return msgspec.json.encode(body).decode()
