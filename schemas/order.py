@@ -23,6 +23,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.SUPERVISE: ("reason",),
     OrderAction.INSTRUCT: ("post", "text"),
     OrderAction.RE_DISPATCH: ("reason", "targets"),
+    OrderAction.REDIRECT: ("reason",),
     OrderAction.REFUSE: ("reason", "basis", "where_to_turn"),
     OrderAction.RELEASE: ("reason", "confirmed_by"),
     OrderAction.CONCLUDE: ("reason", "text", "confirmed_by"),

@@ -203,6 +203,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.REJECT_REPORT: ("reason",),
     ReplyAction.SUB_DISPATCH: ("units",),
     ReplyAction.DISPATCH: ("targets",),
+    ReplyAction.REDIRECT: ("reason",),
     ReplyAction.RECALL: ("units",),
     ReplyAction.SEND_BACK_BELOW: ("units", "reason"),
     ReplyAction.ARBITRATE: ("reason",),

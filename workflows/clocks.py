@@ -120,18 +120,21 @@ def start_sub_leg_clocks(d: Decision, leg: str, parent: str) -> None:
         d.emit(_start(calendar, template, d.case.policy, leg, d.now, bound, awake=is_awake(d)))
 
 
-def start_task_clock(d: Decision, task: str, kind: str, reason: str = "", limit: str = "") -> None:
+def start_task_clock(
+    d: Decision, task: str, kind: str, reason: str = "", limit: str = "", policy: str = ""
+) -> None:  # fmt: skip
     """The clock of an officer's task: the one for this very reason where the policy has such a one.
 
-    limit: set for this very task, in place of the policy's."""
-    fitting = [template for template in _templates(d.policy, "task") if template.kind == TASK_CLOCK[kind]]
+    limit: set for this very task, in place of the policy's. policy: another one than the case's."""
+    rules = d.facts.policy(policy) if policy else d.policy
+    fitting = [template for template in _templates(rules, "task") if template.kind == TASK_CLOCK[kind]]
     special = [template for template in fitting if template.reason and template.reason == reason]
     chosen = special or [template for template in fitting if not template.reason]
     if limit:
         bare = ClockTemplate(kind="report", of="task", budget=limit, start="next_day", due="end_of_day")
         chosen = [replace(template, budget=limit) for template in chosen] or [bare]
     for template in chosen:
-        d.emit(_start(d.calendar, template, d.case.policy, task, d.now, awake=is_awake(d)))
+        d.emit(_start(d.calendar, template, policy or d.case.policy, task, d.now, awake=is_awake(d)))
 
 
 def restart_leg_clock(d: Decision, leg: str, kind: str) -> None:

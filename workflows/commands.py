@@ -83,7 +83,7 @@ class Urge(Command, frozen=True, tag="urge"):
 ReplyAction = Literal[
     "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
     "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
-    "confirm_refusal", "reject_refusal", "dispatch", "confirm_receipt",
+    "confirm_refusal", "reject_refusal", "dispatch", "redirect", "confirm_receipt",
     "note", "acknowledge",
     "report", "accept_report", "reject_report",
     "ask_hang", "grant_hang", "refuse_hang", "review_plan",
@@ -108,7 +108,7 @@ class Reply(Command, frozen=True, tag="reply"):
 
 
 OrderAction = Literal[
-    "urge", "supervise", "lift", "instruct", "re_dispatch", "release", "conclude", "merge", "unmerge", "split",
+    "urge", "supervise", "lift", "instruct", "re_dispatch", "redirect", "release", "conclude", "merge", "unmerge", "split",
     "reveal", "mark_malicious", "ex_officio", "refuse", "redo", "appeal_review",
 ]  # fmt: skip
 

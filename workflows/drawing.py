@@ -61,7 +61,7 @@ STATES: Mapping[str, tuple[str, str]] = {
 
 ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "answer_at_once": ("直接答复", "answer at once", "话务员", "call agent"),
-    "redirect": ("转应急", "redirect an emergency", "受理环节", "intake, before any rule"),
+    "redirect": ("转应急", "redirect an emergency", "受理环节；中心", "intake, before any rule; the centre"),
     "confirm_receipt": ("确认接收", "confirm receipt", "应急单位", "the emergency's receiver"),
     "propose_refusal": ("拟不予受理", "propose a refusal", "规则", "a rule"),
     "attach": ("终结后附卷", "attach to a concluded case", "诉求人", "applicant"),
@@ -182,6 +182,7 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "lift": ("解除督办、批示", "lift"),
     "instruct": ("批示", "instruct"),
     "re_dispatch": ("改派", "dispatch to another unit"),
+    "redirect": ("转应急", "redirect an emergency"),
     "refuse": ("不予受理", "refuse"),
     "conclude": ("终结", "conclude"),
     "ex_officio": ("撤回后依职权继续", "go on ex officio after a withdrawal"),

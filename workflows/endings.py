@@ -10,6 +10,7 @@ from workflows import events as ev
 from workflows.clocks import start_task_clock, stop_clocks
 from workflows.commands import Order
 from workflows.decision import Decision
+from workflows.feedback import may_redo
 from workflows.legs import close
 from workflows.ordered import Handler, Ordered
 
@@ -35,7 +36,9 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
 
 
 def _conclude(d: Decision, command: Order, said: Ordered) -> str:
-    """终结: after it was done again. What comes later is attached, and brings nobody a task."""
+    """终结: after it was done again, if its policy has that. What comes later is attached, and brings nobody a task."""
+    if may_redo(d) and not (d.case.feedback and d.case.feedback.round):
+        return "redo_first"
     d.emit(ev.CaseConcluded(ground=said.reason, basis=said.basis))
     close(d, "concluded", said.text)
     return ""

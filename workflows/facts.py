@@ -171,6 +171,9 @@ class Facts(Protocol):
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes an emergency (110/119/120/utility), asked before any rule; None for no emergency."""
 
+    def emergencies(self) -> Mapping[str, Target]:
+        """The closed list of emergencies, by code, and who takes each: for an officer who says that it is one."""
+
     def route(self, channel: str, request: RequestView, now: int, raw: Raw, received_at: int) -> Route:
         """The first rule by number that matches (there is always one: the fallback).
 

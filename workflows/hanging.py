@@ -103,6 +103,11 @@ def _reviewed(d: Decision, task: Task, said: ReplyView) -> str:
 
 
 def _release(d: Decision, command: Order, said: Ordered) -> str:
+    take_off(d, said.reason)
+    return ""
+
+
+def take_off(d: Decision, ground: str) -> None:
     """销账: what was left of the time goes on."""
     hung = d.case.oversight.hung if d.case.oversight else ""
     for task in [task for task in d.case.tasks.values() if task.kind == "review_plan"]:
@@ -110,8 +115,7 @@ def _release(d: Decision, command: Order, said: Ordered) -> str:
     for clock in moved_with(d, d.case.legs[hung], ("leg", "case")):
         if clock.course is not None and clock.course.pause == HUNG:
             go_on(d, clock, "released")
-    d.emit(ev.HangReleased(leg=hung, ground=said.reason))
-    return ""
+    d.emit(ev.HangReleased(leg=hung, ground=ground))
 
 
 MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {"ask_hang": _may_ask}

@@ -8,7 +8,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from workflows import endings, feedback, hanging, identity, merging, oversight, redispatch, rights, splitting, urging
+from workflows import (
+    emergencies,
+    endings,
+    feedback,
+    hanging,
+    identity,
+    merging,
+    oversight,
+    redispatch,
+    rights,
+    splitting,
+    urging,
+)
 from workflows import events as ev
 from workflows.commands import Order
 from workflows.decision import Decision
@@ -18,6 +30,7 @@ ORDERS: Mapping[str, Handler] = {
     **urging.ORDERS,
     **oversight.ORDERS,
     **redispatch.ORDERS,
+    **emergencies.ORDERS,
     **endings.ORDERS,
     **identity.ORDERS,
     **merging.ORDERS,

@@ -64,6 +64,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "the case is archived and is not opened again: please send a new request that names it in related_case",
     ),
     "redo_used_up": ("重办次数已用完，或此类工单不重办", "it is not done again, or not once more"),
+    "redo_first": ("重办之后仍无新情况的，才能终结", "it can be concluded only after it was done again"),
     "not_evaluated": ("诉求人没有评价", "the applicant has not evaluated"),
     "already_appealed": ("对该评价已申诉过", "that evaluation was appealed against already"),
     "not_entitled": ("该单位无权发出此指令", "this unit has no right to order this"),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from workflows import (
     arbitration,
     below,
+    emergencies,
     extensions,
     feedback,
     hanging,
@@ -264,4 +265,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **merging.DECIDE,
     **feedback.REPLIES,
     **procedures.REPLIES,
+    **emergencies.DECIDE,
 }

@@ -36,6 +36,7 @@ RIGHTS: Mapping[str, Right] = {
     "instruct": Right(("leaders_office",), text=True),
     "lift": Right(("supervisor", "leaders_office")),
     "re_dispatch": Right(("centre", "county_centre"), reason=True),
+    "redirect": Right(("centre", "county_centre"), reason=True),
     "refuse": Right(("centre",), reason=True),
     "conclude": Right(("centre",), reason=True, second=True, text=True),
     "ex_officio": Right(("lead", "centre")),

@@ -25,12 +25,18 @@ APPEAL: Table = {
         "withdraw": "withdrawn",
     },
     "answered_at_once": {"close": "closed"},
-    "redirected": {"confirm_receipt": "redirected", "supplement": "redirected", "close": "closed"},
+    "redirected": {
+        "redirect": "redirected",
+        "confirm_receipt": "redirected",
+        "supplement": "redirected",
+        "close": "closed",
+    },
     "refusal_proposed": {
         "confirm_refusal": "refused",
         "reject_refusal": "registered",
         "supplement": "refusal_proposed",
         "withdraw": "withdrawn",
+        "redirect": "redirected",
     },
     "refused": {"close": "closed"},
     "in_triage": {
@@ -42,6 +48,7 @@ APPEAL: Table = {
         "merge": "merging",
         "split": "in_triage",
         "take_member": "in_triage",
+        "redirect": "redirected",
     },
     "accepted": {
         "dispatch": "dispatched",
@@ -51,6 +58,7 @@ APPEAL: Table = {
         "merge": "merging",
         "split": "accepted",
         "take_member": "accepted",
+        "redirect": "redirected",
     },
     "dispatched": {
         "sign": "signed",
@@ -60,6 +68,7 @@ APPEAL: Table = {
         "merge": "merging",
         "take_member": "dispatched",
         "split": "dispatched",
+        "redirect": "redirected",
     },
     "signed": {
         "sub_dispatch": "sub_dispatched",
@@ -76,6 +85,7 @@ APPEAL: Table = {
         "merge": "merging",
         "take_member": "signed",
         "split": "signed",
+        "redirect": "redirected",
     },
     "sub_dispatched": {
         "sub_dispatch": "sub_dispatched",
@@ -90,6 +100,7 @@ APPEAL: Table = {
         "hang": "hung",
         "take_member": "sub_dispatched",
         "merge": "merging",
+        "redirect": "redirected",
     },
     "replied": {
         "pass": "review_passed",
@@ -97,6 +108,7 @@ APPEAL: Table = {
         "decide_extension": "replied",
         "supplement": "replied",
         "withdraw": "withdrawn",
+        "redirect": "redirected",
     },
     "sent_back": {
         "sub_dispatch": "sub_dispatched",
@@ -109,6 +121,7 @@ APPEAL: Table = {
         "go_on": "sent_back",
         "hang": "hung",
         "take_member": "sent_back",
+        "redirect": "redirected",
     },
     "review_passed": {"close": "closed", "call_back": "called_back", "begin_procedure": "in_procedure"},
     "called_back": {"supplement": "called_back", "close": "closed", "redo": "redo", "conclude": "concluded"},
@@ -126,6 +139,7 @@ APPEAL: Table = {
         "supplement": "hung",
         "withdraw": "withdrawn",
         "take_member": "hung",
+        "redirect": "redirected",
     },
     "merging": {
         "confirm_merge": "merged",
@@ -281,7 +295,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "decide_return": ("accept_return", "reject_return", "arbitrate"),
     "arbitrate": ("rule",),
     "decide_extension": ("grant_extension", "refuse_extension"),
-    "triage": ("dispatch",),
+    "triage": ("dispatch", "redirect"),
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),
     "acknowledge": ("acknowledge",),

@@ -18,6 +18,7 @@ from workflows.calendars import date_of, day_of
 from workflows.clocks import start_case_clocks, start_task_clock
 from workflows.commands import Submit
 from workflows.decision import Decision
+from workflows.emergencies import redirect
 from workflows.facts import URGENCIES, RequestView, Route, Unit
 from workflows.legs import accept, ask_triage, close, dispatch, dispatch_targets, open_stages, resolve
 from workflows.proposals import QUESTION, Proposal
@@ -114,10 +115,7 @@ def _redirect(d: Decision, channel: str, view: RequestView) -> bool:
     target = d.facts.emergency(channel, view)
     if target is None:
         return False
-    receiver = resolve(d, target, d.case.matter) or d.centre()
-    task, policy = d.new_task(), d.facts.emergency_policy
-    d.emit(ev.EmergencyRedirected(task=task, unit=receiver.id, endpoint=receiver.endpoint, policy=policy))
-    start_task_clock(d, task, "confirm_receipt")
+    redirect(d, target)
     return True
 
 

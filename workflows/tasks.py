@@ -144,6 +144,8 @@ def tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "")
 
 _LOST = {"returned": "returned", "withdrawn": "taken_back", "replied": "answered_above"}
 """Why a unit's task is over though its case is not, by the state of its leg."""
+_LEFT = {"merging": "merged", "redirected": "redirected"}
+"""Why nobody here handles it any more, by the state of the case."""
 
 
 def _withdraw(post: Post, task: Task) -> None:
@@ -152,8 +154,7 @@ def _withdraw(post: Post, task: Task) -> None:
     reason = case.close_reason
     if leg is not None and not reason:
         reason = _LOST.get(leg.state, "")
-    if case.state == "merging":
-        reason = "merged"
+    reason = _LEFT.get(case.state, reason)
     post.to_endpoint(
         task.endpoint,
         WITHDRAWN,

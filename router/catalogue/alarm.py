@@ -22,10 +22,13 @@ class Alarm:
             code: Target(function=row.emergency) for code, row in catalogue.categories.items() if row.emergency
         }  # fmt: skip
         self._by_word: dict[str, Target] = {}
+        self.by_code: dict[str, Target] = {}
+        """who takes what an officer calls so, by the id of the row"""
         self._default: Target | None = None
         for row in catalogue.emergencies.values():
             role: Any = row.role  # the loader has checked it
             target = Target(function=row.receiver_function, role=role)
+            self.by_code[row.id] = target
             self._by_category.update(dict.fromkeys(row.categories, target))
             self._by_word.update(dict.fromkeys(row.keywords, target))
             if not (row.categories or row.keywords):

@@ -80,6 +80,10 @@ class CatalogueFacts:
         for row in catalogue.reasons.values():
             listed = Listed(name_zh=row.name_zh, name_en=row.name_en, basis=row.basis)
             self._reasons.setdefault(row.action, {})[row.code] = listed
+        self._reasons["redirect"] = {
+            row.id: Listed(name_zh=row.name or row.id, name_en=row.name_en or row.id)
+            for row in catalogue.emergencies.values()
+        }
         self._rosters = Rosters(catalogue.rosters.values())
         self._alarm = Alarm(catalogue, self._category_parents)
         self._index = catalogue.index
@@ -104,6 +108,10 @@ class CatalogueFacts:
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         """Who takes it before any rule: by the category, by a word of the title, or because the channel says so."""
         return self._alarm.receiver(request)
+
+    def emergencies(self) -> Mapping[str, Target]:
+        """By the id of a row of emergencies.yaml."""
+        return self._alarm.by_code
 
     def route(self, channel: str, request: RequestView, now: int, raw: bytes | Raw, received_at: int) -> Route:
         """The first rule by number, and those that add to it; the loader makes sure that one always holds."""

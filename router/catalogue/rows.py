@@ -246,11 +246,16 @@ class DataItemRow(Struct, frozen=True, kw_only=True):
 
 
 class EmergencyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """emergencies.yaml: who takes it. A row without categories and keywords takes an emergency that no other row names."""
+    """
+    emergencies.yaml: who takes it. A row without categories and keywords takes an emergency that no other row names.
+
+    id: also what an officer names who sees that it is one (转应急), in words `name` and `name_en`.
+    """
 
     id: str
     receiver_function: str
     name: str = ""
+    name_en: str = ""
     role: str = "handle"
     categories: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()

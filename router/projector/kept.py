@@ -20,7 +20,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     ),
     "DuplicateReceived": (),
     "IdReused": ("digest",),
-    "EmergencyRedirected": ("task", "unit", "endpoint", "policy"),
+    "EmergencyRedirected": ("task", "unit", "endpoint", "policy", "what", "ended"),
     "RedirectConfirmed": ("receipt_no",),
     "CaseAnsweredAtOnce": ("answer",),
     "CaseRouted": ("rule", "number", "catalogue", "outcome", "policy", "why", "joined"),

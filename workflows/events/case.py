@@ -46,12 +46,19 @@ class IdReused(Event, frozen=True):
 
 
 class EmergencyRedirected(Event, frozen=True):
-    """Handed to 110/119/120/a utility at once; the record stays open until the receiver confirms."""
+    """
+    Handed to 110/119/120/a utility at once; the record stays open until the receiver confirms.
+
+    policy: of its receipt, and of the case where no rule had chosen one. what: by the list of emergencies, where an officer
+    says it; `ended`: the tasks that end with that.
+    """
 
     task: str
     unit: str
     endpoint: str
     policy: str = ""
+    what: str = ""
+    ended: tuple[str, ...] = ()
 
 
 class RedirectConfirmed(Event, frozen=True):

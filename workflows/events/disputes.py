@@ -45,7 +45,7 @@ class CaseRuled(Event, frozen=True):
 class LegTakenBack(Event, frozen=True):
     """
     Who dispatched the leg takes it back, and what was dispatched below it: recall (收回转派), re_dispatch (改派, with the
-    reason why it went to the wrong unit), leads (an assist that leads from now on).
+    reason why it went to the wrong unit), leads (an assist that leads from now on), redirect (转应急, with what it is).
     """
 
     leg: str

@@ -26,7 +26,8 @@ def _unchanged(case: Case, e: ev.Event, at: int) -> Case:
 
 def _redirected(case: Case, e: ev.EmergencyRedirected, at: int) -> Case:
     task = Task(e.task, "confirm_receipt", e.unit, e.endpoint)
-    return opened(replace(case, state=to(case, "redirect"), policy=e.policy), task)
+    left = {i: held for i, held in case.tasks.items() if i not in e.ended}
+    return opened(replace(case, state=to(case, "redirect"), policy=case.policy or e.policy, tasks=left), task)
 
 
 def _receipt_confirmed(case: Case, e: ev.RedirectConfirmed, at: int) -> Case:

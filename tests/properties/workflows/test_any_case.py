@@ -225,7 +225,7 @@ class AnyCase(RuleBasedStateMachine):
         leg = case.legs.get(task.leg)
         fitting = [a for a in TASK_ACTIONS[task.kind] if leg is None or task.kind != "handle" or _fits(leg.state, a)]
         said: dict[str, object] = FULL | {"proposed_unit": unit, "targets": [{"unit": unit}]}
-        if task.kind == "call_back":
+        if task.kind in ("call_back", "triage"):
             said |= {"reason": "listed"}
         if leg is not None and task.kind == "handle":
             below = {child.unit for child in case.legs.values() if child.parent == leg.id} | {
@@ -258,7 +258,19 @@ class AnyCase(RuleBasedStateMachine):
         self.check(cmd.Order(**self.told.base(), endpoint=endpoint, unit=unit, action=action, body=body))
 
     @rule(
-        action=st.sampled_from(["supervise", "instruct", "lift", "release", "reveal", "ex_officio", "refuse", "urge"])
+        action=st.sampled_from(
+            [
+                "supervise",
+                "instruct",
+                "lift",
+                "release",
+                "reveal",
+                "ex_officio",
+                "refuse",
+                "urge",
+                "redirect",
+            ]
+        )
     )
     def an_order_by_who_may(self, action: cmd.OrderAction) -> None:
         """Whole, and by an office that has the right: what is refused, the state refuses."""

@@ -321,6 +321,9 @@ class SmallWorld(Struct):
     def emergency(self, channel: str, request: RequestView) -> Target | None:
         return Target(function="police") if "emergency" in (request.urgency, request.appeal_category) else None
 
+    def emergencies(self) -> dict[str, Target]:
+        return {"listed": Target(function="police"), "gas": Target(function="nobody")}
+
     def route(self, channel: str, request: RequestView, now: int, raw: Raw, received_at: int) -> Route:
         return ROUTES.get(request.appeal_category or "", ROUTES["unclear"])
 

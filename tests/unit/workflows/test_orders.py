@@ -261,6 +261,20 @@ def test_what_is_concluded_stays_so_and_more_is_filed() -> None:
     assert t.happened == ["SupplementAttached"]
 
 
+def test_what_can_be_done_again_is_done_again_before_it_is_concluded() -> None:
+    """终结 takes the applicant's last word from him: not while the policy still has it done again once."""
+    said = {"reason": "listed", "text": "已办理，无新情况", "confirmed_by": "0002"}
+    answer = {"result": "solved", "text": "x"}
+    t = told().submit("heard").reply("handle", "reply", **answer).reply("review", "pass")
+    before = t.held
+    t.order("370100.hotline", "conclude", **said)
+    assert t.data("order.answered")["reason"] == "redo_first"
+    assert (t.held.state, t.held.tasks) == ("called_back", before.tasks)
+    t.reply("call_back", "redo", contacted=True, solved=False, satisfied=False, reason="listed")
+    t.reply("handle", "reply", **answer).reply("review", "pass").order("370100.hotline", "conclude", **said)
+    assert (t.held.state, t.held.close_reason) == ("closed", "concluded")
+
+
 def test_the_unit_may_go_on_ex_officio() -> None:
     """Where the policy allows it: the withdrawal is on the record and ends nothing."""
     t = told().submit("alone").order("370102.urban", "ex_officio", basis="安全隐患须继续处置")

@@ -90,6 +90,8 @@ def test_another_unit_and_a_conclusion_are_told() -> None:
         0
     ].items()
     t = told().submit("heard").reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
+    t.reply("call_back", "redo", contacted=True, solved=False, satisfied=False, reason="listed")
+    t.reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
     t.order("370100.hotline", "conclude", reason="listed", text="无新情况", confirmed_by="0002")
     assert [(said["what"], said["unit"], said["reason"]) for said in overseen(t)] == [
         ("conclude", "370102.urban", "listed")
