@@ -58,10 +58,12 @@ MOVES: tuple[Move, ...] = (
     Move("read_report", "reject_report", "unit", 15.0, AT_ONCE, {"reason": "未说明整改措施"}),
     Move("lead", "re_dispatch", "centre", 0.7, (HOUR, DAY), OFFICER | {"reason": "wrong_level"}),
     # the centre about the case as a whole
+    Move("untouched", "redirect", "unit", 2.0, AT_ONCE, OFFICER | {"reason": "gas"}),
+    Move("lead", "redirect", "centre", 0.2, (MINUTE, DAY), OFFICER | {"reason": "police"}),
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
     Move("confirm_refusal", "confirm_refusal", "unit", 60.0, (3 * HOUR, DAY), {"officer": "G-2002"}),
     Move("confirm_refusal", "reject_refusal", "unit", 30.0, (DAY, 2 * DAY), {"officer": "G-2002"}),
-    Move("call_back", "conclude", "centre", 2.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
+    Move("call_back", "conclude", "centre", 5.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),
     Move("lead", "ex_officio", "centre", 0.5, (HOUR, DAY), OFFICER | {"basis": "某条例第九条"}),
     Move("after ex_officio", "withdraw", "applicant", 40.0, (HOUR, DAY)),
