@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.fields import CaseId, Code, Model, Text, described, personal
+from schemas.handling import CaseState, CloseReason
 from schemas.request import HANDLE
 from schemas.task import Said
 from schemas.times import Instant
-from schemas.vocabulary import CaseState, CloseReason, ReceiptCode
+from schemas.vocabulary import ReceiptCode
 
 
 class Receipt(Model):

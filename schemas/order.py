@@ -12,10 +12,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.fields import CaseId, Code, Line, Model, Name, Ref, Text, UnitId, described, personal
+from schemas.handling import OrderAction, OrderCode
 from schemas.request import HANDLE, Applicant, Attachment, Complete
 from schemas.task import Said, Target
 from schemas.times import Instant
-from schemas.vocabulary import OrderAction, OrderCode
 
 ACCOUNT = "account for who decided what"
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from schemas.fields import CaseId, Code, Count, Model, Name, described
+from schemas.handling import ClockKind, OversightStep, ResemblanceKind, SupervisionStep
 from schemas.times import Instant
-from schemas.vocabulary import ClockKind, OversightStep, ResemblanceKind, SupervisionStep, Urgency
+from schemas.vocabulary import Urgency
 
 
 class Supervision(Model):

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from schemas.fields import CaseId, Code, Count, Flag, Line, Model, Name, Ref, TaskId, Text, UnitId, described, personal
+from schemas.handling import ClockKind, OrderAction, ReplyAction, ReplyResult, TaskKind
 from schemas.request import CALL_BACK, HANDLE, Attachment, Complete, ServiceRequest, Supplement
 from schemas.times import Instant
-from schemas.vocabulary import ClockKind, OrderAction, Part, ReplyAction, ReplyResult, TaskKind, Urgency
+from schemas.vocabulary import Part, Urgency
 
 
 class Said(Model):

@@ -18,9 +18,10 @@ from typing import Literal, Protocol
 from uuid import uuid5
 
 from adapters.departments import phrases
+from schemas.handling import ReplyAction, TaskKind
 from schemas.ids import NAMESPACE
 from schemas.task import Reply, Target, Task
-from schemas.vocabulary import Part, ReplyAction, TaskKind
+from schemas.vocabulary import Part
 
 __all__ = ["BEHAVIOURS", "Directory", "Planned", "behaviour", "plan", "reply_id"]
 

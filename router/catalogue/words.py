@@ -2,18 +2,8 @@
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import (
-    AppealKind,
-    ApplicantKind,
-    Disclosure,
-    Medium,
-    OrderAction,
-    Origin,
-    RefusalGround,
-    ReplyAction,
-    Urgency,
-    Word,
-)
+from schemas.handling import OrderAction, ReplyAction
+from schemas.vocabulary import AppealKind, ApplicantKind, Disclosure, Medium, Origin, RefusalGround, Urgency, Word
 
 _KINDS: dict[str, type[Word]] = {
     "kind": AppealKind, "origin": Origin, "medium": Medium, "applicant": ApplicantKind, "urgency": Urgency,

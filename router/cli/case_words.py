@@ -18,6 +18,7 @@ from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import FolderUnreadable, load
 from router.cli.case_texts import CELLS, COLUMNS, HEADINGS, SENTENCES, UNITS, WEEKDAYS, WORDS
+from schemas import handling as h
 from schemas import vocabulary as v
 from schemas.times import from_milliseconds
 from workflows.calendars import Calendar
@@ -26,14 +27,14 @@ NOTHING = "—"
 LABELS: Mapping[str, type[v.Word] | tuple[type[v.Word], ...]] = {
     "appeal_kind": v.AppealKind,
     "part": v.Part,
-    "kind": v.ClockKind,
-    "result": v.ReplyResult,
+    "kind": h.ClockKind,
+    "result": h.ReplyResult,
     "ground": v.RefusalGround,
-    "action": (v.ReplyAction, v.OrderAction),
-    "what": (v.SupervisionStep, v.ResemblanceKind),
+    "action": (h.ReplyAction, h.OrderAction),
+    "what": (h.SupervisionStep, h.ResemblanceKind),
     "urgency": v.Urgency,
-    "case_state": v.CaseState,
-    "close_reason": v.CloseReason,
+    "case_state": h.CaseState,
+    "close_reason": h.CloseReason,
     "origin": v.Origin,
 }
 """Which of the contract's vocabularies words a field."""

@@ -14,10 +14,11 @@ from schemas import registry
 from schemas.answer import Receipt
 from schemas.cloudevents import Header, binary_headers
 from schemas.fields import Model
+from schemas.handling import OrderAction, OrderCode, ReplyAction
 from schemas.ids import event_id
 from schemas.order import OrderAnswered
 from schemas.task import ReplyRefused, Said
-from schemas.vocabulary import OrderAction, OrderCode, ReceiptCode, ReplyAction
+from schemas.vocabulary import ReceiptCode
 
 STAGE = "intake"
 

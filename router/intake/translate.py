@@ -20,13 +20,13 @@ from schemas import registry, times
 from schemas.cloudevents import Event, Header, canonical, decode, digest, named_channel, unpack
 from schemas.faults import Fault, InvalidMessage, fault
 from schemas.fields import CODE_PATTERN, UUID_PATTERN
+from schemas.handling import OrderAction, ReplyAction
 from schemas.identity import ref_fault
 from schemas.ids import case_id, command_id, shard_of
 from schemas.order import Order
 from schemas.request import Evaluation, ServiceRequest
 from schemas.task import Reply
 from schemas.validation import read, suggestion
-from schemas.vocabulary import OrderAction, ReplyAction
 from workflows import commands
 from workflows.case import KEPT_MS
 from workflows.proposals import QUESTION, Found, Proposal

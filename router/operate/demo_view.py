@@ -18,7 +18,7 @@ from router.operate.children import Child
 from router.operate.gather import Gathering
 from router.operate.ledger import Ledger
 from router.operate.tally import ENDED, Tally
-from schemas.vocabulary import CaseState, CloseReason
+from schemas.handling import CaseState, CloseReason
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "channel": ("渠道", "channel"),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.vocabulary import CaseState
+from schemas.handling import CaseState
 from workflows import events as ev
 
 STATE_AFTER: Mapping[type[ev.Event], CaseState] = {

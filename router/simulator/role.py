@@ -20,10 +20,10 @@ from router.catalogue.following import follow
 from router.operate.process import Process
 from router.simulator.desk import Desk
 from router.simulator.schedule import schedule
+from schemas.handling import ReplyAction
 from schemas.registry import REPLY_REFUSED, REPLY_SUBMITTED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
 from schemas.task import ReplyRefused, Task, TaskWithdrawn
 from schemas.times import from_milliseconds, parse, to_text
-from schemas.vocabulary import ReplyAction
 from workflows.facts import Facts
 from workflows.workdays import MINUTE
 

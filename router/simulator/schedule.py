@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from adapters.departments.simulated import Planned
+from schemas.handling import ClockKind
 from schemas.task import Task
 from schemas.times import milliseconds
-from schemas.vocabulary import ClockKind
 from workflows.calendars import Calendar
 from workflows.workdays import MINUTE
 

@@ -19,11 +19,12 @@ from router.operate.process import Process
 from router.operate.settings import Settings
 from router.simulator.desk import Desk
 from router.simulator.role import Departments, run
+from schemas.handling import ReplyAction, TaskKind
 from schemas.registry import REPLY_REFUSED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
 from schemas.request import Place, ServiceRequest
 from schemas.task import Reply, ReplyRefused, Said, Task, TaskWithdrawn
 from schemas.times import parse, to_text
-from schemas.vocabulary import Part, ReplyAction, TaskKind
+from schemas.vocabulary import Part
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
 ASSIGNED = parse("2026-09-21T10:00:00+08:00") or 0

@@ -164,7 +164,7 @@ class CaseEvaluated(Event, frozen=True):
 
 
 class CaseClosed(Event, frozen=True):
-    """`reason` is one of schemas.vocabulary.CloseReason; `result` is the lead's answer that the citizen gets."""
+    """`reason` is one of CloseReason (schemas/handling.py); `result` is the lead's answer that the citizen gets."""
 
     reason: str
     result: str = ""

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from schemas.faults import CODES
+from schemas.handling import ReplyAction
 from schemas.registry import MODELS
-from schemas.vocabulary import ReceiptCode, ReplyAction
+from schemas.vocabulary import ReceiptCode
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from adapters.departments.phrases import ANSWERS, RESULTS
 from adapters.departments.simulated import BEHAVIOURS, IN_ONE_THINGS, Planned, behaviour, plan, reply_id
 from router.simulator.schedule import APART, schedule
+from schemas.handling import ClockKind, ReplyAction, ReplyResult, TaskKind
 from schemas.request import OneThing, ServiceRequest
 from schemas.task import Due, Task
 from schemas.times import from_milliseconds, parse
-from schemas.vocabulary import ClockKind, Part, ReplyAction, ReplyResult, TaskKind
+from schemas.vocabulary import Part
 from workflows.calendars import Calendar
 from workflows.workdays import Hours
 

@@ -8,7 +8,7 @@ from router.operate.gather import Gathering
 from router.operate.ledger import Gathered, balance
 from router.operate.tally import Tally
 from router.operate.topics import Topics
-from schemas.vocabulary import CaseState
+from schemas.handling import CaseState
 from workflows import events as ev
 
 BODY = msgspec.Raw(b"{}")

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 import workflows
-from schemas.vocabulary import CaseState, ReplyAction, TaskKind
+from schemas.handling import CaseState, ReplyAction, TaskKind
 from workflows import commands, outgoing
 from workflows.drawing import ACTIONS, STATES, page
 from workflows.refusals import REFUSALS
