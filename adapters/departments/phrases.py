@@ -1,7 +1,4 @@
-"""The words of the simulated departments: replies by result with their shares, reasons of returns and of reviews."""
-
-RESULTS = (("solved", 62), ("answered", 22), ("unreasonable", 7), ("transferred", 6), ("referred_outside", 3))
-"""Results of replies, in percent."""
+"""The words of the simulated departments: replies by result, reasons of returns, of extensions and of reviews."""
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "solved": (
@@ -35,6 +32,27 @@ RETURN_REASONS = (
     ("outside_our_area", "反映地点不在本单位管辖区域，经现场确认属相邻单位管护范围，申请改派。"),
     ("not_our_asset", "该设施产权尚未移交{unit}，养护责任仍由建设单位承担，建议改派。"),
     ("no_power", "诉求主要内容为行政执法事项，{unit}无执法权，建议由主管部门主办。"),
+)
+
+DUTIES = "{unit}职能配置、内设机构和人员编制规定"
+"""三定: what a unit names as the basis of a return."""
+
+HANDED_OVER = (
+    "双方均提供了职责依据，派单员难以认定，提请裁定。",
+    "权属资料不一致，需由裁定机构会同有关单位认定。",
+)
+
+EXTENSION_REASONS = (
+    ("complex", "涉及多个小区，需逐户核实，请求延长办理时间。"),
+    ("joint_study", "需与相关部门会商确定责任和方案。"),
+    ("inspection", "已委托检测，报告未出具。"),
+    ("construction", "已列入施工计划，待材料到场后施工。"),
+)
+
+NOTES = (
+    "已到现场查看，正在核实权属。",
+    "已联系诉求人了解情况，约定上门时间。",
+    "已转交责任科室，正在制定处置方案。",
 )
 
 RULED = (

@@ -5,9 +5,9 @@ Pure and seeded: the same task under the same seed brings the same replies, whoe
 often, so that a simulator that dies and starts again goes on where it was. Delays are office time,
 as texts of the policies (`3wh` = three office hours), counted by whoever knows the calendar.
 
-Behaviours come in shares, as a city's monthly report would show them: most units are prompt, some
-are slow (warned, sometimes overdue), a few are silent until the ladder has gone up, some return what is
-not theirs (退单), some dispatch further to units of their own (转派).
+What people do comes in the shares of adapters/departments/shares.py: most units are prompt, some are slow (warned,
+sometimes overdue), a few silent until the ladder has gone up; some return what is not theirs (退单), dispatch further
+(转派), ask for more time (延期) or let their clock stand still where the policy lets them (暂停计时).
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,16 @@ from typing import Literal, Protocol
 from uuid import uuid5
 
 from adapters.departments import phrases
+from adapters.departments.shares import IN_ONE_THINGS, LENGTHS, NOTED, OFFICERS, RESULTS, UNITS, Share
 from schemas.handling import ReplyAction, TaskKind
 from schemas.ids import NAMESPACE
+from schemas.request import Attachment
 from schemas.task import Reply, Target, Task
 from schemas.vocabulary import Part
 
-__all__ = ["BEHAVIOURS", "Directory", "Planned", "behaviour", "plan", "reply_id"]
+__all__ = ["Directory", "Planned", "behaviour", "plan", "reply_id"]
 
 Anchor = Literal["assigned", "before_due", "after_due"]
-
-BEHAVIOURS = (("prompt", 38), ("slow", 18), ("silent", 9), ("returning", 10), ("sub_dispatching", 25))
-"""Behaviour of a unit towards one task, in percent. Who has no unit of its own for it does it itself, promptly."""
-IN_ONE_THINGS = (("at_once", 82), ("prompt", 10), ("slow", 5), ("silent", 3))
-"""The same for the legs of a one-thing, which are promised within hours."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,9 @@ class Directory(Protocol):
     def bearer(self, task: Task) -> str | None:
         """The unit whose business it seems to be, if anybody's."""
 
+    def pause(self, task: Task) -> str:
+        """A reason for which the policy lets the task's clock stand still; empty where there is none."""
+
 
 def reply_id(reply: Reply, round_: int, attempt: int = 0) -> str:
     """The CloudEvents id: the same attempt at the same round of the same task is the same event."""
@@ -60,8 +60,8 @@ def reply_id(reply: Reply, round_: int, attempt: int = 0) -> str:
 
 def behaviour(task: Task, seed: str) -> str:
     """How the unit takes this task. What its state does not allow, or what it has no units for, it does not do."""
-    shares = IN_ONE_THINGS if task.request and task.request.one_thing else BEHAVIOURS
-    return _shared(shares, _draw(seed, task, "behaviour"))[0]
+    shares = IN_ONE_THINGS if task.request and task.request.one_thing else UNITS
+    return _shared(shares, _draw(seed, task, "behaviour"))
 
 
 def plan(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
@@ -95,8 +95,10 @@ def _slow(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
     """Signs on the second day and answers shortly before the due (warned), every third one after it (overdue)."""
     late = _draw(seed, task, "late") < 34
     anchor: Anchor = "after_due" if late else "before_due"
-    return _sign(task, seed, "6wh"), _planned(
-        task, seed, anchor, "5wh" if late else "2wh", ReplyAction.REPLY, **_answer(task, seed)
+    return (
+        _sign(task, seed, "6wh"),
+        *_noted(task, seed, "1wd"),
+        _planned(task, seed, anchor, "5wh" if late else "2wh", ReplyAction.REPLY, **_answer(task, seed)),
     )
 
 
@@ -114,10 +116,18 @@ def _returning(task: Task, directory: Directory, seed: str) -> tuple[Planned, ..
     bearer = directory.bearer(task)
     proposed = None if bearer == task.unit else bearer
     reason, text = phrases.RETURN_REASONS[_number(seed, task, "text") % len(phrases.RETURN_REASONS)]
-    why = {"reason": reason, "text": text.format(unit=task.unit_name)}
+    why = {
+        "reason": reason,
+        "text": text.format(unit=task.unit_name),
+        "basis": phrases.DUTIES.format(unit=task.unit_name),
+        "attachments": (Attachment(name="现场照片.jpg", uri=f"urn:uuid:{task.task_id}", media_type="image/jpeg"),),
+        "proposed_unit": proposed,
+        "officer": _officer(task, "decides"),
+        "confirmed_by": _officer(task, "confirms"),
+    }
     return (
         _sign(task, seed, "1wh"),
-        _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, proposed_unit=proposed, **why),
+        _planned(task, seed, "assigned", "3wh", ReplyAction.RETURN, **why),
         _planned(task, seed, "before_due", "4wh", ReplyAction.REPLY, **_answer(task, seed)),
     )
 
@@ -130,8 +140,44 @@ def _sub_dispatching(task: Task, directory: Directory, seed: str) -> tuple[Plann
     return (
         _sign(task, seed, "1wh"),
         _planned(task, seed, "assigned", "2wh", ReplyAction.SUB_DISPATCH, units=tuple(children[:1])),
+        *_noted(task, seed, "1wd"),
         _planned(task, seed, "before_due", "3wh", ReplyAction.REPLY, **_answer(task, seed)),
     )
+
+
+def _extending(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """The lead asks for more time on the last day but one, and answers before the due, whichever it is by then."""
+    if task.part is not Part.LEAD or ReplyAction.ASK_EXTENSION not in task.allowed:
+        return _prompt(task, directory, seed)
+    limit = _shared(LENGTHS, _draw(seed, task, "length"))
+    reason, text = phrases.EXTENSION_REASONS[_number(seed, task, "text") % len(phrases.EXTENSION_REASONS)]
+    return (
+        _sign(task, seed, "2wh"),
+        *_noted(task, seed, "4wh"),
+        _planned(task, seed, "before_due", "1wd", ReplyAction.ASK_EXTENSION, limit=limit, reason=reason, text=text),
+        _planned(task, seed, "before_due", "3wh", ReplyAction.REPLY, **_answer(task, seed)),
+    )
+
+
+def _pausing(task: Task, directory: Directory, seed: str) -> tuple[Planned, ...]:
+    """Waits with its clock standing still, goes on by itself, and answers."""
+    reason = directory.pause(task)
+    if not reason or ReplyAction.PAUSE not in task.allowed:
+        return _prompt(task, directory, seed)
+    return (
+        _sign(task, seed, "1wh"),
+        _planned(task, seed, "assigned", "3wh", ReplyAction.PAUSE, reason=reason),
+        _planned(task, seed, "assigned", "7wh", ReplyAction.GO_ON),
+        _planned(task, seed, "assigned", "12wh", ReplyAction.REPLY, **_answer(task, seed)),
+    )
+
+
+def _noted(task: Task, seed: str, delay: str) -> tuple[Planned, ...]:
+    """进展: some say in between how far they are."""
+    if _shared(NOTED, _draw(seed, task, "noted")) != "noted":
+        return ()
+    text = _pick(phrases.NOTES, seed, task)
+    return (_planned(task, seed, "assigned", delay, ReplyAction.NOTE, text=text, contacted=_is_told(task, seed)),)
 
 
 _HANDLERS = {
@@ -141,6 +187,8 @@ _HANDLERS = {
     "silent": _silent,
     "returning": _returning,
     "sub_dispatching": _sub_dispatching,
+    "extending": _extending,
+    "pausing": _pausing,
 }
 
 
@@ -149,7 +197,7 @@ _HANDLERS = {
 
 def _review(task: Task, directory: Directory, seed: str) -> Planned:
     """Every sixth first reply is sent back; the second one passes."""
-    if not task.round and ReplyAction.SEND_BACK in task.allowed and _draw(seed, task, "review") < 17:
+    if not task.round and ReplyAction.SEND_BACK in task.allowed and _decided(task, seed) == ReplyAction.SEND_BACK:
         return _planned(
             task, seed, "assigned", "2wh", ReplyAction.SEND_BACK, reason=_pick(phrases.SENT_BACK, seed, task)
         )
@@ -162,8 +210,13 @@ def _triage(task: Task, directory: Directory, seed: str) -> Planned:
 
 
 def _decide_return(task: Task, directory: Directory, seed: str) -> Planned:
-    action = ReplyAction.ACCEPT_RETURN if _draw(seed, task, "return") < 70 else ReplyAction.REJECT_RETURN
-    return _planned(task, seed, "assigned", "1wh", action)
+    """Accepted, rejected, or handed over to who rules, where that is allowed."""
+    action = ReplyAction(_decided(task, seed))
+    if action == ReplyAction.ARBITRATE and action in task.allowed:
+        return _planned(task, seed, "assigned", "1wh", action, reason=_pick(phrases.HANDED_OVER, seed, task))
+    return _planned(
+        task, seed, "assigned", "1wh", ReplyAction.ACCEPT_RETURN if action == ReplyAction.ARBITRATE else action
+    )
 
 
 def _rule(task: Task, directory: Directory, seed: str) -> Planned:
@@ -176,15 +229,23 @@ def _rule(task: Task, directory: Directory, seed: str) -> Planned:
 
 
 def _decide_extension(task: Task, directory: Directory, seed: str) -> Planned:
-    """Most are granted as asked."""
-    if _draw(seed, task, "extension") < 80:
-        return _planned(task, seed, "assigned", "2wh", ReplyAction.GRANT_EXTENSION)
-    return _planned(task, seed, "assigned", "2wh", ReplyAction.REFUSE_EXTENSION, reason="理由不充分")
+    """Granted as asked, or half of it, or not at all."""
+    decided = _decided(task, seed)
+    if decided == ReplyAction.REFUSE_EXTENSION:
+        return _planned(task, seed, "assigned", "2wh", ReplyAction.REFUSE_EXTENSION, reason="理由不充分")
+    less = {"limit": _half(task.limit)} if decided == "shorten" and task.limit else {}
+    return _planned(task, seed, "assigned", "2wh", ReplyAction.GRANT_EXTENSION, **less)
+
+
+def _half(limit: str) -> str:
+    """Half of `5wd` is `2wd`; one of anything stays one."""
+    count = limit.rstrip("mhdw")
+    return f"{max(1, int(count) // 2)}{limit[len(count) :]}"
 
 
 def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
     """By another officer than who proposed it, if a person did."""
-    action = ReplyAction.CONFIRM_REFUSAL if _draw(seed, task, "refusal") < 75 else ReplyAction.REJECT_REFUSAL
+    action = ReplyAction(_decided(task, seed))
     return _planned(task, seed, "assigned", "2wh", action, officer=_officer(task, "confirms"))
 
 
@@ -243,8 +304,7 @@ def _read_report(task: Task, directory: Directory, seed: str) -> Planned:
 
 
 def _decide_merge(task: Task, directory: Directory, seed: str) -> Planned:
-    action = ReplyAction.ACCEPT_MERGE if _draw(seed, task, "merge") < 70 else ReplyAction.REJECT_MERGE
-    return _planned(task, seed, "assigned", "1wh", action)
+    return _planned(task, seed, "assigned", "1wh", ReplyAction(_decided(task, seed)))
 
 
 _OFFICERS = {
@@ -278,15 +338,18 @@ def _planned(task: Task, seed: str, anchor: Anchor, delay: str, action: ReplyAct
     return Planned(anchor, delay, _draw(seed, task, f"minutes {action}") % 40, reply)
 
 
+def _is_told(task: Task, seed: str) -> bool:
+    """Whether the applicant was called about it, if anybody knows whom to call."""
+    party = task.request.applicant if task.request else None
+    return not (party is not None and party.kind == "anonymous") and _draw(seed, task, "told") < 90
+
+
 def _answer(task: Task, seed: str) -> dict[str, object]:
     """What a reply says: its result in the usual shares, a text that fits it, how the applicant was told."""
-    anonymous = (
-        task.request is not None and task.request.applicant is not None and task.request.applicant.kind == "anonymous"
-    )
-    result = _shared(phrases.RESULTS, _draw(seed, task, "result"))[0]
+    result = _shared(RESULTS, _draw(seed, task, "result"))
     texts = phrases.ANSWERS[result]
     text = _pick(texts, seed, task).format(unit=task.unit_name, title=task.title)
-    told = not anonymous and _draw(seed, task, "told") < 90
+    told = _is_told(task, seed)
     said: dict[str, object] = {
         "result": result,
         "text": (phrases.AGAIN if task.round else "") + text,
@@ -303,9 +366,15 @@ def _officer(task: Task, does: str) -> str:
     return f"SIM-{int.from_bytes(digest) % 10**6:06d}"
 
 
-def _shared(shares: Sequence[tuple[str, int]], draw: int) -> tuple[str, int]:
-    """The row into which a draw of 0..99 falls; the shares are percent."""
-    return next(row for row, upto in zip(shares, accumulate(share for _, share in shares), strict=True) if draw < upto)
+def _decided(task: Task, seed: str) -> str:
+    """What the officer of such a task decides."""
+    return _shared(OFFICERS[task.kind], _draw(seed, task, "decided"))
+
+
+def _shared(shares: Sequence[Share], draw: int) -> str:
+    """The row into which a draw of 0..99 falls."""
+    upto = accumulate(share.percent for share in shares)
+    return next(share.name for share, end in zip(shares, upto, strict=True) if draw < end)
 
 
 def _pick(texts: Sequence[str], seed: str, task: Task) -> str:

@@ -7,7 +7,7 @@ catalogue, because they are part of the simulation: no real case is routed by th
 
 from collections.abc import Sequence
 
-from router.catalogue.facts import CatalogueFacts
+from router.catalogue.catalogue import Catalogue
 from schemas.task import Task
 from workflows.facts import Target, Unit
 
@@ -42,29 +42,36 @@ FALLBACK = "town-affairs"
 class Desk:
     """adapters.departments.simulated.Directory over one version of the catalogue."""
 
-    def __init__(self, facts: CatalogueFacts) -> None:
-        self._facts = facts
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.facts = catalogue.facts()
 
     def children(self, task: Task) -> Sequence[str]:
         """The own unit that does such work in daily life, else own units one level down."""
-        own = self._facts.children(task.unit)
+        own = self.facts.children(task.unit)
         bearer = self.bearer(task)
         if any(unit.id == bearer for unit in own):
             return (str(bearer),)
-        here = self._facts.unit(task.unit)
+        here = self.facts.unit(task.unit)
         return [unit.id for unit in own if here and _is_below(unit, here, _town(task))]
 
     def bearer(self, task: Task) -> str | None:
         """Who holds the function of the category, or of the first word that is known, at the place."""
         for function in (*self._named(task), *_worded(task), FALLBACK, "government"):
-            unit = self._facts.resolve(Target(function=function), _region(task))
+            unit = self.facts.resolve(Target(function=function), _region(task))
             if unit is not None:
                 return unit.id
         return None
 
+    def pause(self, task: Task) -> str:
+        """The first that the policy of the task's rule lists."""
+        rule = self._catalogue.rules.get(task.rule.id) if task.rule else None
+        policy = self._catalogue.policies.get((rule and rule.then.policy) or self._catalogue.header.default_policy)
+        return policy.pauses[0].reason if policy and policy.pauses else ""
+
     def _named(self, task: Task) -> Sequence[str]:
         category = (task.request and task.request.appeal_category) or ""
-        named = self._facts.routes.named_by("@category", category, "")
+        named = self.facts.routes.named_by("@category", category, "")
         return (named[0],) if named else ()
 
 

@@ -19,12 +19,11 @@ from adapters.departments.simulated import Planned, plan, reply_id
 from router.catalogue.following import follow
 from router.operate.process import Process
 from router.simulator.desk import Desk
-from router.simulator.schedule import schedule
+from router.simulator.schedule import due_of, schedule
 from schemas.handling import ReplyAction
 from schemas.registry import REPLY_REFUSED, REPLY_SUBMITTED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
 from schemas.task import ReplyRefused, Task, TaskWithdrawn
 from schemas.times import from_milliseconds, parse, to_text
-from workflows.facts import Facts
 from workflows.workdays import MINUTE
 
 log = structlog.get_logger()
@@ -42,22 +41,34 @@ TALKED_BEFORE = 25 * MINUTE
 
 
 class Wish(NamedTuple):
-    """Something that somebody wants to say at `at`. `order` keeps wishes of the same instant in their order."""
+    """
+    Something that somebody wants to say at `at`. `order` keeps wishes of the same instant in their order. `due`: of the
+    task as it was planned by; a due that has moved has everything planned anew.
+    """
 
     at: int
     order: int
     endpoint: str
     round: int
     attempt: int
+    due: int
     planned: Planned
+
+
+class Given(NamedTuple):
+    """A task as it was planned by: its round, when it came, when it is due. round WITHDRAWN: nothing is said any more."""
+
+    round: int
+    at: int = 0
+    due: int = 0
 
 
 class Departments:
     """All desks of one deployment: what they were asked, and what they will say when."""
 
-    def __init__(self, desk: Desk, facts: Facts, seed: str) -> None:
-        self._desk, self._facts, self._seed = desk, facts, seed
-        self._rounds: dict[str, int] = {}
+    def __init__(self, desk: Desk, seed: str) -> None:
+        self._desk, self._facts, self._seed = desk, desk.facts, seed
+        self._given: dict[str, Given] = {}
         self._replied: dict[str, Wish] = {}
         self._heap: list[Wish] = []
         self._order = count()
@@ -67,21 +78,27 @@ class Departments:
         """A record of a task topic."""
         kind, at = headers.get("ce_type", ""), parse(headers.get("ce_time", "")) or 0
         if kind == TASK_WITHDRAWN:
-            self._rounds[TaskWithdrawn.model_validate_json(value).task_id] = WITHDRAWN
+            self._given[TaskWithdrawn.model_validate_json(value).task_id] = Given(WITHDRAWN)
         elif kind == REPLY_REFUSED:
             self._try_again(ReplyRefused.model_validate_json(value), at)
         elif kind in (TASK_ASSIGNED, TASK_SENT_BACK):
             self._plan(endpoint, Task.model_validate_json(value), at)
 
     def _plan(self, endpoint: str, task: Task, at: int) -> None:
-        """Plan a round once; an older one, and what was planned for it, lapses."""
-        if self._rounds.get(task.task_id, task.round - 1) != task.round - 1:
-            return
-        self._rounds[task.task_id] = task.round
+        """Plan a round once, and anew when its due has moved; what was planned before lapses."""
         unit = self._facts.unit(task.unit)
         calendar = self._facts.calendar_of(task.unit) or self._facts.calendar(unit.place if unit else "")
-        for when, planned in schedule(plan(task, self._desk, self._seed), task, at, calendar):
-            self._wish(Wish(when, next(self._order), endpoint, task.round, 0, planned))
+        known = self._given.get(task.task_id, Given(task.round - 1))
+        if known.round == task.round:
+            at = known.at
+        elif known.round != task.round - 1:
+            return
+        given = Given(task.round, at, due_of(task, at, calendar))
+        if given == known:
+            return
+        self._given[task.task_id] = given
+        for when, planned in schedule(plan(task, self._desk, self._seed), given.due, at, calendar):
+            self._wish(Wish(when, next(self._order), endpoint, task.round, 0, given.due, planned))
 
     def _try_again(self, refused: ReplyRefused, at: int) -> None:
         """A result that came before those of others is handed in again later."""
@@ -105,9 +122,14 @@ class Departments:
         while self._heap and self._heap[0].at <= now:
             wish = heapq.heappop(self._heap)
             name = reply_id(wish.planned.reply, wish.round, wish.attempt)
-            if self._rounds[wish.planned.reply.task_id] == wish.round and name not in self.said:
+            if self._stands(wish) and name not in self.said:
                 self.said.add(name)
                 yield name, wish
+
+    def _stands(self, wish: Wish) -> bool:
+        """What is handed in again does not wait for another due."""
+        given = self._given[wish.planned.reply.task_id]
+        return given.round == wish.round and (bool(wish.attempt) or given.due == wish.due)
 
 
 async def run(process: Process) -> None:
@@ -115,19 +137,22 @@ async def run(process: Process) -> None:
     following = await follow(process)
     if process.stop.is_set():
         return
-    facts = following.current.facts()
     endpoints = {process.topics.tasks(e): e for e in following.current.endpoints}
-    departments = Departments(Desk(facts), facts, process.settings.simulator_seed)
+    departments = Departments(Desk(following.current), process.settings.simulator_seed)
     departments.said |= await _said_before(process, endpoints.values())
     partitions = [TopicPartition(topic, 0) for topic in endpoints]
     async with process.log.writer() as writer, process.log.reader(partitions=partitions) as reader:
+        behind = await reader.end_offsets(partitions)
         process.health.ready()
         while not process.stop.is_set():
             for tp, records in (await reader.getmany(timeout_ms=_patience(process, departments))).items():
                 for record in records:
                     _take(departments, endpoints[tp.topic], record)
             process.health.beat()
-            await _speak(process, departments, writer)
+            # what was known when it began is read before anything is said: a due may have moved, a task be gone
+            behind = {tp: end for tp, end in behind.items() if await reader.position(tp) < end}
+            if not behind:
+                await _speak(process, departments, writer)
 
 
 def _patience(process: Process, departments: Departments) -> int:

@@ -15,11 +15,8 @@ APART = 20 * MINUTE
 """The least time between two things that one desk says about one task."""
 
 
-def schedule(
-    plan: Sequence[Planned], task: Task, assigned_at: int, calendar: Calendar
-) -> Iterator[tuple[int, Planned]]:
+def schedule(plan: Sequence[Planned], due: int, assigned_at: int, calendar: Calendar) -> Iterator[tuple[int, Planned]]:
     """Each planned reply with its instant, in the order of the plan and never before the task was there."""
-    due = _due(task, assigned_at, calendar)
     earliest = assigned_at
     for planned in plan:
         at = max(_instant(planned, assigned_at, due, calendar) + planned.minutes * MINUTE, earliest)
@@ -33,7 +30,7 @@ def _instant(planned: Planned, assigned_at: int, due: int, calendar: Calendar) -
     return calendar.add(due if planned.anchor == "after_due" else assigned_at, planned.delay).at
 
 
-def _due(task: Task, assigned_at: int, calendar: Calendar) -> int:
+def due_of(task: Task, assigned_at: int, calendar: Calendar) -> int:
     """The finish clock of the task, else its latest clock, else what people assume."""
     dues = {due.kind: milliseconds(due.due) for due in task.due if due.kind is not ClockKind.SIGN}
     if not dues:

@@ -1,15 +1,18 @@
 """Invariant: the simulator says each thing once, however often it starts, and never what has lapsed."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid5
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 
 from adapters.clock import Clock
+from adapters.departments.phrases import EXTENSION_REASONS, RETURN_REASONS
 from adapters.departments.simulated import behaviour
 from adapters.kafka.memory import MemoryLog
 from router.catalogue.catalogue import Catalogue
@@ -22,9 +25,10 @@ from router.simulator.role import Departments, run
 from schemas.handling import ReplyAction, TaskKind
 from schemas.registry import REPLY_REFUSED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
 from schemas.request import Place, ServiceRequest
-from schemas.task import Reply, ReplyRefused, Said, Task, TaskWithdrawn
-from schemas.times import parse, to_text
-from schemas.vocabulary import Part
+from schemas.task import Due, Reply, ReplyRefused, RuleApplied, Said, Task, TaskWithdrawn
+from schemas.times import from_milliseconds, parse, to_text
+from schemas.vocabulary import ClockKind, Part
+from workflows.policies import Pause
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
 ASSIGNED = parse("2026-09-21T10:00:00+08:00") or 0
@@ -40,8 +44,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def departments(catalogue: Catalogue) -> Departments:
-    facts = catalogue.facts()
-    return Departments(Desk(facts), facts, SEED)
+    return Departments(Desk(catalogue), SEED)
 
 
 def task(number: int, unit: str = "371702.urban-management", **more: object) -> Task:
@@ -100,6 +103,66 @@ def test_what_is_sent_back_is_answered_again(departments: Departments) -> None:
     assert said(departments) == ["reply"]
 
 
+def extending_task(due: int) -> Task:
+    asked = (task(n, due=(Due(kind=ClockKind.FINISH, due=from_milliseconds(due)),)) for n in range(500))
+    return next(t for t in asked if behaviour(t, SEED) == "extending")
+
+
+def test_who_got_more_time_answers_before_the_new_due_and_says_nothing_again(departments: Departments) -> None:
+    due, later = ASSIGNED + 3 * DAY, ASSIGNED + 8 * DAY
+    asked = extending_task(due)
+    give(departments, asked)
+    before: list[str] = []
+    while "ask_extension" not in before:
+        before += said(departments, departments.next_at)
+    assert "reply" not in before
+    moved = asked.model_copy(update={"version": 2, "due": (Due(kind=ClockKind.FINISH, due=from_milliseconds(later)),)})
+    give(departments, moved)
+    give(departments, moved)
+    assert said(departments, due) == []
+    assert said(departments, later) == ["reply"]
+    give(departments, asked)
+    assert said(departments) == []
+
+
+def test_who_got_no_more_time_answers_before_the_old_due(departments: Departments) -> None:
+    due = ASSIGNED + 3 * DAY
+    asked = extending_task(due)
+    give(departments, asked)
+    give(departments, asked.model_copy(update={"version": 2, "reason": "理由不充分"}))
+    assert said(departments, due)[-1] == "reply"
+
+
+def test_what_is_handed_in_again_waits_for_no_other_due(departments: Departments) -> None:
+    due, later = ASSIGNED + 3 * DAY, ASSIGNED + 8 * DAY
+    asked = extending_task(due)
+    give(departments, asked)
+    assert said(departments, due)[-1] == "reply"
+    refused = ReplyRefused(
+        case_id=asked.case_id, task_id=asked.task_id, action=ReplyAction.REPLY, code="children_open", text=Said(zh="", en="")
+    )  # fmt: skip
+    departments.take("desk", headers(REPLY_REFUSED), refused.model_dump_json().encode())
+    give(departments, asked.model_copy(update={"due": (Due(kind=ClockKind.FINISH, due=from_milliseconds(later)),)}))
+    assert said(departments) == ["reply"]
+
+
+def test_reasons_are_those_of_the_lists(catalogue: Catalogue) -> None:
+    facts = catalogue.facts()
+    for action, reasons in (("return", RETURN_REASONS), ("ask_extension", EXTENSION_REASONS)):
+        assert {code for code, _ in reasons} <= facts.reasons(action).keys()
+
+
+def test_a_clock_stands_still_only_where_the_policy_of_the_rule_lets_it(catalogue: Catalogue) -> None:
+    rule = next(rule for rule in catalogue.rules.values() if rule.then.policy)
+    asked = task(1, rule=RuleApplied(id=rule.id, number=rule.number, catalogue=1))
+    assert Desk(catalogue).pause(asked) == Desk(catalogue).pause(task(1)) == ""
+    policy = catalogue.policies[rule.then.policy]
+    paused = msgspec.structs.replace(policy, pauses=(Pause(reason="appraisal", at_most="5wd"),))
+    desk = Desk(dataclasses.replace(catalogue, policies={**catalogue.policies, policy.id: paused}))
+    assert desk.pause(asked) == "appraisal"
+    assert desk.pause(task(1, rule=RuleApplied(id="gone", number=1, catalogue=1))) == ""
+
+
 def test_a_result_that_came_too_early_is_handed_in_again_and_another_refusal_is_not(departments: Departments) -> None:
     asked = prompt_task()
     give(departments, asked)
@@ -113,7 +176,7 @@ def test_a_result_that_came_too_early_is_handed_in_again_and_another_refusal_is_
 
 
 def test_a_clerk_knows_whose_business_it_is_by_category_and_by_words(catalogue: Catalogue) -> None:
-    desk = Desk(catalogue.facts())
+    desk = Desk(catalogue)
     for title, category, bearer in (
         ("反映问题", "C020101", "water-supply"),
         ("工资没发", None, "labour-inspection"),
@@ -125,15 +188,15 @@ def test_a_clerk_knows_whose_business_it_is_by_category_and_by_words(catalogue: 
 
 
 def test_a_bureau_hands_down_only_to_units_of_its_own(catalogue: Catalogue) -> None:
-    facts = catalogue.facts()
     asked = task(
         1,
         "371702.human-resources",
         title="工资没发",
         request=ServiceRequest(title="工资没发", place=Place(region="371702")),
     )
-    children = Desk(facts).children(asked)
-    assert children and set(children) <= {unit.id for unit in facts.children(asked.unit)}
+    desk = Desk(catalogue)
+    children = desk.children(asked)
+    assert children and set(children) <= {unit.id for unit in desk.facts.children(asked.unit)}
 
 
 async def test_a_simulator_that_starts_again_says_nothing_twice(catalogue: Catalogue) -> None:

@@ -1,17 +1,18 @@
 """Invariant: what a simulated department says follows from the task and the seed alone, and is a reply of the contract."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from uuid import UUID, uuid5
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.departments.phrases import ANSWERS, RESULTS
-from adapters.departments.simulated import BEHAVIOURS, IN_ONE_THINGS, Planned, behaviour, plan, reply_id
+from adapters.departments import shares
+from adapters.departments.phrases import ANSWERS, EXTENSION_REASONS, RETURN_REASONS
+from adapters.departments.shares import LENGTHS, OFFICERS, RESULTS, UNITS, Share
+from adapters.departments.simulated import Planned, behaviour, plan, reply_id
 from router.simulator.schedule import APART, schedule
 from schemas.handling import ClockKind, ReplyAction, ReplyResult, TaskKind
 from schemas.request import OneThing, ServiceRequest
@@ -38,6 +39,9 @@ class House:
 
     def bearer(self, task: Task) -> str | None:
         return "370902.sanitation"
+
+    def pause(self, task: Task) -> str:
+        return "appraisal"
 
 
 OWN = House("370902.street-lights")
@@ -75,7 +79,7 @@ def test_replies_name_the_task_and_come_in_order_never_before_it(
     number: int, round_: int, kind: TaskKind, part: Part
 ) -> None:
     asked = task(number, kind, round=round_, part=part)
-    planned = list(schedule(plan(asked, OWN, "s"), asked, ASSIGNED, CALENDAR))
+    planned = list(schedule(plan(asked, OWN, "s"), DUE, ASSIGNED, CALENDAR))
     assert all(p.reply.task_id == asked.task_id and p.reply.case_id == asked.case_id for _, p in planned)
     times = [ASSIGNED - APART, *(at for at, _ in planned)]
     assert all(later - earlier >= APART for earlier, later in pairwise(times))
@@ -87,26 +91,70 @@ def test_another_seed_is_another_day() -> None:
     assert any(plan(task(n), OWN, "a") != plan(task(n), OWN, "b") for n in range(20))
 
 
-@pytest.mark.parametrize("shares", [BEHAVIOURS, IN_ONE_THINGS, RESULTS])
-def test_shares_are_percent(shares: Sequence[tuple[str, int]]) -> None:
-    assert sum(share for _, share in shares) == 100
+def tables() -> Iterator[Sequence[Share]]:
+    yield from OFFICERS.values()
+    yield from (table for table in vars(shares).values() if isinstance(table, tuple) and isinstance(table[0], Share))
+
+
+def test_shares_are_percent() -> None:
+    assert len(list(tables())) >= 10
+    for table in tables():
+        assert sum(share.percent for share in table) == 100, table
+        assert len({share.name for share in table}) == len(table)
 
 
 def test_behaviours_come_in_their_shares() -> None:
     seen = Counter(behaviour(task(n), "s") for n in range(1500))
-    assert all(abs(seen[name] / 15 - share) < 4 for name, share in BEHAVIOURS)
-    assert set(ANSWERS) == {name for name, _ in RESULTS} == set(ReplyResult)
+    assert all(abs(seen[share.name] / 15 - share.percent) < 4 for share in UNITS)
+    assert set(ANSWERS) == {share.name for share in RESULTS} == set(ReplyResult)
 
 
 def test_what_each_behaviour_says() -> None:
     assert actions(plan(taken("prompt"), OWN, "s")) == ["sign", "reply"]
-    assert actions(plan(taken("slow"), OWN, "s")) == ["sign", "reply"]
+    assert without_notes(taken("slow")) == ["sign", "reply"]
     assert actions(plan(taken("returning"), OWN, "s")) == ["sign", "return", "reply"]
-    assert actions(plan(taken("sub_dispatching"), OWN, "s")) == ["sign", "sub_dispatch", "reply"]
+    assert without_notes(taken("sub_dispatching")) == ["sign", "sub_dispatch", "reply"]
+    assert without_notes(taken("extending")) == ["sign", "ask_extension", "reply"]
+    assert actions(plan(taken("pausing"), OWN, "s")) == ["sign", "pause", "go_on", "reply"]
     assert {tuple(actions(plan(task(n), OWN, "s"))) for n in range(500) if behaviour(task(n), "s") == "silent"} == {
         (),
         ("reply",),
     }
+
+
+def without_notes(asked: Task) -> list[ReplyAction]:
+    return [action for action in actions(plan(asked, OWN, "s")) if action != ReplyAction.NOTE]
+
+
+def test_who_needs_longer_says_now_and_then_how_far_it_is() -> None:
+    slow = [t for t in map(task, range(1500)) if behaviour(t, "s") == "slow"]
+    noted = sum(ReplyAction.NOTE in actions(plan(t, OWN, "s")) for t in slow)
+    assert 0.15 < noted / len(slow) < 0.45
+
+
+def test_a_return_says_why_with_what_shows_it_and_whose_it_is() -> None:
+    reply = plan(taken("returning"), OWN, "s")[1].reply
+    assert reply.reason in dict(RETURN_REASONS) and reply.text and reply.basis and reply.attachments
+    assert reply.proposed_unit == "370902.sanitation" and reply.officer != reply.confirmed_by
+    mine = plan(taken("returning", unit="370902.sanitation"), OWN, "s")[1].reply
+    assert mine.proposed_unit is None, "nobody proposes itself"
+
+
+def test_an_extension_is_asked_for_while_there_is_time_and_a_listed_reason() -> None:
+    asked = taken("extending")
+    said = {p.reply.action: (at, p.reply) for at, p in schedule(plan(asked, OWN, "s"), DUE, ASSIGNED, CALENDAR)}
+    at, reply = said[ReplyAction.ASK_EXTENSION]
+    assert at < DUE and reply.limit in {share.name for share in LENGTHS} and reply.reason in dict(EXTENSION_REASONS)
+
+
+def test_an_extension_is_granted_shortened_or_refused() -> None:
+    said = [plan(task(n, TaskKind.DECIDE_EXTENSION, limit="5wd"), OWN, "s")[0].reply for n in range(400)]
+    seen = Counter((reply.action.value, reply.limit) for reply in said)
+    shares = {("grant_extension", None): 65, ("grant_extension", "2wd"): 20, ("refuse_extension", None): 15}
+    assert seen.keys() == shares.keys() and all(abs(seen[what] / 4 - share) < 8 for what, share in shares.items())
+    assert all(reply.reason for reply in said if reply.action == "refuse_extension")
+    single = {plan(task(n, TaskKind.DECIDE_EXTENSION, limit="1wd"), OWN, "s")[0].reply.limit for n in range(50)}
+    assert single == {None, "1wd"}
 
 
 def test_nobody_does_what_the_task_does_not_allow_or_has_nobody_for() -> None:
@@ -114,13 +162,20 @@ def test_nobody_does_what_the_task_does_not_allow_or_has_nobody_for() -> None:
     assert ReplyAction.RETURN not in actions(plan(taken("returning", allowed=without), OWN, "s"))
     assert actions(plan(taken("sub_dispatching"), House(), "s")) == ["sign", "reply"]
     assert actions(plan(taken("sub_dispatching", part=Part.SUB), OWN, "s")) == ["sign", "reply"]
+    assert actions(plan(taken("extending", part=Part.ASSIST), OWN, "s")) == ["sign", "reply"]
+    for name, action in (("extending", ReplyAction.ASK_EXTENSION), ("pausing", ReplyAction.PAUSE)):
+        others = tuple(a for a in ReplyAction if a != action)
+        assert actions(plan(taken(name, allowed=others), OWN, "s")) == ["sign", "reply"]
+    others = tuple(a for a in ReplyAction if a != ReplyAction.ARBITRATE)
+    decided = {actions(plan(task(n, TaskKind.DECIDE_RETURN, others), OWN, "s"))[0] for n in range(200)}
+    assert decided == {"accept_return", "reject_return"}
     assert actions(plan(task(part=Part.COPY), OWN, "s")) == ["sign"]
 
 
 def test_slow_units_answer_around_the_due_and_silent_ones_after_it() -> None:
     for name, early in (("slow", DUE - 86_400_000), ("silent", DUE)):
         asked = next(t for t in map(task, range(5000)) if behaviour(t, "s") == name and plan(t, OWN, "s"))
-        assert list(schedule(plan(asked, OWN, "s"), asked, ASSIGNED, CALENDAR))[-1][0] > early
+        assert list(schedule(plan(asked, OWN, "s"), DUE, ASSIGNED, CALENDAR))[-1][0] > early
 
 
 def test_what_was_sent_back_is_answered_again_and_then_passes() -> None:
@@ -134,7 +189,8 @@ def test_officers_decide_each_kind_of_task() -> None:
     expected = {
         TaskKind.REVIEW: {"pass", "send_back"},
         TaskKind.TRIAGE: {"dispatch"},
-        TaskKind.DECIDE_RETURN: {"accept_return", "reject_return"},
+        TaskKind.DECIDE_RETURN: {"accept_return", "reject_return", "arbitrate"},
+        TaskKind.DECIDE_EXTENSION: {"grant_extension", "refuse_extension"},
         TaskKind.CONFIRM_REFUSAL: {"confirm_refusal", "reject_refusal"},
         TaskKind.CONFIRM_RECEIPT: {"confirm_receipt"},
         TaskKind.ACKNOWLEDGE: {"acknowledge"},

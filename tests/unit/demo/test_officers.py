@@ -26,6 +26,9 @@ class House:
     def bearer(self, task: Task) -> str | None:
         return "370102.urban"
 
+    def pause(self, task: Task) -> str:
+        return "applicant"
+
 
 def returned() -> Told:
     return told().submit("alone").reply("handle", "return", reason="不属本局职责")
