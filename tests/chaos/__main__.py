@@ -17,6 +17,12 @@ from tests.chaos.schedule import plan
 RATE = 200.0
 SOAK_SECONDS, SOAK_PAUSE = 1200.0, (25.0, 50.0)
 SPARED = ("1",)
+COUNTED = {
+    "fired": "到期触发 / deadlines fired",
+    "rechecks": "稽核要求重看 / looks asked for by the auditor",
+    "repaired": "其中因此触发 / of these, had something fired",
+    "resembles": "疑似提示 / hints of the similar role",
+}
 NOT_SHOWN = """\
 这次没有证明 / what this run does not show:
   断电（页缓存没丢，Kafka 不逐条落盘）/ power loss: a killed process leaves the page cache, Kafka does not fsync each write
@@ -96,7 +102,9 @@ def _show(found: Found, wanted: Wanted) -> None:
     for name, count in sorted(found.counts.items()):
         if name.startswith("fate_"):
             _note(f"  {count:8d}  {name.removeprefix('fate_')}")
-    _note(f"  {found.counts.get('fired', 0):8d}  到期触发 / deadlines fired")
+    for name, text in COUNTED.items():
+        _note(f"  {found.counts.get(name, 0):8d}  {text}")
+    _note(f"稽核角色说 / the auditor said: {dict(found.accused)}; 抹去的到期 / deadlines taken away: {found.forgotten}")
     _note(f"\n进程结束 / exits: {dict(found.exits)}\n日志 / said: {dict(found.takeovers)}")
     if found.memory:
         _note(f"内存 MB/h / memory: {json.dumps(found.memory)}")
@@ -133,7 +141,9 @@ def _result(found: Found, wanted: Wanted) -> dict[str, object]:
         "fenced_writes": len(found.fenced),
         "stuck": found.stuck,
         "stores": found.stores,
-        "fired": counts.get("fired", 0),
+        **{name: counts.get(name, 0) for name in COUNTED},
+        "forgotten": found.forgotten,
+        "accused": dict(found.accused),
         "takeovers": found.takeovers["shard.taken_over"],
         "exits": dict(found.exits),
         "brokers": wanted.brokers,

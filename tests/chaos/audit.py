@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.ids import case_id, event_id, shard_of
+from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import Case, decode, encode
 from workflows.evolve import fold
 from workflows.outbox import OutboxRecord
+from workflows.states import ENDED
 
 SHOWN = 20
 """Findings of one kind that are kept as text; the others are counted."""
@@ -100,6 +102,9 @@ class Audit:
     _fates: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _dead: set[str] = field(default_factory=set)
     _causes: set[bytes] = field(default_factory=set)
+    _asked: dict[str, cmd.Resemble | cmd.Recheck] = field(default_factory=dict)
+    _between: set[bytes] = field(default_factory=set)
+    _told: set[tuple[str, str]] = field(default_factory=set)
     _opened: set[str] = field(default_factory=set)
     _marks: dict[str, dict[tuple[str, str], list[Mark]]] = field(default_factory=lambda: defaultdict(dict))
     _stopped: set[tuple[str, str, str]] = field(default_factory=set)
@@ -132,6 +137,16 @@ class Audit:
     def reply(self, source: str) -> None:
         self._replies.add(source)
 
+    def command(self, value: bytes | None) -> None:
+        """A record of the commands: what the auditor and the similar role ask, and what cases say to each other."""
+        command = cmd.decode(value or b"")
+        if isinstance(command, cmd.Resemble | cmd.Recheck):
+            kind = "resembles" if isinstance(command, cmd.Resemble) else "rechecks"
+            self.counts[kind] += command.id not in self._asked
+            self._asked[command.id] = command
+        elif isinstance(command, cmd.Between):
+            self._between.add(digest(value))
+
     # -- what was decided --------------------------------------------------------------------------
 
     def event(self, record: ev.EventRecord) -> None:
@@ -142,6 +157,7 @@ class Audit:
         if cause in self._causes:
             self.find("double", f"case {record.case}: command {record.cause} took effect again")
         self._causes.add(cause)
+        self._by_others(record)
         if any(isinstance(e, ev.CaseRegistered) for e in record.events):
             if record.case in self._opened:
                 self.find("double", f"case {record.case}: registered again")
@@ -149,6 +165,20 @@ class Audit:
         self._in_order(record)
         self._clocks(record)
         self._fold(record)
+
+    def _by_others(self, record: ev.EventRecord) -> None:
+        """What the auditor had fired, and what a case was told of others: each kind once in its life, and by that role alone."""
+        asked = self._asked.get(record.cause)
+        self.counts["repaired"] += isinstance(asked, cmd.Recheck)
+        for event in record.events:
+            if not isinstance(event, ev.ResemblanceFound):
+                continue
+            told = (record.case, event.what)
+            if told in self._told:
+                self.find("double", f"case {record.case}: told again what is {event.what}")
+            if not isinstance(asked, cmd.Resemble):
+                self.find("double", f"case {record.case}: nobody said what is {event.what}")
+            self._told.add(told)
 
     def _in_order(self, record: ev.EventRecord) -> None:
         before = self.cases.get(record.case)
@@ -260,8 +290,12 @@ class Audit:
         self._expected()
         for source in sorted(self._replies):
             self._compare(source, ("followup",), ("dead",))
+        for command in self._asked.values():
+            self._heard(command)
         for name, (to, said) in self._outbox.items():
             if to.startswith("case:"):
+                if said not in self._between:
+                    self.find("lost", f"message {name}: never came to {to}")
                 continue
             arrived = self._left.get((to, name))
             if arrived is None:
@@ -280,6 +314,14 @@ class Audit:
             self.find("lost", f"input {number}: acknowledged, and not on its topic")
         for number in sorted(there - self._sent.keys()):
             self.find("double", f"input {number}: nobody sent it")
+
+    def _heard(self, command: cmd.Resemble | cmd.Recheck) -> None:
+        """A case that has not ended has noted what it was told of others."""
+        case = self.cases.get(command.case)
+        if not isinstance(command, cmd.Resemble) or case is None or case.state in ENDED:
+            return
+        if (command.case, command.what) not in self._told:
+            self.find("lost", f"case {command.case}: was told what is {command.what}, and has not noted it")
 
     def _expected(self) -> None:
         """Each input has become what it had to become, by the order in which its topic has them."""

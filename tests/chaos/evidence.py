@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from workflows import events, outbox
 PAGE = 5000
 STEPS = (("intake", ("intake.", "replies.")), ("engine", ("case.commands",)), ("delivery", ("case.outbox",)))
 """Consumer groups in the direction of the flow, and how the names of what they read begin."""
+SIMILAR = ("similar", ("case.events",))
+"""Beside the flow: it reads what happened and tells cases of each other."""
 
 
 def read_ledger(path: Path, audit: Audit) -> tuple[int, int]:
@@ -61,7 +63,12 @@ class Evidence:
 
     async def read(self) -> None:
         """Everything, from the first record to the end as it is now."""
-        wanted = [tp for tp in self.partitions if tp.topic not in (self.topics.commands, self.topics.catalog)]
+        # what was asked of cases first, so that of each event it is known who asked for it
+        asked = [tp for tp in self.partitions if tp.topic == self.topics.commands]
+        await self._read(asked)
+        await self._read([tp for tp in self.partitions if tp not in asked and tp.topic != self.topics.catalog])
+
+    async def _read(self, wanted: list[TopicPartition]) -> None:
         async with self.log.reader(partitions=wanted) as reader:
             ends = await reader.end_offsets(wanted)
             while [tp for tp in wanted if await reader.position(tp) < ends[tp]]:
@@ -73,7 +80,10 @@ class Evidence:
         name = self.topics.short(tp.topic)
         source = f"{tp.topic}/{tp.partition}/{record.offset}"
         headers = {key: value.decode("utf-8", "replace") for key, value in record.headers}
-        if name == "case.events":
+        if name == "case.commands":
+            if _is_case(record.key):
+                self.audit.command(record.value)
+        elif name == "case.events":
             self.audit.event(events.decode(record.value))
         elif name == "case.outbox":
             self.audit.queued(outbox.decode(record.value))
@@ -97,8 +107,10 @@ class Evidence:
             found = await admin.list_consumer_group_offsets(self.topics.group(group))
         return {tp: at.offset for tp, at in found.items() if at.offset >= 0}
 
-    async def lag(self, group: str, names: Iterable[str]) -> int:
-        """Records that the group has not committed: read, because offsets count the markers of transactions too."""
+    async def lag(self, group: str, names: Iterable[str], but: Callable[[Any], bool] = lambda record: False) -> int:
+        """
+        Records that the group has not committed, `but` for such: read, because offsets count the markers of transactions too.
+        """
         done = await self.committed(group)
         wanted = [tp for tp in self.partitions if self.topics.short(tp.topic).startswith(tuple(names))]
         async with self.log.reader(partitions=wanted) as reader:
@@ -108,7 +120,8 @@ class Evidence:
             for tp in wanted:
                 reader.seek(tp, min(done.get(tp, begins[tp]), ends[tp]))
             while [tp for tp in behind if await reader.position(tp) < ends[tp]]:
-                count += sum(map(len, (await reader.getmany(timeout_ms=100, max_records=PAGE)).values()))
+                found = await reader.getmany(timeout_ms=100, max_records=PAGE)
+                count += sum(not but(record) for records in found.values() for record in records)
         return count
 
     async def offsets_differ(self) -> list[str]:
@@ -127,11 +140,14 @@ class Evidence:
 
     # -- state -------------------------------------------------------------------------------------
 
-    def state_differs(self, stores: Path, damaged: Collection[str] = ()) -> tuple[list[str], int]:
+    def state_differs(
+        self, stores: Path, damaged: Collection[str] = (), forgotten: Collection[bytes] = ()
+    ) -> tuple[list[str], int]:
         """
         I4: replay of the events = last values of the changelog = each engine's store, at the offset that it reflects.
 
-        Returns what differs, and how many stores were compared. Of each shard at least one must be at the end.
+        Returns what differs, and how many stores were compared. Of each shard at least one must be at the end. `forgotten`:
+        entries of due indexes that may be missing, as we took them out.
         """
         wrong: list[str] = []
         compared = 0
@@ -144,7 +160,7 @@ class Evidence:
             complete = False
             for folder in sorted(stores.glob(f"*/shard-{partition}")):
                 try:
-                    at, found = _store_differs(folder, changelog)
+                    at, found = _store_differs(folder, changelog, forgotten)
                 except Exception as error:
                     # damage is found by who reads it: nobody has since
                     if folder.parent.name not in damaged:
@@ -197,7 +213,9 @@ def dict_at(changelog: Iterable[tuple[int, bytes, bytes | None]], end: int | Non
     return held
 
 
-def _store_differs(folder: Path, changelog: list[tuple[int, bytes, bytes | None]]) -> tuple[int, list[str]]:
+def _store_differs(
+    folder: Path, changelog: list[tuple[int, bytes, bytes | None]], forgotten: Collection[bytes]
+) -> tuple[int, list[str]]:
     """The offset that a store reflects, and where it is not what the changelog says it was there."""
     table = ROCKS.open(folder)
     try:
@@ -208,14 +226,16 @@ def _store_differs(folder: Path, changelog: list[tuple[int, bytes, bytes | None]
     finally:
         table.close()
     expected = dict_at(changelog, meta["changelog"])
-    return meta["changelog"], list(compare(held, expected))
+    return meta["changelog"], list(compare(held, expected, forgotten))
 
 
 def _keys(table: Any) -> Iterator[bytes]:
     yield from table.keys_from(b"")
 
 
-def compare(held: Mapping[bytes, bytes | None], expected: Mapping[bytes, bytes]) -> Iterator[str]:
+def compare(
+    held: Mapping[bytes, bytes | None], expected: Mapping[bytes, bytes], forgotten: Collection[bytes] = ()
+) -> Iterator[str]:
     """A store's keys against the values of the changelog: states, requests, the shard's record, the due index."""
     wanted: dict[bytes, bytes] = {}
     for key, value in expected.items():
@@ -229,6 +249,6 @@ def compare(held: Mapping[bytes, bytes | None], expected: Mapping[bytes, bytes])
                 wanted[b"d" + due.to_bytes(8) + key] = b""
     kept = {key: value for key, value in held.items() if key[:1] in b"crd" or key == b"mshard"}
     for key in sorted(kept.keys() | wanted.keys()):
-        if kept.get(key) != wanted.get(key):
+        if kept.get(key) != wanted.get(key) and not (key in forgotten and key not in kept):
             what = "missing" if key not in kept else "not in the changelog" if key not in wanted else "differs"
             yield f"{key[:60]!r} {what}"

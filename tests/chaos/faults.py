@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import resource
 import shutil
@@ -11,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from router.operate.table import ROCKS, Damaged, DiskRefuses
+from router.operate.topics import DAY
 from tests.chaos.cluster import Broker
 from tests.chaos.crash import CRASHED
 from tests.chaos.house import Member
@@ -29,6 +32,8 @@ AGES = 6.0
 ALL = "all"
 SMALL_DISK = "1g"
 BALLAST = "ballast"
+FORGOTTEN = DAY
+"""Business milliseconds: what is due within them may be lost. A few seconds of a run."""
 TINY = 64 << 10
 """Bytes that a file may have where no small disk could be mounted."""
 
@@ -217,6 +222,30 @@ async def _store_damaged(stage: "Stage", how: str) -> bool:
     return bool(files)
 
 
+async def _deadlines_lost(stage: "Stage", _: str) -> bool:
+    """Its index does not know any more of some of what comes due next: nothing is damaged, and nothing would ever fire."""
+    victim = _victim(stage, "engine")
+    await _down(victim)
+    until, lost = b"d" + (stage.now() + FORGOTTEN).to_bytes(8), []
+    for folder in sorted((stage.stores / victim.instance).glob("shard-*")):
+        with contextlib.suppress(Damaged, DiskRefuses):  # an engine throws such a store away
+            lost += _forget(folder, until)
+    stage.forgotten.update(lost)
+    victim.held = False
+    return bool(lost)
+
+
+def _forget(folder: Path, until: bytes) -> list[bytes]:
+    table = ROCKS.open(folder)
+    try:
+        keys = list(itertools.takewhile(lambda key: key < until, table.keys_from(b"d")))[::3]
+        table.write((key, None) for key in keys)
+        table.flush()
+    finally:
+        table.close()
+    return keys
+
+
 async def _down(victim: Member) -> None:
     """Killed, and not started anew before it is let."""
     victim.held = True
@@ -252,6 +281,7 @@ DONE: Mapping[str, Callable[["Stage", str], Awaitable[bool]]] = {
     "store_deleted": _store_deleted,
     "store_stale": _store_stale,
     "store_damaged": _store_damaged,
+    "deadlines_lost": _deadlines_lost,
 }
 
 

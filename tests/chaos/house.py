@@ -33,12 +33,13 @@ class Life:
 
 @dataclass
 class Member:
-    """One role process through all its incarnations. `next` is what its next incarnation runs instead, once."""
+    """One role process through all its incarnations. `command`: what each runs; `next`: what the next one runs instead, once."""
 
     role: str
     instance: str
     env: Mapping[str, str]
     log: Path
+    command: Sequence[str]
     next: Sequence[str] = ()
     held: bool = False
     leaving: bool = False
@@ -76,8 +77,10 @@ class House:
     def all_of(self, role: str) -> list[Member]:
         return [m for m in self.members if m.role == role]
 
-    async def start(self, role: str, instance: str, env: Mapping[str, str]) -> Member:
-        member = Member(role, instance, env, self._folder / f"{role}-{instance}.log")
+    async def start(self, role: str, instance: str, env: Mapping[str, str], command: Sequence[str] = ()) -> Member:
+        """The role as operators start it, or by a command of its own."""
+        command = command or ("-m", "router.cli.main", "run", role)
+        member = Member(role, instance, env, self._folder / f"{role}-{instance}.log", command)
         self.members.append(member)
         await self._spawn(member)
         member.watcher = asyncio.create_task(self._watch(member))
@@ -85,7 +88,7 @@ class House:
         return member
 
     async def _spawn(self, member: Member) -> None:
-        command, member.next = member.next or ("-m", "router.cli.main", "run", member.role), ()
+        command, member.next = member.next or member.command, ()
         env = {**os.environ, **member.env, "DUOKUA_INSTANCE": member.instance, "DUOKUA_HTTP_PORT": "0"}
         with member.log.open("ab") as out:
             member.process = await asyncio.create_subprocess_exec(

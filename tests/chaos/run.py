@@ -19,15 +19,18 @@ from router.operate.children import _end_with
 from router.operate.settings import CHECKOUT
 from tests.chaos import faults, rss
 from tests.chaos.audit import Audit
-from tests.chaos.evidence import STEPS, Evidence, read_ledger
+from tests.chaos.evidence import SIMILAR, STEPS, Evidence, read_ledger
 from tests.chaos.load import Order
 from tests.chaos.schedule import Fault
 from tests.chaos.segments import batches, breaches
 from tests.chaos.stage import ENGINES, PREFIX, SHARDS, NotAtRest, Stage, business, stage
+from workflows import commands
 
 TELL = 5.0
 SLACK = 20.0
 """Seconds of the wall that a deadline may lie before the end of business time and not have fired: what was due while all came to rest."""
+AUDITED = ("early", "doubled", "missed")
+"""Findings of the auditor that are ours to explain; of deadlines that we took away it must say that they were missed."""
 TRANSACTIONAL = ("case.events", "case.state", "case.outbox")
 
 
@@ -66,12 +69,16 @@ class Found:
     fenced: list[str] = field(default_factory=list)
     stuck: str = ""
     takeovers: "Counter[str]" = field(default_factory=Counter)
+    accused: "Counter[str]" = field(default_factory=Counter)
+    """What the auditor said of it, by the kind of finding"""
+    forgotten: int = 0
     exits: "Counter[str]" = field(default_factory=Counter)
     memory: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         wrong = [self.counts.get(kind, 0) for kind in ("lost", "double", "order", "early", "state")]
+        wrong += [self.accused[kind] for kind in (("early", "doubled") if self.forgotten else AUDITED)]
         return not any((*wrong, self.lag, self.state, self.offsets, self.fenced, self.stuck)) and self.submitted > 0
 
 
@@ -155,14 +162,16 @@ async def _verdict(on: Stage, evidence: Evidence, found: Found) -> None:
     found.submitted, found.requests = read_ledger(on.ledger, audit)
     await evidence.read()
     audit.finish()
-    found.lag = sum([await evidence.lag(group, names) for group, names in STEPS])
+    # what deadlines of the last instant have cases say to each other finds no engine any more
+    found.lag = sum([await evidence.lag(group, names, _is_between) for group, names in (*STEPS, SIMILAR)])
     found.offsets = await evidence.offsets_differ()
     shards = [json.loads(record or b"{}").get("now", 0) for record in evidence.shard_records()]
     audit.unfired(shards, int(SLACK * 1000 * on.speed))
-    found.state, found.stores = await asyncio.to_thread(evidence.state_differs, on.stores, on.damaged)
+    found.state, found.stores = await asyncio.to_thread(evidence.state_differs, on.stores, on.damaged, on.forgotten)
     found.fenced = [f"{tp}: {text}" for tp, log in _segments(on) for text in breaches(log)]
     found.counts, found.texts, found.cases = dict(audit.counts), dict(audit.found), len(audit.cases)
     found.takeovers = _said(on.folder / "logs")
+    found.accused, found.forgotten = _accused(on.folder / "logs"), len(on.forgotten)
 
 
 def _segments(on: Stage) -> list[tuple[str, list[Any]]]:
@@ -194,6 +203,19 @@ def _said(logs: Path) -> "Counter[str]":
         for event in wanted:
             said[event] += text.count(f'"{event}"')
     return said
+
+
+def _accused(logs: Path) -> "Counter[str]":
+    """What the auditor found, by kind."""
+    lines = [line for log in logs.glob("auditor-*.log") for line in log.read_text("utf-8", "replace").splitlines()]
+    return Counter(json.loads(line)["reason"] for line in lines if '"audit.found"' in line and line.endswith("}"))
+
+
+def _is_between(record: Any) -> bool:
+    """A command of one case to another."""
+    if not record.topic.endswith("case.commands") or record.key.startswith(b"_"):
+        return False
+    return isinstance(commands.decode(record.value or b""), commands.Between)
 
 
 def _memory(on: Stage) -> dict[str, dict[str, float]]:

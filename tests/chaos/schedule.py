@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "kill": ("engine", "intake", "delivery", "simulator", "all"),
-    "zombie": ("engine", "intake", "delivery"),
+    "kill": ("engine", "intake", "delivery", "simulator", "auditor", "similar", "all"),
+    "zombie": ("engine", "intake", "delivery", "auditor", "similar"),
     "crash": (
         "before_send", "after_sends", "after_offsets", "before_end_txn", "end_txn_sent",
         "committed_not_stored", "stored", "while_restoring", "before_init_producer", "after_init_producer",
@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "store_deleted": ("engine",),
     "store_stale": ("engine",),
     "store_damaged": ("flipped", "truncated"),
+    "deadlines_lost": ("engine",),
 }  # fmt: skip
 """Each kind of fault with its variants."""
 SEVERAL: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ SEVERAL: dict[str, tuple[str, ...]] = {
 SECONDS = {
     "kill": 3.0, "zombie": 16.0, "crash": 9.0, "broker_kill": 24.0, "rebalance_storm": 20.0, "proxy_delay": 9.0,
     "proxy_reset": 9.0, "proxy_half_open": 8.0, "commit_answer_lost": 8.0, "disk_full": 12.0, "store_deleted": 4.0,
-    "broker_frozen": 16.0, "store_stale": 11.0, "store_damaged": 4.0,
+    "broker_frozen": 16.0, "store_stale": 11.0, "store_damaged": 4.0, "deadlines_lost": 4.0,
     "leader_kill": 18.0, "follower_kill": 16.0, "two_brokers_kill": 30.0,
 }  # fmt: skip
 """How long one roughly takes: faults follow each other, they do not overlap."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from adapters.clock import Clock
 from adapters.kafka.log import KafkaLog, TopicPartition
 from router.catalogue.load import load
 from router.catalogue.publish import publish
@@ -21,8 +22,9 @@ from router.operate.children import _end_with
 from router.operate.settings import CHECKOUT
 from router.operate.topics import DAY, Topics
 from tests.chaos import faults
+from tests.chaos.auditor import PACE
 from tests.chaos.cluster import Cluster
-from tests.chaos.evidence import STEPS, Evidence
+from tests.chaos.evidence import SIMILAR, STEPS, Evidence
 from tests.chaos.house import House
 
 BEGIN = "2026-09-18T09:00:00+08:00"
@@ -36,6 +38,8 @@ UP_WITHIN = 180.0
 STILL = 180.0
 """Seconds that a healed deployment may go without working off anything, by itself (I10): more than its watchdogs take."""
 SETTLE = 4.0
+TURNS = 3
+"""How often what was said goes round: a merger is asked for, answered by the other case, and taken note of."""
 
 
 class NotAtRest(Exception):
@@ -96,7 +100,13 @@ class Stage:
     small_disk: Path | None = None
     damaged: set[str] = field(default_factory=set)
     """Instances whose stores we have damaged: what was never read since need not have been noticed"""
+    forgotten: set[bytes] = field(default_factory=set)
+    """Entries that we took out of due indexes"""
     note: Callable[[str], None] = field(default=lambda _: None)
+
+    def now(self) -> int:
+        """Business time, in milliseconds."""
+        return Clock.from_text(self.env["DUOKUA_CLOCK"]).now()
 
     @property
     def stores(self) -> Path:
@@ -112,6 +122,8 @@ class Stage:
             await self.house.start("engine", instance, self.env)
         await self.house.start("intake", "1", self.env)
         await self.house.start("delivery", "1", self.env)
+        await self.house.start("auditor", "1", self.env, ("-m", "tests.chaos.auditor"))
+        await self.house.start("similar", "1", self.env)
         await self.house.start("simulator", "1", {**self.env, "DUOKUA_BOOTSTRAP": self.cluster.bootstrap})
 
     async def first_case(self) -> None:
@@ -147,8 +159,13 @@ class Stage:
         began = time.monotonic()
         await self.house.stop(*self.house.of("simulator"))
         await self._idle(evidence, "intake")
-        await self._idle(evidence, "engine")
-        await asyncio.sleep(SETTLE)  # deadlines of this instant
+        for _ in range(TURNS):
+            for group in ("engine", "similar", "delivery"):
+                await self._idle(evidence, group)
+        await asyncio.sleep(
+            PACE.grace + PACE.again + SETTLE
+        )  # what the auditor asks for, and deadlines of this instant
+        await self.house.stop(*self.house.of("auditor"), *self.house.of("similar"))
         await self._idle(evidence, "engine")
         took = await self.house.stop(*self.house.of("engine"))
         self.note(f"engines left within {took:.1f} s")
@@ -157,7 +174,7 @@ class Stage:
         return time.monotonic() - began
 
     async def _idle(self, evidence: Evidence, group: str) -> None:
-        names, least, moved = dict(STEPS)[group], float("inf"), time.monotonic()
+        names, least, moved = dict((*STEPS, SIMILAR))[group], float("inf"), time.monotonic()
         while lag := await evidence.lag(group, names):
             self.note(f"{group} is {lag} behind")
             if lag < least:

@@ -13,7 +13,10 @@ SCHEDULE = (
     Fault(0.5, "kill", "intake"),
     Fault(0.5, "store_deleted", "engine"),
     Fault(1.0, "crash", "committed_not_stored"),
-    Fault(2.0, "commit_answer_lost", "EndTxn"),
+    Fault(1.5, "kill", "auditor"),
+    Fault(1.5, "kill", "similar"),
+    Fault(2.0, "deadlines_lost", "engine"),
+    Fault(3.0, "commit_answer_lost", "EndTxn"),
 )
 
 
