@@ -6,7 +6,7 @@ They need no broker and work after everything has stopped. Exit codes: 0 shown, 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -55,6 +55,16 @@ def show(
         typer.echo(json.dumps(_as_json(file, words, reasons), ensure_ascii=False))
     else:
         _print(file, words, reasons)
+
+
+def moments(case: str, types: Sequence[str], lang: str = "") -> Iterator[str]:
+    """The sentences of these types of events in the timeline of a case, each with its time."""
+    settings = Settings()
+    words = Words(lang or settings.lang, settings.catalog)
+    file = file_of(settings, case)
+    for step in file.timeline:
+        if step.type.partition(".")[0] in types:
+            yield f"{words.moment(step.at)}  {words.sentence(step, file)}"
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from sys import stderr
 from typing import Annotated
@@ -31,6 +31,7 @@ from router.operate.children import RoleFailed
 from router.operate.demo import SPEED, Found, Plan, Show, readmodel_url, run
 from router.operate.demo_view import View
 from router.operate.settings import CHECKOUT, Settings
+from workflows import events as ev
 
 SAMPLES = CHECKOUT / "examples" / "requests"
 WRONG_SHOWN = 30
@@ -51,6 +52,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "balanced": ("账平：每条输入都有去处，无丢失、无重复生效。", "The ledger balances: each input has its place, nothing lost, nothing double."),
     "unbalanced": ("账不平！", "The ledger does NOT balance!"),
     "story": ("其中一个工单的经过：", "The story of one case:"),
+    "merger": ("建议合并的工单：", "A merger that was proposed:"),
+    "escalation": ("逐级升级的工单：", "An escalation, level by level:"),
+    "call_back": ("回访的工单：", "A call-back:"),
     "next": ("接着试试：", "Try next:"),
     "logs": ("各进程日志：{logs}", "logs of the processes: {logs}"),
     "kept": ("数据保留在 {folder}", "the data are kept in {folder}"),
@@ -60,6 +64,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "faulty": ("目录有误，先运行 duokua catalog check", "the catalogue is faulty: run duokua catalog check"),
     "interrupted": ("已中断，全部进程已结束", "interrupted; all processes have ended"),
 }  # fmt: skip
+
+
+MOMENTS: Mapping[str, tuple[type[ev.Event], ...]] = {
+    "merger": (ev.MergeProposed, ev.MergeConfirmed, ev.MergeRejected, ev.MergeRefused),
+    "escalation": (ev.CaseEscalated, ev.ClockOverdue),
+    "call_back": (ev.CalledBack, ev.CallBackTried, ev.RedoOrdered),
+}
+"""What is shown of one case each, beside the story: the first kind must have happened to it."""
 
 
 def demo(
@@ -167,10 +179,19 @@ class Screen:
         if telling := found.tally.most_telling():
             console.print(f"\n{TEXTS['story'][self.english]}")
             self._tell(telling.number, plan.settings)
+            self._tell_moments(console, found)
             console.print(f"\n{TEXTS['next'][self.english]}  duokua case show {telling.number}  ·  duokua case list")
         console.print(TEXTS["logs"][self.english].format(logs=found.logs), markup=False, soft_wrap=True)
         if plan.keep:
             console.print(TEXTS["kept"][self.english].format(folder=found.logs.parent), markup=False, soft_wrap=True)
+
+    def _tell_moments(self, console: Console, found: Found) -> None:
+        for name, kinds in MOMENTS.items():
+            if note := found.tally.with_most_of(*kinds):
+                console.print(f"\n{TEXTS[name][self.english]}  {note.number}", markup=False)
+                with suppress(typer.Exit):  # not in the read model yet
+                    for line in case.moments(note.number, [kind.__name__ for kind in kinds], self.lang):
+                        console.print(line, markup=False, soft_wrap=True)
 
     def _tell(self, number: str, settings: Settings) -> None:
         """As `duokua case show` tells it, from the read model of this run."""

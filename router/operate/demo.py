@@ -52,11 +52,12 @@ ROLES = (
     ("delivery", "1"),
     ("projector", "1"),
     ("auditor", "1"),
+    ("similar", "1"),
     ("simulator", "1"),
     ("insights", "1"),
 )
-NEEDED = ("intake", "engine", "delivery", "projector", "simulator")
-"""Who must be ready before the first sample; the windows of insights may come up later."""
+NEEDED = ("intake", "engine", "delivery", "projector", "similar", "simulator")
+"""Who must be ready before the first sample: `similar` compares what comes from then on; insights may come up later."""
 
 
 @dataclass(frozen=True)

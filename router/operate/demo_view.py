@@ -65,6 +65,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "dispatched": ("派单", "dispatched"),
     "triaged": ("人工分派", "triaged"),
     "not_accepted": ("不予受理", "refused"),
+    "extensions": ("申请延期", "extensions asked"),
+    "ruled": ("裁定", "ruled"),
+    "called_back": ("回访", "called back"),
+    "mergers_proposed": ("建议合并", "mergers proposed"),
+    "merged": ("合并", "merged"),
 }
 
 

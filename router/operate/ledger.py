@@ -32,6 +32,11 @@ COUNTED: Mapping[str, type[ev.Event] | tuple[type[ev.Event], ...]] = {
     "dispatched": ev.LegDispatched,
     "triaged": ev.TriageAsked,
     "not_accepted": ev.CaseRefused,
+    "extensions": ev.ExtensionAsked,
+    "ruled": ev.CaseRuled,
+    "called_back": ev.CalledBack,
+    "mergers_proposed": ev.MergeProposed,
+    "merged": ev.MergeConfirmed,
 }
 
 

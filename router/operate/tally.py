@@ -99,6 +99,11 @@ class Tally:
         """The case in whose timeline there is most to see."""
         return max(self.cases.values(), key=lambda note: (note.worth, note.case), default=None)
 
+    def with_most_of(self, *kinds: type[ev.Event]) -> CaseNote | None:
+        """A case to which the first of these happened, and as many of the others as to any."""
+        notes = [note for note in self.cases.values() if kinds[0] in note.kinds]
+        return max(notes, key=lambda note: (len(note.kinds & set(kinds)), note.worth, note.case), default=None)
+
 
 def _note(note: CaseNote, event: ev.Event) -> None:
     note.kinds.add(type(event))
