@@ -92,6 +92,11 @@ class Tally:
         return found
 
     @property
+    def unanswered(self) -> set[str]:
+        """Channels of which no case has been closed yet."""
+        return self.by_channel().keys() - self.outcomes().keys()
+
+    @property
     def open(self) -> int:
         return sum(note.state not in ENDED for note in self.cases.values())
 

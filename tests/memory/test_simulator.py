@@ -22,12 +22,12 @@ from router.operate.process import Process
 from router.operate.settings import Settings
 from router.simulator.desk import Desk
 from router.simulator.role import Departments, run
-from schemas.handling import ReplyAction, TaskKind
+from schemas.handling import ClockKind, ReplyAction, TaskKind
 from schemas.registry import REPLY_REFUSED, TASK_ASSIGNED, TASK_SENT_BACK, TASK_WITHDRAWN
 from schemas.request import Place, ServiceRequest
 from schemas.task import Due, Reply, ReplyRefused, RuleApplied, Said, Task, TaskWithdrawn
 from schemas.times import from_milliseconds, parse, to_text
-from schemas.vocabulary import ClockKind, Part
+from schemas.vocabulary import Part
 from workflows.policies import Pause
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"

@@ -69,6 +69,18 @@ def test_the_outcomes_of_a_channel_are_the_reasons_of_closing() -> None:
     assert tally_of(*STORIES).outcomes() == {"grid": {"solved": 1}, "wechat": {"answered": 1, "withdrawn": 1}}
 
 
+def test_a_channel_is_unanswered_until_one_of_its_cases_is_closed() -> None:
+    assert tally_of(*STORIES).unanswered == set()
+    assert tally_of(*STORIES[:2], *STORIES[2:4]).unanswered == {"grid"}
+
+
+def test_the_case_that_shows_something_best_is_one_to_which_it_happened() -> None:
+    tally = tally_of(*STORIES)
+    closed = tally.with_most_of(ev.LegSentBack, ev.CaseClosed)
+    assert closed is not None and closed.number == "N4"
+    assert tally.with_most_of(ev.MergeProposed, ev.CaseClosed) is None
+
+
 def test_the_most_telling_case_is_the_one_with_most_to_see() -> None:
     telling = tally_of(*STORIES).most_telling()
     assert telling is not None and telling.number == "N4"
