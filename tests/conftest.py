@@ -4,13 +4,32 @@ What every test may ask for: a real broker and topic names of its own.
 Where no broker can be started the tests that need one are skipped at home, with the reason, and fail where CI is set.
 """
 
+import gc
 import os
+import signal
 from collections.abc import Iterator
+from functools import cache
 from uuid import uuid4
 
 import pytest
+import typer.testing
 
 from adapters.kafka.embedded import EmbeddedKafka, KafkaFault
+
+
+def pytest_configure() -> None:
+    # `nohup`, or a shell's `&`, hands down that Ctrl-C is ignored: the processes that tests start are to end by it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # a command of ours is made of its functions at each `invoke`, alike each time
+    typer.testing._get_command = cache(typer.testing._get_command)
+    gc.set_threshold(10_000, 20, 50)  # what is imported while tests are collected stays
+
+
+def pytest_collection_finish() -> None:
+    """Whatever has been imported by now is there to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,10 +15,10 @@ from router.catalogue.desk import ACTIVE, WAITING, Active, NotAllowed, Waiting
 from router.catalogue.fetch import unpacked
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
-from router.catalogue.load import from_files, hash_of
+from router.catalogue.load import hash_of
 from router.catalogue.publish import publish, without_carried
 from router.operate.topics import Topics
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 from workflows.commands import ActivateCatalogue
 
 TOPICS = Topics("t.", 2)
@@ -72,7 +72,7 @@ class World:
         self.void: set[int] = set()
 
     async def begin(self) -> None:
-        catalogue = from_files(small())
+        catalogue = unchanged()
         await self.log.create_topics(TOPICS.specs(catalogue.channels, catalogue.endpoints))
         await publish(self.log, TOPICS, small(), by="setup", now=self.now)
         for person in PEOPLE:

@@ -2,24 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from msgspec import json
 
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.load import load
 from router.catalogue.rows import CategoryRow, MatterRow
+from tests.unit.catalogue.shandong import shandong
 from workflows.facts import OneThingView, PlaceView, RequestView, Target
 
-CATALOG = Path(__file__).parents[2] / "catalog"
 NOW = 1_789_700_000_000
 """2026-09-18, when the demo begins."""
 
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return load(CATALOG)
+    return shandong()
 
 
 def leaves(rows: dict[str, str]) -> set[str]:

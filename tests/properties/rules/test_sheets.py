@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from router.catalogue import reading
 from router.catalogue.findings import Findings
-from router.catalogue.load import from_files
 from router.catalogue.rows import ROLES
 from router.catalogue.rule_difference import Side, compare_rules
 from router.catalogue.rule_files import rewritten
@@ -22,9 +21,9 @@ from router.catalogue.sheet_writing import write_csv, write_workbook
 from router.catalogue.sheets import document_of, rows_of, vocabularies
 from router.catalogue.tables import read_tables
 from router.rules.model import DAYS, STATES, Bearer, Box, Range, Rule, Window
-from tests.unit.catalogue.small import small
+from tests.unit.catalogue.small import small, unchanged
 
-SMALL = from_files(small())
+SMALL = unchanged()
 NAMES = {lang: vocabularies(SMALL, lang) for lang in ("zh", "en")}
 CODES = sorted({code for vocabulary in NAMES["zh"].values() for code in vocabulary.names})
 CALLED = sorted({name for vocabulary in NAMES["zh"].values() for name in vocabulary.codes})

@@ -6,11 +6,10 @@ import pytest
 
 from bench.rules import Course, Disagree, ratios
 from bench.rules_set import AREA, VARIANTS, Trees, rules, to_ruler, to_zen, with_lines
-from router.catalogue.load import from_files
 from router.rules.model import Box, Range, Rule, Then
-from tests.unit.catalogue.small import small
+from tests.unit.catalogue.small import unchanged
 
-CATALOGUE = from_files(small())
+CATALOGUE = unchanged()
 TREES = Trees(CATALOGUE)
 LOCAL = Rule(
     id="r7",

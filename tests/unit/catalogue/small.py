@@ -1,5 +1,10 @@
 """A small catalogue without a fault, to be changed by tests: one province, two cities, three counties, one zone."""
 
+from functools import cache
+
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.load import from_files
+
 FILES = {
     "catalogue.yaml": """
 name: 小省
@@ -210,3 +215,9 @@ def edited(file: str, old: str, new: str) -> dict[str, bytes]:
     text = files[file].decode()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     return files | {file: text.replace(old, new).encode()}
+
+
+@cache
+def unchanged() -> Catalogue:
+    """The catalogue that these files make; immutable, so that tests may share it."""
+    return from_files(small())

@@ -16,7 +16,6 @@ from router.cli.rules import app
 from router.rules import naive
 from router.rules.analysis.space import AXES, TIME
 from router.rules.model import Box, View
-from tests.unit.catalogue.shandong import shandong
 from tests.unit.catalogue.small import edited, small
 
 NOW = 1_789_693_200_000  # 2026-09-18T09:00+08:00
@@ -112,11 +111,6 @@ def test_who_is_never_sent_to() -> None:
 
 def test_the_small_catalogue_is_clean() -> None:
     assert found(small())[1] == []
-
-
-def test_the_shipped_rules_are_clean() -> None:
-    """But for one function that units hold and nothing sends to: a hint."""
-    assert [(f.level, f.code) for f in analyse(shandong(), NOW)] == [("hint", "not_named")]
 
 
 def test_contradictions_are_refused_and_nothing_else() -> None:

@@ -10,7 +10,7 @@ from router.catalogue.calendars import named, retained
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from tests.unit.catalogue.shandong import shandong
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 from workflows.calendars import Calendar
 
 NOON = 12 * 3600 * 1000
@@ -59,7 +59,7 @@ def carried(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def test_a_name_never_means_another_calendar() -> None:
     """A changed day makes another name; the old name is answered from what the publisher carried on."""
-    old = from_files(small())
+    old = unchanged()
     changed = edited("calendars/days.yaml", "2026-09-20", "2026-09-27")
     before, after = old.facts().calendar("370102"), from_files(changed).facts().calendar("370102")
     assert before.id != after.id
@@ -77,7 +77,7 @@ def test_a_carried_calendar_that_was_tampered_with_is_a_finding() -> None:
 
 def test_a_calendar_of_an_older_release_keeps_its_name() -> None:
     """Running clocks ask for it by that name: what layers learn to say later is not in it where they do not say it."""
-    assert sorted(from_files(small()).calendars) == ["office@81ba0548", "yi@d69fb480"]
+    assert sorted(unchanged().calendars) == ["office@81ba0548", "yi@d69fb480"]
 
 
 def test_a_unit_may_have_its_own_calendar() -> None:
@@ -101,6 +101,6 @@ def test_two_calendars_for_one_unit_are_refused() -> None:
 
 
 def test_the_name_says_which_layer() -> None:
-    layers = from_files(small()).calendar_layers
+    layers = unchanged().calendar_layers
     assert sorted(name.partition("@")[0] for name in layers) == ["office", "yi"]
     assert all(named(stack) == name for name, stack in layers.items())

@@ -14,13 +14,13 @@ from router.catalogue.desk import STREAM, NotAllowed, opened
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
-from router.catalogue.load import from_files, hash_of
+from router.catalogue.load import hash_of
 from router.catalogue.pack import VersionUnusable, chunks_of, files_of
 from router.catalogue.publish import publish
 from router.catalogue.releases import publish_draft
 from router.operate import audit
 from router.operate.topics import Topics
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 
 TOPICS = Topics("t.", 2)
 NOON = 1_790_000_000_000
@@ -31,7 +31,7 @@ ZHANG, LI, WANG = Signer.fresh("zhang.wei"), Signer.fresh("li.na"), Signer.fresh
 @pytest.fixture
 async def broker() -> MemoryLog:
     """A version in force, and two people whose keys hold."""
-    log, catalogue = MemoryLog(), from_files(small())
+    log, catalogue = MemoryLog(), unchanged()
     await log.create_topics(TOPICS.specs(catalogue.channels, catalogue.endpoints))
     await publish(log, TOPICS, small(), by="setup")
     for person in (ZHANG, LI):

@@ -9,12 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.kafka.memory import MemoryLog
-from router.catalogue.load import from_files
 from router.catalogue.publish import publish
 from router.cli import acting
 from router.cli.main import app
 from router.operate.topics import Topics
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 
 TOPICS = Topics("t.", 2)
 
@@ -35,7 +34,7 @@ def run(*words: str, code: int = 0) -> dict[str, Any]:
 
 
 async def _begin(log: MemoryLog) -> None:
-    catalogue = from_files(small())
+    catalogue = unchanged()
     await log.create_topics(TOPICS.specs(catalogue.channels, catalogue.endpoints))
     await publish(log, TOPICS, small())
 

@@ -26,7 +26,7 @@ from router.operate import audit
 from router.operate.process import Process
 from router.operate.settings import Settings
 from router.operate.topics import Topics
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 from workflows.commands import ActivateCatalogue
 
 TOPICS = Topics("t.", 3)
@@ -36,7 +36,7 @@ OTHER = edited("matters.csv", "商贸许可", "商贸登记")
 @pytest.fixture
 async def broker() -> MemoryLog:
     log = MemoryLog()
-    catalogue = from_files(small())
+    catalogue = unchanged()
     await log.create_topics(TOPICS.specs(catalogue.channels, catalogue.endpoints))
     return log
 
@@ -55,7 +55,7 @@ async def test_what_was_published_is_what_is_fetched(broker: MemoryLog) -> None:
     assert await active_version(broker, TOPICS.catalog) is None
     published = await publish(broker, TOPICS, small(), by="admin", reason="first", now=1_789_000_000_000)
     fetched = await fetch_version(broker, TOPICS.catalog, 1, published.hash)
-    assert (fetched.version, fetched.hash, fetched.units) == (1, from_files(small()).hash, from_files(small()).units)
+    assert (fetched.version, fetched.hash, fetched.units) == (1, unchanged().hash, unchanged().units)
     assert await active_version(broker, TOPICS.catalog) == (1, published.hash)
     assert [[(order.version, order.hash) for order in partition] for partition in orders(broker)] == [
         [(1, published.hash)]
@@ -161,7 +161,7 @@ async def test_a_version_is_verified(broker: MemoryLog) -> None:
     for version, digest in ((1, "0" * 64), (2, published.hash)):
         with pytest.raises(VersionUnusable):
             await fetch_version(broker, TOPICS.catalog, version, digest)
-    manifest, chunks = pack(from_files(small()), 1)
+    manifest, chunks = pack(unchanged(), 1)
     with pytest.raises(VersionUnusable):
         unpack(manifest, lambda name: chunks[name][:-1])
     with pytest.raises(VersionUnusable):

@@ -14,11 +14,11 @@ from router.catalogue.desk import STREAM, WAITING, Active, NotAllowed, TopicsMis
 from router.catalogue.fetch import active_version, fetch_active, unpacked
 from router.catalogue.hand import register, revoke
 from router.catalogue.keys import Signer
-from router.catalogue.load import from_files, hash_of
+from router.catalogue.load import hash_of
 from router.catalogue.publish import publish, without_carried
 from router.operate import audit
 from schemas.catalogue import CatalogueManifest
-from tests.unit.catalogue.small import small
+from tests.unit.catalogue.small import small, unchanged
 from tests.unit.catalogue.test_drafts import LI, NOON, ONE, OTHER, TOPICS, WANG, ZHANG, broker, save
 
 __all__ = ["broker"]
@@ -265,7 +265,7 @@ async def test_once_there_is_a_version_production_takes_no_folder(broker: Memory
     await refused(broker, "drafts_only", publish(broker, TOPICS, OTHER, only_first=True))
     await refused(broker, "drafts_only", publish(broker, TOPICS, OTHER, by="zhang.wei", signer=ZHANG))
     log = MemoryLog()
-    await log.create_topics(TOPICS.specs(from_files(small()).channels, from_files(small()).endpoints))
+    await log.create_topics(TOPICS.specs(unchanged().channels, unchanged().endpoints))
     await publish(log, TOPICS, small(), only_first=True)
     await refused(log, "drafts_only", publish(log, TOPICS, OTHER, only_first=True))
     assert (await publish(log, TOPICS, OTHER)).version == 2
@@ -274,7 +274,7 @@ async def test_once_there_is_a_version_production_takes_no_folder(broker: Memory
 async def test_a_folder_is_published_in_nobody_elses_name() -> None:
     """The first version, once there is a key, is signed like every other act."""
     log = MemoryLog()
-    await log.create_topics(TOPICS.specs(from_files(small()).channels, from_files(small()).endpoints))
+    await log.create_topics(TOPICS.specs(unchanged().channels, unchanged().endpoints))
     await register(log, TOPICS, ZHANG.who, ZHANG.public, by=ZHANG, now=NOON)
     for by, signer in (("", None), ("zhang.wei", None), ("li.na", ZHANG), ("zhang.wei", Signer.fresh("zhang.wei"))):
         await refused(log, "no_key", publish(log, TOPICS, small(), by=by, signer=signer, now=NOON))

@@ -14,7 +14,7 @@ from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
 from router.catalogue.ruling import Proposed, from_event, propose, read_ruling
 from router.cli.rules import app
-from tests.unit.catalogue.small import edited, small
+from tests.unit.catalogue.small import edited, small, unchanged
 from tests.unit.rules.archive import disputed
 from workflows.commands import Submit
 from workflows.decide import decide
@@ -48,7 +48,7 @@ def led(catalogue: Catalogue, place: str, category: str = "", title: str = "x") 
 
 
 def test_the_ruled_unit_leads_where_another_did_and_nowhere_else() -> None:
-    catalogue = from_files(small())
+    catalogue = unchanged()
     made = ruled(catalogue, unit="370100.roads", category=["C11"], place=["370102"], function="roads")
     rule = made.rule
     assert (rule.id, rule.number, rule.basis, made.before.id) == ("ruling-2026-09-17", 899, "裁〔2026〕3号", "category")
@@ -61,7 +61,7 @@ def test_the_ruled_unit_leads_where_another_did_and_nowhere_else() -> None:
 
 def test_whoever_is_ruled_to_lead_leads_or_it_is_said_why_not() -> None:
     """Every unit of the catalogue, each function that it holds: as the engine decides it, in the unit's own place."""
-    catalogue = from_files(small())
+    catalogue = unchanged()
     leads, refused = 0, set[str]()
     for unit in catalogue.units.values():
         for held in unit.functions:
@@ -77,7 +77,7 @@ def test_whoever_is_ruled_to_lead_leads_or_it_is_said_why_not() -> None:
 
 
 def test_limits_and_helpers_of_the_rule_that_decided_stay() -> None:
-    made = ruled(from_files(small()), function="trade", role="approve", category=["C1"], place=["370100"], rule="joint")
+    made = ruled(unchanged(), function="trade", role="approve", category=["C1"], place=["370100"], rule="joint")
     assert made.rule.number == 29 and made.rule.then.policy == "slow"
     assert [(b.function, b.part) for b in made.rule.then.route] == [("trade", "lead"), ("parks", "assist")]
 
@@ -124,7 +124,7 @@ def test_a_rule_of_other_hours_that_decides_before_it_is_told(time: str) -> None
 
 
 def test_a_second_ruling_of_a_day_has_an_id_of_its_own() -> None:
-    once = ruled(from_files(small()), function="parks", category=["C11"])
+    once = ruled(unchanged(), function="parks", category=["C11"])
     twice = ruled(once.catalogue, function="roads", category=["C111"])
     assert (twice.rule.id, twice.rule.number) == ("ruling-2026-09-17-2", 898)
     assert {"ruling-2026-09-17", "ruling-2026-09-17-2"} <= twice.catalogue.rules.keys()
@@ -147,7 +147,7 @@ def test_a_second_ruling_of_a_day_has_an_id_of_its_own() -> None:
     ],
 )
 def test_a_ruling_at_fault_is_refused_with_every_fault(said: dict[str, Any], wanted: list[str]) -> None:
-    assert codes(from_files(small()), **said) == wanted
+    assert codes(unchanged(), **said) == wanted
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"- 1", b"{", b"a: &b 1", b"\xff"])
@@ -175,7 +175,8 @@ def test_the_command_writes_what_the_loader_takes(tmp_path: Path) -> None:
     wrong = call("--folder", str(folder), "--days", "0", category=["C9"])
     assert wrong.exit_code == 1 and "ruling.yaml:1:97: 错误 dangling: 诉求分类“C9”不存在" in wrong.stdout
     assert call("--draft", "d").exit_code == 2 and call("--draft", "d", "--folder", str(folder)).exit_code == 2
-    assert CliRunner().invoke(app, ["from-ruling", str(tmp_path / "none.yaml")]).exit_code == 2
+    file.unlink()
+    assert CliRunner().invoke(app, ["from-ruling", str(file), "--folder", str(folder)]).exit_code == 2
 
 
 def test_a_ruling_on_a_case_is_all_that_a_rule_needs() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from adapters.channels.simulated import FALLBACK_CHANNEL, Sample, Sent, read_lines, read_samples, resolved, send
 from router.catalogue.catalogue import Catalogue
-from router.catalogue.load import load
 from router.intake.translate import Accepted, Known, Rejected, translate
 from schemas.registry import REQUEST_SUBMITTED
 from schemas.times import parse
+from tests.unit.catalogue.shandong import shandong
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NOW = parse("2026-09-18T09:00:00+08:00") or 0
@@ -24,7 +24,7 @@ ONE_THINGS = {"enterprise-start", "newborn", "after-death"}
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return load(CHECKOUT / "catalog")
+    return shandong()
 
 
 def taken(sample: Sample, catalogue: Catalogue) -> Accepted | Rejected:

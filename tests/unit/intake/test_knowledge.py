@@ -1,13 +1,10 @@
 """The knowledge base: which entry a question asks for, who may say so, and that nothing but a question is ever shown one."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import Raw, json
 
 from adapters.platforms.http import LONGEST, Failed, HttpPlatform, Refused
@@ -52,12 +49,6 @@ def test_the_nearest_entry_in_force_is_found(title: str, text: str, entry: str |
     found = SHELF.find(title, text, NOW)
     assert (found.entry if found else None) == entry
     assert SHELF.find(title, text, NOW) == found
-
-
-@given(st.text(max_size=50), st.text(max_size=200))
-def test_a_score_is_from_the_threshold_to_one(title: str, text: str) -> None:
-    found = SHELF.find(title, text, NOW)
-    assert found is None or (0.5 <= found.score <= 1 and found.version == "7/abc")
 
 
 def test_the_same_words_are_certain() -> None:
@@ -121,18 +112,6 @@ async def test_only_questions_are_asked_about() -> None:
 async def test_garbage_finds_nothing(answer: Any) -> None:
     became = [accepted("大厅")]
     assert await Knowledge(Base(answer)).on(became, SHELF) == became
-
-
-SCORES = st.dictionaries(st.sampled_from(["card", "hall-hours", "old", "?"]), st.floats() | st.integers() | st.none())
-
-
-@settings(max_examples=40)
-@given(st.lists(st.none() | SCORES, max_size=3))
-def test_whatever_it_says_what_leaves_names_an_entry_of_ours(said: list[Any]) -> None:
-    judged = asyncio.run(Knowledge(Base(said)).on([accepted("大厅")] * len(said), SHELF))
-    for one in judged:
-        found = found_in(one)
-        assert found is None or (found.entry in ("card", "hall-hours") and 0 <= found.score <= 1)
 
 
 # -- over HTTP -----------------------------------------------------------------------------------------

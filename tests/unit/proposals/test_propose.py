@@ -3,8 +3,6 @@
 from math import exp
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import from_files
@@ -58,19 +56,6 @@ def test_poison_is_survived(text: str) -> None:
     """And costs no more than its beginning."""
     assert len(told(text, text)) <= 2 * KEPT + 1
     assert proposer().propose(text, text) == proposer().propose(text, text)
-
-
-@settings(max_examples=30)
-@given(st.text(), st.text(), st.floats(0.01, 1))
-def test_whatever_the_message(title: str, text: str, threshold: float) -> None:
-    """Probabilities of the first level, best first, and a category only where it is likely enough."""
-    said = proposer(threshold).propose(title, text)
-    scores = [guess.score for guess in said.top]
-    assert scores == sorted(scores, reverse=True)
-    assert 0 <= scores[-1] <= scores[0] <= 1
-    assert sum(scores) == pytest.approx(1, abs=2e-3)  # three roots, three guesses
-    assert (said.score >= round(threshold, 4)) if said.category else said.score == 0
-    assert said == proposer(threshold).propose(title, text)
 
 
 # -- in the catalogue -------------------------------------------------------------------------------------

@@ -1,13 +1,10 @@
 """What a case makes of a proposed category: enough to route by, never what the channel said, and never more than that."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
 from tests.unit.workflows.small_world import POLICIES, ROUTES, Told, told
-from workflows import commands as cmd
 from workflows import events as ev
 from workflows.evolve import fold
 from workflows.proposals import Found, Guess, Proposal
@@ -119,27 +116,6 @@ def test_a_category_that_there_is_not_is_no_sample() -> None:
     assert t.happened == ["CommandRefused"]
     assert t.data("reply.refused")["code"] == "unknown_category"
     assert (t.held.state, t.held.legs, t.held.tasks) == (held.state, held.legs, held.tasks)
-
-
-@given(
-    st.builds(
-        Proposal,
-        by=st.text(max_size=8), version=st.text(max_size=8), threshold=st.floats(0, 1),
-        top=st.lists(st.builds(Guess, st.text(max_size=8), st.floats(0, 1)), max_size=3).map(tuple),
-        category=st.sampled_from(["", *ROUTES, "emergency", "\0", "不存在"]), score=st.floats(0, 1),
-    )
-)  # fmt: skip
-def test_any_proposal_is_survived_and_told_again_alike(proposal: Proposal) -> None:
-    """Through the wire and through the log: the same command, the same records, the same state."""
-    t = told()
-    t.submit("", proposal=proposal)
-    retold = fold(None, ev.decode(ev.encode(t.records[0])))
-    assert retold == t.case
-    command = cmd.Submit(
-        id="i", case="c", at=1, channel="w", ref="r", request=registered(t).request, digest="d", received_at=1,
-        proposal=proposal,
-    )  # fmt: skip
-    assert cmd.decode(cmd.encode(command)) == command
 
 
 def found(entry: str = "saturday", score: float = 0.9) -> Found:
