@@ -7,7 +7,8 @@ promised AS (
     WHERE type IN ('ClockStarted', 'ClockWentOn', 'ClockExtended', 'ClockRebased')
       AND json_extract(body, '$.kind') = 'finish' AND json_extract(body, '$.of') = ''
     UNION ALL
-    SELECT case_id, version * 1000 + number, 'plan', json_extract(body, '$.plan') / 1000 FROM events WHERE type = 'CaseHung'
+    SELECT case_id, version * 1000 + number, 'plan', json_extract(body, '$.plan') / 1000
+    FROM events WHERE type IN ('CaseHung', 'PlanReviewed') AND COALESCE(json_extract(body, '$.plan'), 0) > 0
     UNION ALL
     SELECT case_id, version * 1000 + number, 'procedure', json_extract(body, '$.due') / 1000
     FROM events WHERE type = 'ProcedureBegun'
