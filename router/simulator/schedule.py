@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from adapters.departments.simulated import Planned
-from schemas.handling import ClockKind
+from schemas.handling import ClockKind, TaskKind
 from schemas.task import Task
 from schemas.times import milliseconds
 from workflows.calendars import Calendar
@@ -31,8 +31,14 @@ def _instant(planned: Planned, assigned_at: int, due: int, calendar: Calendar) -
 
 
 def due_of(task: Task, assigned_at: int, calendar: Calendar) -> int:
-    """The finish clock of the task, else its latest clock, else what people assume."""
+    """
+    A unit's finish clock; of an officer's task its own clock, and the case's only where it has none; else the latest, or
+    what people assume.
+    """
     dues = {due.kind: milliseconds(due.due) for due in task.due if due.kind is not ClockKind.SIGN}
+    if task.kind is not TaskKind.HANDLE and len(dues) > 1:
+        # who reviews the plan of a hung case in a quarter would be at it every day, as the case itself is due long before
+        dues.pop(ClockKind.FINISH, None)
     if not dues:
         return calendar.add(assigned_at, UNTOLD).at
     return dues.get(ClockKind.FINISH) or max(dues.values())

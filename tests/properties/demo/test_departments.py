@@ -13,7 +13,7 @@ from adapters.departments import shares
 from adapters.departments.phrases import ANSWERS, EXTENSION_REASONS, RETURN_REASONS
 from adapters.departments.shares import LENGTHS, OFFICERS, RESULTS, UNITS, Share
 from adapters.departments.simulated import Planned, behaviour, plan, reply_id
-from router.simulator.schedule import APART, schedule
+from router.simulator.schedule import APART, due_of, schedule
 from schemas.handling import ClockKind, ReplyAction, ReplyResult, TaskKind
 from schemas.request import OneThing, ServiceRequest
 from schemas.task import Due, Task
@@ -204,3 +204,15 @@ def test_legs_of_a_one_thing_are_done_within_the_day() -> None:
     asked = taken("at_once", request=thing)
     assert actions(plan(asked, OWN, "s")) == ["sign", "reply"]
     assert [p.delay for p in plan(asked, OWN, "s")] == ["30m", "2wh"]
+
+
+def test_an_officer_keeps_the_due_of_the_task_and_a_unit_that_of_the_work() -> None:
+    """The plan of a hung case is reviewed each quarter; by the case's own due it would be at once, again and again."""
+    quarter = parse("2026-12-20T17:00:00+08:00") or 0
+    dues = (
+        Due(kind=ClockKind.FINISH, due=from_milliseconds(DUE)),
+        Due(kind=ClockKind.PLAN_REVIEW, due=from_milliseconds(quarter)),
+    )
+    assert due_of(task(kind=TaskKind.REVIEW_PLAN, due=dues), ASSIGNED, CALENDAR) == quarter
+    assert due_of(task(kind=TaskKind.REVIEW_PLAN), ASSIGNED, CALENDAR) == DUE
+    assert due_of(task(due=dues), ASSIGNED, CALENDAR) == DUE
