@@ -76,13 +76,18 @@ def _grant(d: Decision, task: Task, said: ReplyView) -> str:
         return "extension_undecided"
     review = d.new_task()
     d.emit(ev.CaseHung(leg=leg.id, task=task.id, review=review, ground=task.reason.partition(": ")[0], plan=asked.plan))
-    for clock in clocks if d.policy.hangs == "stop" else ():
-        calendar = d.facts.calendar_named(clock.calendar)
-        allowed = calendar.consumed(max(d.now, clock.anchor), asked.plan, budget(clock.budget).unit)
-        if clock.running and not is_paused(clock) and clock.due >= d.now and allowed > 0:
-            pause(d, clock, HUNG, allowed)
+    _stand_still(d, leg, asked.plan)
     start_task_clock(d, review, "review_plan")
     return ""
+
+
+def _stand_still(d: Decision, leg: Leg, plan: int) -> None:
+    """The clocks of lead and citizen, until the plan date at the latest: but not one that is late, as it is late."""
+    for clock in moved_with(d, leg, ("leg", "case")) if d.policy.hangs == "stop" else ():
+        calendar = d.facts.calendar_named(clock.calendar)
+        allowed = calendar.consumed(max(d.now, clock.anchor), plan, budget(clock.budget).unit)
+        if clock.running and not is_paused(clock) and clock.due >= d.now and allowed > 0:
+            pause(d, clock, HUNG, allowed)
 
 
 def _refuse(d: Decision, task: Task, said: ReplyView) -> str:
@@ -93,13 +98,36 @@ def _refuse(d: Decision, task: Task, said: ReplyView) -> str:
 
 
 def _reviewed(d: Decision, task: Task, said: ReplyView) -> str:
-    """每季度复核: the plan stands; the next quarter begins."""
+    """每季度复核: the plan stands, or two officers move its date; the next quarter begins."""
     if not said.text:
         return "incomplete"
-    following = d.new_task()
-    d.emit(ev.PlanReviewed(leg=task.leg, task=task.id, review=following, text=said.text))
+    following, held = d.new_task(), d.case.oversight
+    assert held is not None
+    plan = parse(said.until or "") or held.plan
+    if plan == held.plan:
+        d.emit(ev.PlanReviewed(leg=task.leg, task=task.id, review=following, text=said.text))
+    else:
+        if code := _may_move(d, plan, said):
+            return code
+        d.emit(
+            ev.PlanReviewed(
+                leg=task.leg, task=task.id, review=following, text=said.text, plan=plan, before=held.plan,
+                reason=said.reason or "", officer=said.officer or "", confirmed_by=said.confirmed_by or "",
+            )
+        )  # fmt: skip
+        _go_on(d, "plan_moved")
+        _stand_still(d, d.case.legs[held.hung], plan)
     start_task_clock(d, following, "review_plan")
     return ""
+
+
+def _may_move(d: Decision, plan: int, said: ReplyView) -> str:
+    """As where it was granted: a reason, two officers, and a date that somebody will see."""
+    if not said.reason:
+        return "incomplete"
+    if not said.officer or said.confirmed_by in (None, said.officer):
+        return "second_officer"
+    return _bad_plan(d, plan)
 
 
 def _release(d: Decision, command: Order, said: Ordered) -> str:
@@ -112,10 +140,15 @@ def take_off(d: Decision, ground: str) -> None:
     hung = d.case.oversight.hung if d.case.oversight else ""
     for task in [task for task in d.case.tasks.values() if task.kind == "review_plan"]:
         stop_clocks(d, task.id)
+    _go_on(d, "released")
+    d.emit(ev.HangReleased(leg=hung, ground=ground))
+
+
+def _go_on(d: Decision, why: str) -> None:
+    hung = d.case.oversight.hung if d.case.oversight else ""
     for clock in moved_with(d, d.case.legs[hung], ("leg", "case")):
         if clock.course is not None and clock.course.pause == HUNG:
-            go_on(d, clock, "released")
-    d.emit(ev.HangReleased(leg=hung, ground=ground))
+            go_on(d, clock, why)
 
 
 MAY: Mapping[str, Callable[[Decision, Leg, ReplyView], str]] = {"ask_hang": _may_ask}

@@ -2,7 +2,7 @@
 What the channel is told of its case without having asked: how it stands, a date that moved, how it ended.
 """
 
-from workflows import between
+from workflows import between, supervision
 from workflows import events as ev
 from workflows import messages as body
 from workflows.outbox import OUTCOME, STATUS
@@ -38,8 +38,10 @@ NEW_CALENDAR = "节假日安排公布或调整"
 
 
 def due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> None:
-    """The citizen is told a new date, and why."""
+    """The citizen is told a new date, and why. While the clock stands still again by a plan that moved, that date is the plan's."""
     if event.of or event.kind != "finish" or event.due == event.before:
+        return
+    if isinstance(event, ev.ClockWentOn) and event.why == "plan_moved":
         return
     case = post.case
     post.answer(
@@ -57,9 +59,37 @@ def due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockReb
     )
 
 
+_HUNG = {"released": "已销账，恢复计时", "pause_used_up": "挂账计划日期已到，恢复计时"}
+
+
+def plan_moved(post: Post, event: ev.PlanReviewed) -> None:
+    """挂账计划改期: the citizen and the supervisors are told the new date; him why as well."""
+    if not event.plan:
+        return
+    case = post.case
+    listed = post.d.facts.reasons("review_plan").get(event.reason)
+    post.answer(
+        STATUS,
+        body.StatusBody(
+            ref=case.ref,
+            case_id=case.id,
+            number=case.number,
+            status="hung",
+            at=body.instant(post.d.now),
+            unit_name=body.unit_name(post.d, case.legs[event.leg].unit),
+            promised_due=body.instant(event.plan),
+            promised_before=body.instant(event.before),
+            reason=listed.name_zh if listed else event.reason,
+        ),
+    )
+    supervision.plan_moved(post, event)
+
+
 def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> str:
     if isinstance(event, ev.ClockRebased):
         return NEW_CALENDAR
+    if isinstance(event, ev.ClockWentOn) and event.reason == "hung":
+        return _HUNG.get(event.why, "恢复计时")
     action, code = ("ask_extension", event.why) if isinstance(event, ev.ClockExtended) else ("pause", event.reason)
     listed = post.d.facts.reasons(action).get(code)
     return listed.name_zh if listed else code

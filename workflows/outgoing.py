@@ -93,6 +93,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.OrderLifted: Telling(news=supervision.lifted),
     ev.CaseHung: Telling(again=tasks.hung, status="hung", news=supervision.hung),
     ev.HangRefused: Telling(again=tasks.hung),
+    ev.PlanReviewed: Telling(again=tasks.plan_moved, news=news.plan_moved),
     ev.HangReleased: Telling(again=tasks.hung, status="released", news=supervision.released),
     ev.SupplementAttached: Telling(answer=answers.accepted),
     ev.WithdrawalNoted: Telling(answer=answers.accepted, again=tasks.withdrawal_noted),

@@ -128,6 +128,12 @@ def hung(post: Post, event: ev.CaseHung) -> None:
     _tell(post, "hung", post.case.centre, unit, event.leg, reason=reason, due=body.instant(event.plan))
 
 
+def plan_moved(post: Post, event: ev.PlanReviewed) -> None:
+    unit, listed = post.case.legs[event.leg].unit, post.d.facts.reasons("review_plan")
+    reason = event.reason if event.reason in listed else None
+    _tell(post, "plan_moved", post.case.centre, unit, event.leg, reason=reason, due=body.instant(event.plan))
+
+
 def released(post: Post, event: ev.HangReleased) -> None:
     by = post.command.unit if isinstance(post.command, cmd.Order) else post.case.centre
     _tell(post, "released", by, post.case.legs[event.leg].unit, event.leg, reason=event.ground or None)

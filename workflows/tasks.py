@@ -87,6 +87,13 @@ def hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> A
         yield task, None, event.reason if isinstance(event, ev.HangRefused) else _HANGING[type(event)]
 
 
+def plan_moved(case: Case, event: ev.PlanReviewed) -> Again:
+    """The lead learns of another date."""
+    task = case.tasks.get(case.legs[event.leg].task)
+    if event.plan and task is not None:
+        yield task, None, "plan_moved"
+
+
 _HANGING: Mapping[type[ev.Event], str] = {ev.CaseHung: "hung", ev.HangReleased: "released"}
 
 

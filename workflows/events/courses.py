@@ -32,7 +32,7 @@ class ClockWentOn(Event, frozen=True):
     """the due before"""
     due: int
     why: str
-    """asked | pause_used_up | supplemented | ended (the leg that paused it replied or ended)"""
+    """asked | pause_used_up | supplemented | released | plan_moved (and it stands still again) | ended (the leg that paused it replied or ended)"""
     reason: str = ""
     """for which it stood still"""
     provisional: bool = False

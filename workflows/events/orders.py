@@ -104,12 +104,19 @@ class HangRefused(Event, frozen=True):
 
 
 class PlanReviewed(Event, frozen=True):
-    """The centre has looked at the plan (`task`); `review` is the same for the next quarter."""
+    """The centre has looked at the plan (`task`); `review` is the same for the next quarter. Two officers may move its date."""
 
     leg: str
     task: str
     review: str
     text: str
+    plan: int = 0
+    """the new plan date; 0: it stays"""
+    before: int = 0
+    """the plan date until now, where it moves"""
+    reason: str = ""
+    officer: str = ""
+    confirmed_by: str = ""
 
 
 class HangReleased(Event, frozen=True):

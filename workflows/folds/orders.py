@@ -83,6 +83,8 @@ def _hang_refused(case: Case, e: ev.HangRefused, at: int) -> Case:
 
 def _plan_reviewed(case: Case, e: ev.PlanReviewed, at: int) -> Case:
     again = replace(case.tasks[e.task], id=e.review)
+    if e.plan:
+        case = replace(case, oversight=replace(oversight(case), plan=e.plan))
     return opened(replace(case, tasks=less(case.tasks, e.task)), again)
 
 

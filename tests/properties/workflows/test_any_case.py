@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from router.auditor.watch import AUDITED, Sweep, Watch, take
 from schemas.ids import command_id
 from schemas.registry import MODELS
+from schemas.times import to_text
 from schemas.validation import read
 from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA, HALL
 from tests.unit.workflows.small_world import NOW, ROUTES, UNITS, SmallWorld, Told, told
@@ -291,6 +292,16 @@ class AnyCase(RuleBasedStateMachine):
             self.check(
                 cmd.Reply(**self.told.base(), endpoint=asked.endpoint, task=asked.id, action="grant_hang", body=said)
             )
+
+    @precondition(lambda self: any(task.kind == "review_plan" for task in self.told.held.tasks.values()))
+    @rule(days=st.integers(-30, 400), confirmed=st.sampled_from(["0001", "0002", "0002"]))
+    def the_plan_is_moved(self, days: int, confirmed: str) -> None:
+        review = next(task for task in self.told.held.tasks.values() if task.kind == "review_plan")
+        until = to_text(self.told.now + days * DAY)
+        said = Raw(json.encode(HANG | {"until": until, "confirmed_by": confirmed}))
+        self.check(
+            cmd.Reply(**self.told.base(), endpoint=review.endpoint, task=review.id, action="review_plan", body=said)
+        )
 
     @precondition(
         lambda self: (

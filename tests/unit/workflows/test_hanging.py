@@ -108,3 +108,64 @@ def test_a_plan_is_for_years_that_somebody_will_see() -> None:
     t.case = replace(t.held, oversight=replace(t.held.oversight, plan=ms("2101-01-01 00:00")))
     t.reply("decide_hang", "grant_hang", **TWO)
     assert t.data("reply.refused")["code"] == "plan_date_too_far"
+
+
+LATER = {"text": "招标推迟", "until": "2027-09-30T17:00:00+08:00", "reason": "招标推迟", **TWO}
+
+
+def left(t: Told) -> dict[str, int]:
+    """What each finish clock still has, in working time."""
+    clocks = {key: clock for key, clock in t.held.clocks.items() if key in ("finish/", "finish/1")}
+    whole = {key: (clock.course.whole, clock.course.consumed) for key, clock in clocks.items() if clock.course}
+    return {key: given - used for key, (given, used) in whole.items()}
+
+
+def test_the_plan_date_moves_by_a_review_of_two_officers_and_no_time_is_lost_or_gained() -> None:
+    t = hung()
+    before = left(t)
+    t.wait_until("2026-12-16 09:00").reply("review_plan", "review_plan", **LATER)
+    assert t.happened[:5] == ["PlanReviewed", "ClockWentOn", "ClockWentOn", "ClockPaused", "ClockPaused"]
+    status = t.data("case.status_changed")
+    assert (status["status"], status["promised_due"], status["promised_before"], status["reason"]) == (
+        "hung", LATER["until"], ASKED["until"], "招标推迟",
+    )  # fmt: skip
+    assert "due_moved" not in [json.decode(m.data).get("status") for m in t.last.messages]
+    assert (t.data("task.assigned")["kind"], t.data("task.assigned")["reason"]) == ("handle", "plan_moved")
+    assert t.data("case.overseen")["what"] == "plan_moved"
+    assert (left(t), t.held.state) == (before, "hung")
+    stops = [mark.at for key in ("finish/", "finish/1") for mark in t.held.clocks[key].marks]
+    assert stops == [ms("2027-09-30 17:00")] * 2
+    t.wait_until("2027-04-20 09:00")
+    assert not [e for r in t.records for e in r.events if type(e).__name__ == "ClockOverdue" and e.kind == "finish"]
+    calendar = t.facts.calendar("")
+    t.order("370100.hotline", "release", reason="listed", **TWO)
+    rest = calendar.consumed(t.now, t.held.clocks["finish/"].due, "wd")
+    assert rest == before["finish/"]
+    assert t.data("case.status_changed")["reason"] == "已销账，恢复计时"
+
+
+def test_a_plan_that_had_run_out_stands_still_again_where_the_clock_is_not_late() -> None:
+    t = hung().wait_until("2027-04-01 10:00")
+    assert t.held.clocks["finish/"].course is not None and not t.held.clocks["finish/"].course.pause
+    used = t.facts.calendar("").consumed(ms("2027-03-31 17:00"), t.now, "wd")
+    before = left(t)
+    t.reply("review_plan", "review_plan", **LATER)
+    assert {key: rest - used for key, rest in before.items()} == left(t), "what ran in between is gone"
+    assert all(t.held.clocks[key].course.pause for key in ("finish/", "finish/1"))  # type: ignore[union-attr]
+
+
+def test_the_plan_date_moves_for_a_reason_by_two_to_a_day_that_somebody_will_see() -> None:
+    for said, code in (
+        ({"confirmed_by": None}, "second_officer"),
+        ({"confirmed_by": "0001"}, "second_officer"),
+        ({"officer": None}, "second_officer"),
+        ({"reason": None}, "incomplete"),
+        ({"text": None}, "incomplete"),
+        ({"until": "2026-09-01T17:00:00+08:00"}, "plan_date_past"),
+        ({"until": "9999-12-31T17:00:00+08:00"}, "plan_date_too_far"),
+    ):
+        t = hung().reply("review_plan", "review_plan", **LATER | said)
+        assert t.data("reply.refused")["code"] == code
+        assert t.held.oversight is not None and t.held.oversight.plan == ms("2027-03-31 17:00")
+    t = hung().reply("review_plan", "review_plan", text="按计划推进", until=ASKED["until"])
+    assert "ClockWentOn" not in t.happened, "the same date is no other one"
