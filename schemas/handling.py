@@ -93,6 +93,7 @@ class OrderAction(Word):
     REFUSE = "refuse", "不予受理", "refuse"
     REDO = "redo", "重办", "have it done again"
     APPEAL_REVIEW = "appeal_review", "对评价申诉", "appeal against a grade"
+    ASK_REVIEW = "ask_review", "代诉求人申请复核不予受理", "ask for a review of the refusal, for the applicant"
 
 
 class OrderCode(Word):
@@ -149,6 +150,7 @@ class CaseState(Word):
     HUNG = "hung", "挂账（另有计划日期）", "on the list of hard cases, with a plan date"
     RELEASED = "released", "已销账，继续办理", "released, being handled again"
     IN_PROCEDURE = "in_procedure", "已转入法定程序，另有期限", "in a statutory procedure, with its own date"
+    UNDER_REVIEW = "under_review", "不予受理复核中", "the refusal is being reviewed"
 
 
 class ResemblanceKind(Word):

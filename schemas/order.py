@@ -35,6 +35,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.SPLIT: ("parts",),
     OrderAction.REDO: ("reason",),
     OrderAction.APPEAL_REVIEW: ("text", "confirmed_by"),
+    OrderAction.ASK_REVIEW: ("text",),
 }
 """What an action cannot do without, whoever gives it."""
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from schemas.answer import CaseStatus, Outcome, Receipt
 from schemas.fields import Model
 from schemas.order import IdentityShown, Order, OrderAnswered
-from schemas.request import Evaluation, ServiceRequest, Supplement, Urging, Withdrawal
+from schemas.request import Evaluation, Objection, ServiceRequest, Supplement, Urging, Withdrawal
 from schemas.supervision import Overseen, Resemblance, Supervision
 from schemas.task import Reply, ReplyRefused, Task, TaskWithdrawn
 
@@ -20,6 +20,7 @@ REQUEST_SUPPLEMENTED = "cn.duokua.request.supplemented.v1"
 REQUEST_WITHDRAWN = "cn.duokua.request.withdrawn.v1"
 REQUEST_EVALUATED = "cn.duokua.request.evaluated.v1"
 REQUEST_URGED = "cn.duokua.request.urged.v1"
+REQUEST_OBJECTED = "cn.duokua.request.objected.v1"
 REPLY_SUBMITTED = "cn.duokua.reply.submitted.v1"
 ORDER_GIVEN = "cn.duokua.order.given.v1"
 TASK_ASSIGNED = "cn.duokua.task.assigned.v1"
@@ -44,6 +45,7 @@ FROM_CHANNELS: Mapping[str, type[Model]] = MappingProxyType(
         REQUEST_WITHDRAWN: Withdrawal,
         REQUEST_EVALUATED: Evaluation,
         REQUEST_URGED: Urging,
+        REQUEST_OBJECTED: Objection,
     }
 )
 """Taken on `intake.<channel>`."""
@@ -79,7 +81,7 @@ TO_SUPERVISORS: Mapping[str, type[Model]] = MappingProxyType(
 )
 """Written on `supervision`."""
 
-FOLLOW_UPS = frozenset({REQUEST_SUPPLEMENTED, REQUEST_WITHDRAWN, REQUEST_EVALUATED, REQUEST_URGED})
+FOLLOW_UPS = frozenset({REQUEST_SUPPLEMENTED, REQUEST_WITHDRAWN, REQUEST_EVALUATED, REQUEST_URGED, REQUEST_OBJECTED})
 """Their CloudEvents `subject` is the channel's id of the request they belong to."""
 
 MODELS: Mapping[str, type[Model]] = MappingProxyType(

@@ -272,6 +272,12 @@ class Urging(Model):
     text: Annotated[Text | None, described("催办内容", "in words"), personal("content", purpose=HANDLE)] = None
 
 
+class Objection(Model):
+    """对不予受理的异议 the applicant asks that a refusal be reviewed, once, by people who had no part in it."""
+
+    text: Annotated[Text, described("异议理由", "why, in words"), personal("content", purpose=HANDLE)]
+
+
 class Evaluation(Model):
     """评价 the applicant's grade, once per round: 5 very satisfied … 1 very dissatisfied (好差评五级)."""
 

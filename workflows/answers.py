@@ -44,6 +44,11 @@ def urge_taken(post: Post, event: ev.CaseUrged) -> None:
         _receipt(post, "accepted")
 
 
+def review_asked(post: Post, event: ev.RefusalReviewAsked) -> None:
+    if not event.by:
+        _receipt(post, "accepted")
+
+
 def duplicate(post: Post, event: ev.DuplicateReceived) -> None:
     _receipt(post, "duplicate")
 
@@ -142,7 +147,7 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
         _refuse_reply(post, command.action, "unknown_case", "")
     elif isinstance(command, cmd.Order):
         _answer_order(post, "refused", "unknown_case", "")
-    elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge):
+    elif isinstance(command, cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge | cmd.AskReview):
         _refuse_channel(post, "unknown_case")
     elif isinstance(command, cmd.Join):
         to, said, answer = between.unknown_head(command)

@@ -147,7 +147,7 @@ class _Told:
         elif name == "CaseClosed" or (name == "ProcedureBegun" and what.get("task")):
             # a statutory procedure takes time of its own
             self.closed_at = self.closed_at or at
-        elif name in ("CallBackAsked", "RedoOrdered"):
+        elif name in ("CallBackAsked", "RedoOrdered", "RefusalReviewAsked"):
             self.closed_at = 0
         elif name == "EmergencyRedirected":
             self.receiver = what["unit"]

@@ -80,6 +80,14 @@ class Urge(Command, frozen=True, tag="urge"):
     body: Raw
 
 
+class AskReview(Command, frozen=True, tag="ask_review"):
+    """The applicant objects to the refusal of the case; `body` is an Objection of the contract."""
+
+    channel: str
+    ref: str
+    body: Raw
+
+
 ReplyAction = Literal[
     "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
     "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
@@ -109,7 +117,7 @@ class Reply(Command, frozen=True, tag="reply"):
 
 OrderAction = Literal[
     "urge", "supervise", "lift", "instruct", "re_dispatch", "redirect", "release", "conclude", "merge", "unmerge", "split",
-    "reveal", "mark_malicious", "ex_officio", "refuse", "redo", "appeal_review",
+    "reveal", "mark_malicious", "ex_officio", "refuse", "redo", "appeal_review", "ask_review",
 ]  # fmt: skip
 
 
@@ -213,7 +221,7 @@ class Rebase(Command, frozen=True, tag="rebase"):
     Its id is derived from the case and its version, so that a replay makes the same one."""
 
 
-AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | Reply | Order | ReachDeadline | Between
+AnyCommand = Submit | Supplement | Withdraw | Evaluate | Urge | AskReview | Reply | Order | ReachDeadline | Between
 
 
 class Release(Command, frozen=True, tag="release"):

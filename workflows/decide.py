@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflows import commands as cmd
+from workflows import endings, feedback, merging, resembling
 from workflows import events as ev
-from workflows import feedback, merging, resembling
 from workflows.case import KEPT_MS, SUPPLEMENTS, URGES, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
@@ -101,6 +101,14 @@ def _urge(d: Decision, command: cmd.Urge) -> None:
         urged(d, command)
 
 
+def _ask_review(d: Decision, command: cmd.AskReview) -> None:
+    """复核 of a refusal, once: by people who had no part in it."""
+    if d.case.state == "archived":
+        _refuse(d, command, "ask_review", "archived_case")
+    elif _allowed(d, command, "ask_review") and (code := endings.objected(d, command.body)):
+        _refuse(d, command, "ask_review", code)
+
+
 def _reach_deadline(d: Decision, command: cmd.ReachDeadline) -> None:
     fire_marks(d, merging.FIRE)
     feedback.silence(d)
@@ -132,7 +140,7 @@ def _give_up(d: Decision, order: cmd.GiveUp) -> None:
         _refuse(d, of, type(of).__name__.lower(), "discarded")
 
 
-_FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge
+_FromChannel = cmd.Submit | cmd.Supplement | cmd.Withdraw | cmd.Evaluate | cmd.Urge | cmd.AskReview
 
 
 def _allowed(d: Decision, command: _FromChannel, action: str) -> bool:
@@ -170,6 +178,7 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Withdraw: _withdraw,
     cmd.Evaluate: _evaluate,
     cmd.Urge: _urge,
+    cmd.AskReview: _ask_review,
     cmd.ReachDeadline: _reach_deadline,
     **merging.BETWEEN,
     cmd.Resemble: resembling.resemble,

@@ -98,6 +98,12 @@ ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
     "call_back": ("回访", "call back", "回访人员", "call-back desk"),
     "redo": ("重办", "do again", "回访、督查", "call-back desk, supervisor"),
     "appeal_review": ("对评价申诉", "appeal against a grade", "被评价单位", "the unit that was graded"),
+    "ask_review": (
+        "申请复核不予受理",
+        "ask for a review of the refusal",
+        "诉求人；代其申请的中心、督查",
+        "applicant; an office for him",
+    ),
     "conclude": ("终结", "conclude", "中心负责人", "head of the centre"),
     "begin_procedure": ("转入法定程序", "hand over to a statutory procedure", "主办单位，经审核", "the lead, reviewed"),
     "end_procedure": ("报告程序结果", "say how the procedure ended", "主办单位", "the lead"),
@@ -194,6 +200,7 @@ ORDERED: Mapping[str, tuple[str, str]] = {
     "release": ("销账", "release from the list of hard cases"),
     "redo": ("重办", "have it done again"),
     "appeal_review": ("对评价申诉", "appeal against a grade"),
+    "ask_review": ("代诉求人申请复核不予受理", "ask for a review of the refusal, for the applicant"),
 }
 
 

@@ -6,13 +6,20 @@ going on, which takes nothing from anybody.
 
 from collections.abc import Mapping
 
+from msgspec import Raw
+from msgspec.json import encode
+
 from workflows import events as ev
-from workflows.clocks import start_task_clock, stop_clocks
+from workflows.case import SUPPLEMENTS
+from workflows.clocks import restart_case_clocks, start_task_clock, stop_clocks
 from workflows.commands import Order
 from workflows.decision import Decision
+from workflows.facts import Unit
 from workflows.feedback import may_redo
 from workflows.legs import close
 from workflows.ordered import Handler, Ordered
+from workflows.particulars import Refusal
+from workflows.said import ReplyView
 
 
 def _refuse(d: Decision, command: Order, said: Ordered) -> str:
@@ -21,6 +28,8 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
         return "incomplete"
     if d.case.legs:
         return "not_allowed"
+    if d.case.refusal is not None and d.case.refusal.reviewed:
+        return "already_reviewed"
     held = set(d.case.tasks)
     task = d.new_task()
     d.emit(
@@ -33,6 +42,43 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
         stop_clocks(d, ended)
     start_task_clock(d, task, "confirm_refusal")
     return ""
+
+
+def objected(d: Decision, body: Raw, by: str = "") -> str:
+    """复核: the applicant does not agree that it was refused. Open again, once, and decided by others."""
+    refusal = d.case.refusal
+    if d.case.close_reason != "refused" or refusal is None:
+        return "not_refused"
+    if refusal.reviewed:
+        return "already_reviewed"
+    if sum(map(len, d.case.supplements)) > SUPPLEMENTS:
+        return "too_many_supplements"
+    unit, task = _reviewer(d), d.new_task()
+    d.emit(ev.RefusalReviewAsked(task=task, unit=unit.id, endpoint=unit.endpoint, body=body, by=by))
+    restart_case_clocks(d)
+    start_task_clock(d, task, "confirm_refusal", "review_asked")
+    return ""
+
+
+def _reviewer(d: Decision) -> Unit:
+    """The centre has refused it: the supervising office reviews that, else whoever is above; where there is neither, others there."""
+    centre = d.centre()
+    supervisor = d.facts.supervisor(d.case.region, d.excluded | {centre.id})
+    if supervisor is not None and not d.is_recused(supervisor):
+        return supervisor
+    return d.above(centre.id)
+
+
+def own_work(refusal: Refusal, said: ReplyView) -> str:
+    """`second_officer` where somebody would decide about what he has proposed or confirmed himself, or does not say who he is."""
+    hands = (*refusal.hands, refusal.officer)
+    known = refusal.reviewed or refusal.officer
+    return "second_officer" if known and (not said.officer or said.officer in hands) else ""
+
+
+def _ask_review(d: Decision, command: Order, said: Ordered) -> str:
+    """By an office, for an applicant who has come or called."""
+    return objected(d, Raw(encode({"text": said.text})), command.unit)
 
 
 def _conclude(d: Decision, command: Order, said: Ordered) -> str:
@@ -65,6 +111,7 @@ def _mark_malicious(d: Decision, command: Order, said: Ordered) -> str:
 
 ORDERS: Mapping[str, Handler] = {
     "refuse": _refuse,
+    "ask_review": _ask_review,
     "conclude": _conclude,
     "ex_officio": _go_on,
     "mark_malicious": _mark_malicious,

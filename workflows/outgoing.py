@@ -107,6 +107,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.EmergencyRedirected: Telling(status="redirected"),
     ev.CaseAnsweredAtOnce: Telling(status="answered_at_once"),
     ev.CaseRefused: Telling(status="refused"),
+    ev.RefusalReviewAsked: Telling(answer=answers.review_asked, status="under_review"),
     ev.TriageAsked: Telling(status="in_triage"),
     ev.LegDispatched: Telling(status="dispatched"),
     ev.LegSigned: Telling(status="signed"),

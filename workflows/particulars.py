@@ -143,6 +143,10 @@ class Refusal(Struct, frozen=True, array_like=True, gc=False):
     where_to_turn: str
     officer: str = ""
     """who proposed it, if a person did: another one confirms it"""
+    hands: tuple[str, ...] = ()
+    """staff codes of those who have refused it: others review that"""
+    reviewed: bool = False
+    """its author has objected, which he may do once"""
 
 
 class Member(Struct, frozen=True, array_like=True, gc=False):

@@ -67,6 +67,8 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "redo_first": ("重办之后仍无新情况的，才能终结", "it can be concluded only after it was done again"),
     "not_evaluated": ("诉求人没有评价", "the applicant has not evaluated"),
     "already_appealed": ("对该评价已申诉过", "that evaluation was appealed against already"),
+    "not_refused": ("该工单不是因不予受理办结的", "this case did not end with a refusal"),
+    "already_reviewed": ("不予受理已经复核过", "the refusal was reviewed already"),
     "not_entitled": ("该单位无权发出此指令", "this unit has no right to order this"),
     "wrong_unit": ("该端点不代表此单位", "this endpoint does not speak for that unit"),
     "unknown_reason": ("原因代码不在清单内", "the reason is not on the closed list"),

@@ -12,6 +12,7 @@ from workflows import (
     arbitration,
     below,
     emergencies,
+    endings,
     extensions,
     feedback,
     hanging,
@@ -228,16 +229,25 @@ def _dispatch(d: Decision, task: Task, said: ReplyView) -> str:
 def _confirm_refusal(d: Decision, task: Task, said: ReplyView) -> str:
     proposed = d.case.refusal
     assert proposed is not None
-    if proposed.officer and said.officer in (None, proposed.officer):
-        return "second_officer"
+    if code := endings.own_work(proposed, said):
+        return code
+    if proposed.reviewed and not said.text:
+        return "incomplete"
+    hands = proposed.hands or tuple(filter(None, (proposed.officer, said.officer)))
     d.emit(
-        ev.CaseRefused(ground=proposed.ground, basis=said.basis or proposed.basis, where_to_turn=proposed.where_to_turn)
-    )
+        ev.CaseRefused(
+            ground=proposed.ground, basis=said.basis or proposed.basis, where_to_turn=proposed.where_to_turn,
+            hands=hands,
+        )
+    )  # fmt: skip
     close(d, "refused", said.text or "")
     return ""
 
 
 def _reject_refusal(d: Decision, task: Task, said: ReplyView) -> str:
+    proposed = d.case.refusal
+    if proposed is not None and proposed.reviewed and (code := endings.own_work(proposed, said)):
+        return code
     d.emit(ev.RefusalRejected())
     ask_triage(d, "refusal_rejected")
     return ""

@@ -48,6 +48,7 @@ RIGHTS: Mapping[str, Right] = {
     "split": Right(("centre",)),
     "redo": Right(("centre", "supervisor"), reason=True),
     "appeal_review": Right(("lead",), second=True, text=True),
+    "ask_review": Right(("centre", "supervisor", "leaders_office"), text=True),
 }
 """By action. One that is not here nobody may order yet."""
 

@@ -153,6 +153,7 @@ APPEAL: Table = {
         "evaluate": "closed",
         "appeal_review": "closed",
         "attach": "closed",
+        "ask_review": "refusal_proposed",
         "call_back": "called_back",
         "redo": "redo",
         "archive": "archived",

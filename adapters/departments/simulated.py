@@ -245,8 +245,8 @@ def _half(limit: str) -> str:
 
 def _confirm_refusal(task: Task, directory: Directory, seed: str) -> Planned:
     """By another officer than who proposed it, if a person did."""
-    action = ReplyAction(_decided(task, seed))
-    return _planned(task, seed, "assigned", "2wh", action, officer=_officer(task, "confirms"))
+    action, officer = ReplyAction(_decided(task, seed)), _officer(task, "confirms")
+    return _planned(task, seed, "assigned", "2wh", action, officer=officer, text="经复核，情况属实。")
 
 
 def _confirm_receipt(task: Task, directory: Directory, seed: str) -> Planned:

@@ -119,6 +119,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "HangReleased": ("销账：{ground}", "released from the list of hard cases: {ground}"),
     "ProcedureBegun": ("转入法定程序：{procedure}，{due} 前办结（{unit}）", "handed over to a statutory procedure: {procedure}, to end by {due} ({unit})"),
     "ProcedureEnded": ("法定程序已有结果：{procedure}", "the statutory procedure has ended: {procedure}"),
+    "RefusalReviewAsked": ("对不予受理有异议，由 {unit} 复核，时限重新计算", "the refusal is objected to, {unit} reviews it; its time counts anew"),
     "RefusalOrdered": ("中心拟不予受理，待另一人确认：{ground}，依据 {basis}", "the centre would refuse it, another officer decides: {ground}, on the basis of {basis}"),
     "CaseConcluded": ("终结：{ground}", "concluded: {ground}"),
     "SupplementAttached": ("终结后诉求人补充，附卷", "supplemented after it was concluded: kept on file"),

@@ -247,6 +247,8 @@ def _follow_up(record: Record, event: Event, channel: str, known: Known, now: in
         command = commands.Withdraw(**common)
     elif event.type == registry.REQUEST_URGED:
         command = commands.Urge(**common)
+    elif event.type == registry.REQUEST_OBJECTED:
+        command = commands.AskReview(**common)
     else:
         command = commands.Supplement(**common)
     return _accepted(case, commands.encode(command), event, known)

@@ -24,6 +24,7 @@ CASE_STATES: Mapping[type[ev.Event], str] = {
     ev.CaseClosed: "closed",
     ev.CallBackAsked: "called_back",
     ev.RedoOrdered: "redo",
+    ev.RefusalReviewAsked: "refusal_proposed",
     ev.CaseArchived: "archived",
     ev.CaseForgotten: "forgotten",
 }
@@ -142,7 +143,7 @@ def _closed(_: Batch, case: CaseRow, record: ev.EventRecord, event: ev.CaseClose
     case.closed_at, case.close_reason = record.at, event.reason
 
 
-def _reopened(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.CallBackAsked | ev.RedoOrdered) -> None:
+def _reopened(_: Batch, case: CaseRow, __: ev.EventRecord, event: ev.Event) -> None:
     case.closed_at, case.close_reason = 0, ""
 
 
@@ -259,6 +260,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], N
     ev.CaseClosed: _closed,
     ev.CallBackAsked: _reopened,
     ev.RedoOrdered: _reopened,
+    ev.RefusalReviewAsked: _reopened,
     ev.TriageAsked: _triage_asked,
     ev.LegDispatched: _dispatched,
     ev.LegSigned: _signed,

@@ -117,6 +117,8 @@ class CaseRefused(Event, frozen=True):
     ground: str
     basis: str
     where_to_turn: str
+    hands: tuple[str, ...] = ()
+    """staff codes of who proposed it and who confirmed it, as far as they said them"""
 
 
 class TriageAsked(Event, frozen=True):

@@ -164,6 +164,20 @@ class RefusalOrdered(Event, frozen=True):
     officer: str
 
 
+class RefusalReviewAsked(Event, frozen=True):
+    """
+    复核不予受理: the applicant objects, himself or through the office `by`; `unit` (task) decides, which had no part in it if there is such a one.
+
+    The case is open again, and its time counts anew. body: what he says, a Supplement of the contract.
+    """
+
+    task: str
+    unit: str
+    endpoint: str
+    body: Raw
+    by: str = ""
+
+
 class CaseConcluded(Event, frozen=True):
     """终结: it was done again and is over for good; a CaseClosed follows."""
 
@@ -208,6 +222,6 @@ class IdentityRevealed(Event, frozen=True):
 
 
 OrderEvent = (
-    ProcedureBegun | ProcedureEnded | OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered
+    ProcedureBegun | ProcedureEnded | OrderGiven | CaseUrged | ReportOrdered | ReportSubmitted | ReportRejected | OrderLifted | RefusalOrdered | RefusalReviewAsked
     | CaseConcluded | HangAsked | CaseHung | HangRefused | PlanReviewed | HangReleased | SupplementAttached | GoingOnDecided | WithdrawalNoted | CaseMarkedMalicious | IdentityRevealed
 )  # fmt: skip

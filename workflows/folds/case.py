@@ -59,11 +59,13 @@ def _refusal_proposed(case: Case, e: ev.RefusalProposed, at: int) -> Case:
 
 
 def _refusal_rejected(case: Case, e: ev.RefusalRejected, at: int) -> Case:
-    return without(replace(case, state=to(case, "reject_refusal"), refusal=None), "confirm_refusal")
+    kept = case.refusal if case.refusal is not None and case.refusal.reviewed else None  # it is not refused twice
+    return without(replace(case, state=to(case, "reject_refusal"), refusal=kept), "confirm_refusal")
 
 
 def _refused(case: Case, e: ev.CaseRefused, at: int) -> Case:
-    refusal = Refusal(e.ground, e.basis, e.where_to_turn)
+    reviewed = case.refusal is not None and case.refusal.reviewed
+    refusal = Refusal(e.ground, e.basis, e.where_to_turn, hands=e.hands, reviewed=reviewed)
     return without(replace(case, state=to(case, "confirm_refusal"), refusal=refusal), "confirm_refusal")
 
 

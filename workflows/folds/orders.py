@@ -112,6 +112,15 @@ def _refusal_ordered(case: Case, e: ev.RefusalOrdered, at: int) -> Case:
     return opened(replace(case, state=to(case, "refuse"), refusal=refusal, tasks=stand), task)
 
 
+def _review_asked(case: Case, e: ev.RefusalReviewAsked, at: int) -> Case:
+    assert case.refusal is not None
+    after = replace(
+        case, state=to(case, "ask_review"), closed_at=0, archive_at=0, close_reason="",
+        refusal=replace(case.refusal, reviewed=True), supplements=(*case.supplements, bytes(e.body)),
+    )  # fmt: skip
+    return opened(after, Task(e.task, "confirm_refusal", e.unit, e.endpoint, reason="review_asked"))
+
+
 def _concluded(case: Case, e: ev.CaseConcluded, at: int) -> Case:
     return replace(case, state=to(case, "conclude"))
 
@@ -152,6 +161,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.PlanReviewed: _plan_reviewed,
     ev.HangReleased: _hang_released,
     ev.RefusalOrdered: _refusal_ordered,
+    ev.RefusalReviewAsked: _review_asked,
     ev.CaseConcluded: _concluded,
     ev.SupplementAttached: _attached,
     ev.WithdrawalNoted: _unchanged,

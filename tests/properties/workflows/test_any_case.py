@@ -293,6 +293,19 @@ class AnyCase(RuleBasedStateMachine):
                 cmd.Reply(**self.told.base(), endpoint=asked.endpoint, task=asked.id, action="grant_hang", body=said)
             )
 
+    @precondition(lambda self: any(task.kind == "confirm_refusal" for task in self.told.held.tasks.values()))
+    @rule(officer=st.sampled_from(["0002", "0003", "0004"]), objects=st.booleans())
+    def it_is_refused(self, officer: str, objects: bool) -> None:
+        """And its author does not agree, perhaps."""
+        task = next(task for task in self.told.held.tasks.values() if task.kind == "confirm_refusal")
+        said = Raw(json.encode({"officer": officer, "text": "依据已告知"}))
+        self.check(
+            cmd.Reply(**self.told.base(), endpoint=task.endpoint, task=task.id, action="confirm_refusal", body=said)
+        )
+        if objects:
+            body = Raw(b'{"text":"x"}')
+            self.check(cmd.AskReview(**self.told.base(), channel="website", ref="w-1", body=body))
+
     @precondition(lambda self: any(task.kind == "review_plan" for task in self.told.held.tasks.values()))
     @rule(days=st.integers(-30, 400), confirmed=st.sampled_from(["0001", "0002", "0002"]))
     def the_plan_is_moved(self, days: int, confirmed: str) -> None:
@@ -353,7 +366,7 @@ class AnyCase(RuleBasedStateMachine):
         command = data.draw(st.sampled_from(said))
         self.check(command)
 
-    @rule(kind=st.sampled_from([cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate]))
+    @rule(kind=st.sampled_from([cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate, cmd.AskReview]))
     def the_applicant_says_more(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Evaluate]) -> None:
         base = {**self.told.base(), "channel": "website", "ref": "w-1", "body": Raw(b'{"text":"x"}')}
         self.check(cmd.Evaluate(**base, grade=4) if kind is cmd.Evaluate else kind(**base))
@@ -495,7 +508,9 @@ class AnyCase(RuleBasedStateMachine):
     @staticmethod
     def _begins_anew(record: ev.EventRecord) -> bool:
         """What is done again has a promise of its own."""
-        return any(isinstance(event, ev.CallBackAsked | ev.RedoOrdered) for event in record.events)
+        return any(
+            isinstance(event, ev.CallBackAsked | ev.RedoOrdered | ev.RefusalReviewAsked) for event in record.events
+        )
 
     def _messages(self, messages: tuple[outbox.Message, ...], record: ev.EventRecord) -> None:
         assert record.sent == tuple(m.to for m in messages)

@@ -57,6 +57,7 @@ def test_nothing_leads_out_of_an_ended_case_but_what_the_applicant_says_of_it_an
         "appeal_review",
         "call_back",
         "redo",
+        "ask_review",
         "attach",
         "archive",
         "forget",
