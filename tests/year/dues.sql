@@ -17,7 +17,7 @@ SELECT case_id, kind || '/' || of AS clock, type,
         WHEN type = 'ClockStarted' THEN CASE WHEN NOT EXISTS (
             SELECT 1 FROM events e
             WHERE e.case_id = known.case_id AND e.version = known.version
-              AND e.type IN ('RedoOrdered', 'CallBackAsked', 'LegNoted', 'ProcedureBegun')
+              AND e.type IN ('RedoOrdered', 'CallBackAsked', 'RefusalReviewAsked', 'LegNoted', 'ProcedureBegun')
         ) THEN 'begun anew for no reason' END
         WHEN held IS NULL THEN 'of a clock that never began'
         WHEN type IN ('ClockWarned', 'ClockOverdue') THEN CASE WHEN due <> held THEN 'moved in silence' END

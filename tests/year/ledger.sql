@@ -5,7 +5,7 @@ turns AS (
     SELECT case_id, version * 1000 + number AS place, at,
         type = 'CaseClosed' OR type = 'ProcedureBegun' AS ends
     FROM events
-    WHERE type IN ('CaseClosed', 'CallBackAsked', 'RedoOrdered')
+    WHERE type IN ('CaseClosed', 'CallBackAsked', 'RedoOrdered', 'RefusalReviewAsked')
        OR (type = 'ProcedureBegun' AND COALESCE(json_extract(body, '$.task'), '') <> '')
 ),
 changes AS (

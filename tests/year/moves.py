@@ -61,6 +61,8 @@ MOVES: tuple[Move, ...] = (
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
     Move("confirm_refusal", "confirm_refusal", "unit", 60.0, (3 * HOUR, DAY), {"officer": "G-2002"}),
     Move("confirm_refusal", "reject_refusal", "unit", 30.0, (DAY, 2 * DAY), {"officer": "G-2002"}),
+    Move("after confirm_refusal", "ask_review", "applicant", 30.0, (DAY, 10 * DAY)),
+    Move("after confirm_refusal", "ask_review", "centre", 15.0, (DAY, 10 * DAY), OFFICER | {"text": "来访：不服不予受理，请复核。"}),
     Move("call_back", "conclude", "centre", 5.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),
     Move("lead", "ex_officio", "centre", 0.5, (HOUR, DAY), OFFICER | {"basis": "某条例第九条"}),

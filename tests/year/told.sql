@@ -32,6 +32,7 @@ moved AS (
     WHERE type IN ('ClockWentOn', 'ClockExtended', 'ClockRebased')
       AND json_extract(body, '$.kind') = 'finish' AND json_extract(body, '$.of') = ''
       AND json_extract(body, '$.before') <> json_extract(body, '$.due')
+      AND COALESCE(json_extract(body, '$.why'), '') <> 'plan_moved' -- it stands still again: the plan's date is the promised one
 )
 SELECT standing.case_id, 'promised' AS clock, 'told' AS what,
     CASE WHEN NOT EXISTS (

@@ -23,6 +23,7 @@ from schemas.ids import case_id
 from schemas.registry import (
     CASE_OUTCOME,
     REQUEST_EVALUATED,
+    REQUEST_OBJECTED,
     REQUEST_SUBMITTED,
     REQUEST_SUPPLEMENTED,
     REQUEST_URGED,
@@ -49,6 +50,7 @@ KINDS = {
     "withdraw": REQUEST_WITHDRAWN,
     "evaluate": REQUEST_EVALUATED,
     "urge": REQUEST_URGED,
+    "ask_review": REQUEST_OBJECTED,
 }
 
 
@@ -210,7 +212,9 @@ def evaluation(channel: str, headers: Mapping[str, str], ref: str, at: int, seed
 
 def follow_up(at: int, what: str, channel: str, ref: str, **data: object) -> Said:
     """What an applicant says of a request of his."""
-    said = {"supplement": {"text": "补充：情况没有变化。"}}.get(what, {}) | data
+    said = {"supplement": {"text": "补充：情况没有变化。"}, "ask_review": {"text": "属贵市职责，请复核。"}}.get(
+        what, {}
+    ) | data
     event = {
         "specversion": "1.0",
         "id": f"{ref}-{what}-{at}",
