@@ -27,8 +27,8 @@ from workflows import commands, events
 
 pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
-SPEED = 600
-"""Ten minutes a second."""
+SPEED = 1800
+"""Half an hour a second, once time is let pass."""
 LIMIT = 60.0
 AUDITOR = """
 import asyncio
@@ -52,13 +52,19 @@ CATALOGUE = edited(
 
 @pytest.fixture
 async def engine(kafka: str, prefix: str, tmp_path: Path) -> Process:
-    clock = f"2026-09-18T09:00:00+08:00,{time.time()},{SPEED}"
+    clock = f"2026-09-18T09:00:00+08:00,@{tmp_path / 'epoch'},{SPEED}"
     settings = Settings(bootstrap=kafka, prefix=prefix, shards=1, state_dir=tmp_path, clock=clock)
     process = Process("engine", settings, Clock.from_text(clock), KafkaLog(kafka))
     catalogue = from_files(CATALOGUE)
     await process.log.create_topics(process.topics.specs(catalogue.channels, catalogue.endpoints))
     await publish(process.log, process.topics, CATALOGUE)
     return process
+
+
+def let_time_pass(folder: Path) -> None:
+    """Until now all clocks, those of the engine and of the auditor's process, stand at the beginning."""
+    (folder / "new").write_text(f"{time.time():.3f}")
+    (folder / "new").rename(folder / "epoch")
 
 
 class Auditor:
@@ -159,16 +165,18 @@ async def test_a_lost_deadline_is_found_and_repaired_though_the_auditor_is_kille
 
     monkeypatch.setattr(Store, "_move", forgetful)
     auditor = Auditor(engine, tmp_path)
+    await auditor.start()
     serving = asyncio.create_task(role.run(engine))
     try:
         await until(lambda: not engine.health.waiting_for)
-        await auditor.start()
-        await until(lambda: bool(auditor.said("auditor.started")))
         await submit(engine, "lost")
         await submit(engine, "kept")
+        await until(lambda: bool(auditor.said("auditor.started")))
         await asyncio.sleep(1)
         await auditor.kill()
         await auditor.start()
+        await until(lambda: len(auditor.said("auditor.started")) == 2)
+        let_time_pass(tmp_path)
         await until(lambda: bool(auditor.said("audit.found")))
         assert dropped
         await all_said(engine, lost, kept)

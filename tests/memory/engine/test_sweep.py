@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from router.catalogue.calendars import retained
+from router.catalogue.catalogue import Catalogue
 from router.catalogue.load import from_files, read_folder
 from router.catalogue.moves import moves
 from router.catalogue.tables import RETAINED
@@ -27,24 +28,28 @@ CASES = 30
 
 
 @cache
+def catalogues() -> tuple[list[dict[str, bytes]], list[Catalogue]]:
+    """The files of the three versions by themselves, and what they say."""
+    folder = read_folder(CHECKOUT / "catalog")
+    days = ("2026-09-21", "2026-09-22")
+    files = [folder, *(folder | {NATIONAL: _with(folder[NATIONAL].decode(), day)} for day in days)]
+    return files, [from_files(each) for each in files]
+
+
+@cache
 def version(number: int) -> Facts:
     """
     The catalogue as it is shipped, but that in the second and third version a Monday or Tuesday in September is off. Each
     carries the calendars of the others, as versions that follow each other do.
     """
-    folder = read_folder(CHECKOUT / "catalog")
-    files = [
-        folder,
-        *(folder | {NATIONAL: _with(folder[NATIONAL].decode(), day)} for day in ("2026-09-21", "2026-09-22")),
-    ]
+    files, alone = catalogues()
     carried = {
         f"{RETAINED}{name}.json": retained(layers)
-        for each in map(from_files, files)
+        for each in alone
         for name, layers in each.calendar_layers.items()
+        if name not in alone[number - 1].calendars
     }
-    mine = from_files(files[number - 1])
-    others = {name: data for name, data in carried.items() if name[len(RETAINED) : -len(".json")] not in mine.calendars}
-    return from_files(files[number - 1] | others, number).facts()
+    return from_files(files[number - 1] | carried, number).facts()
 
 
 NATIONAL = "calendars/national.yaml"
