@@ -15,6 +15,7 @@ import pytest
 from aiokafka import TopicPartition
 from msgspec.structs import replace as changed
 
+from router.auditor.watch import repair_id
 from router.delivery.fanout import fan_out
 from router.engine.store import body_of
 from router.operate.table import ROCKS
@@ -44,6 +45,7 @@ class History:
     changelog: list[tuple[int, bytes, bytes | None]]
     store: dict[bytes, bytes]
     dead: list[str] = field(default_factory=list)
+    asked: list[bytes] = field(default_factory=list)
 
     def audited(self) -> Audit:
         audit = Audit()
@@ -54,6 +56,8 @@ class History:
             audit.input(record)
         for source in self.replies:
             audit.reply(source)
+        for asked in self.asked:
+            audit.command(asked)
         for happened in self.records:
             audit.event(happened)
         for queued in self.outbox:
@@ -95,7 +99,14 @@ async def _lived(folder: Path) -> History:
     house.clock.time += 12 * DAY
     await house.run(lambda: sum(isinstance(e, ev.ClockOverdue) for r in house.events() for e in r.events) >= 6)
     rows.append(("late", REQUEST["title"]))
-    house.submit("late")
+    late = house.submit("late")
+    await house.run(house.done)
+    hint = commands.Resemble(
+        id=command_id(late, "similar/group"), case=late, at=house.clock.time, what="group", count=5
+    )  # fmt: skip
+    for _ in range(2):  # whoever said it was killed before it had taken note of that
+        house.send(hint)
+    house.send(commands.Recheck(id=repair_id(late, 1), case=late, at=house.clock.time))
     await house.run(house.done)
     return _left_behind(house, rows, source)
 
@@ -119,6 +130,7 @@ def _left_behind(house: House, rows: list[tuple[str, Any]], reply: str) -> Histo
         changelog=[(n, r.key or b"", r.value) for n, r in enumerate(state)],
         store=store,
         dead=[r.source for r in outbox for m in r.messages if m.to == "dead-letters.engine"],
+        asked=[r.value or b"" for r in house.log.records[house.input]],
     )
 
 
@@ -159,6 +171,31 @@ def _swapped(rows: list[Any], same: Callable[[Any], Any]) -> list[Any]:
 def _early(h: History) -> History:
     at = _last(h, ev.ClockOverdue)
     return replace(h, records=[*h.records[:at], changed(h.records[at], at=h.records[0].at), *h.records[at + 1 :]])
+
+
+def _told(h: History) -> int:
+    return _last(h, ev.ResemblanceFound)
+
+
+def _told_again(h: History) -> History:
+    told = h.records[_told(h)]
+    again = changed(told, version=told.version + 1, cause="another")
+    return replace(h, records=[*h.records, again])
+
+
+def _repaired_twice(h: History) -> History:
+    """The auditor's one command had something fired, twice."""
+    record = h.records[_last(h, ev.ClockOverdue)]
+    asked = changed(record, cause=repair_id(record.case, 1), source="")
+    again = changed(asked, version=record.version + 1)
+    at = h.records.index(record)
+    return replace(h, records=[*h.records[:at], asked, *h.records[at + 1 :], again])
+
+
+def _told_between(h: History) -> History:
+    """One case says something to another, and delivery never hands it over."""
+    said = changed(h.outbox[-1].messages[0], to="case:another", id="between")
+    return replace(h, outbox=[*h.outbox, changed(h.outbox[-1], messages=(said,))])
 
 
 def _fired_again(h: History) -> History:
@@ -206,6 +243,14 @@ PLANTS: dict[str, tuple[str, Callable[[History], History]]] = {
     ),
     "a deadline fired before its time": ("early", _early),
     "a deadline fired twice": ("double", _fired_again),
+    "a look that the auditor asked for took effect twice": ("double", _repaired_twice),
+    "a case was told of others again": ("double", _told_again),
+    "a case was told of others by nobody": ("double", lambda h: replace(h, asked=[])),
+    "a case was told of others and has not noted it": (
+        "lost",
+        lambda h: replace(h, records=_without(h.records, _told(h))),
+    ),
+    "a case never heard what another said": ("lost", _told_between),
 }  # fmt: skip
 
 
@@ -214,6 +259,7 @@ def test_a_history_that_is_right_has_no_findings(history: History) -> None:
     assert not audit.found
     assert (audit.counts["fate_opened"], audit.counts["fate_duplicate"], audit.counts["fate_reused"]) == (7, 1, 1)
     assert audit.counts["fired"] >= 6
+    assert (audit.counts["resembles"], audit.counts["rechecks"], audit.counts["repaired"]) == (1, 1, 0)
 
 
 def test_copies_of_what_left_are_no_findings(history: History) -> None:
