@@ -78,6 +78,23 @@ class ReturnAsked(Model):
     number: Annotated[Count, described("本环节第几次退单", "the how-manieth return of this place in the case")] = 0
 
 
+class Graded(Model):
+    """诉求人的评价 the applicant's grade and why, for who looks into it."""
+
+    grade: Annotated[Count, described("评价等级，1 至 5", "grade, from 1 to 5", le=5)]
+    reasons: Annotated[tuple[Code, ...], described("评价原因代码", "codes of the closed list")] = ()
+    text: Annotated[Text | None, described("评价说明", "in words"), personal("content", purpose=HANDLE)] = None
+
+
+class Appeal(Model):
+    """评价申诉 what a unit says against the applicant's grade, for who decides."""
+
+    unit: Annotated[UnitId, described("申诉的单位", "by which unit")]
+    unit_name: Annotated[str, described("单位名称", "its name")] = ""
+    text: Annotated[Text, described("说明", "in words"), personal("content", purpose=HANDLE)] = ""
+    attachments: Annotated[tuple[Attachment, ...], described("佐证材料", "evidence")] = ()
+
+
 class Guess(Model):
     """推测 a category and how likely it is."""
 
@@ -170,6 +187,13 @@ class Task(Model):
         tuple[str, ...],
         described("合并于此的工单编号：答复将发给每位诉求人", "merged into this one: all get its answer"),
     ] = ()
+    evaluation: Annotated[
+        Graded | None,
+        described("诉求人的评价（回访、评价申诉复核）", "the applicant's grade, for call_back and judge_review"),
+    ] = None
+    appeal: Annotated[Appeal | None, described("对评价的申诉", "for judge_review: what the unit says against it")] = (
+        None
+    )
 
 
 class TaskWithdrawn(Model):

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct
+from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Case, Leg, Task
@@ -182,8 +183,12 @@ def _who(d: Decision, leg: Leg, up: bool) -> Unit:
 # -- the applicant's grade ----------------------------------------------------------------------
 
 
-class _Said(Struct, frozen=True):
+class _Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What others may see of an evaluation."""
+
+    grade: int = 0
     reasons: tuple[str, ...] = ()
+    text: str | None = None
 
 
 _said = msgspec.json.Decoder(_Said).decode
@@ -194,13 +199,19 @@ def evaluate(d: Decision, command: Evaluate) -> str:
     held = d.case.feedback
     if held is not None and held.evaluate_until and held.evaluate_until < d.now:
         return "evaluation_over"
-    reasons = _said(command.body).reasons
+    said = replace(_said(command.body), grade=command.grade)
+    reasons, rules = said.reasons, d.policy.evaluation if d.case.policy else None
+    bad = rules is not None and command.grade <= rules.bad
     for reason in reasons:
         if code := unlisted(d, "evaluate", reason):
             return code
     d.emit(
         ev.CaseEvaluated(
-            grade=command.grade, body=command.body, round=held.round if held is not None else 0, reasons=reasons
+            grade=command.grade,
+            body=command.body,
+            round=held.round if held is not None else 0,
+            reasons=reasons,
+            said=Raw(msgspec.json.encode(said)) if bad else UNSET,
         )
     )
     if d.case.policy:
@@ -249,7 +260,7 @@ def _appeal(d: Decision, command: Order, said: Ordered) -> str:
     d.emit(
         ev.ReviewAppealed(
             task=task, unit=desk.id, endpoint=desk.endpoint, leg=lead.id, by=command.unit, text=said.text,
-            officer=said.officer, confirmed_by=said.confirmed_by,
+            officer=said.officer, confirmed_by=said.confirmed_by, attachments=said.attachments or Raw(b"[]"),
         )
     )  # fmt: skip
     start_task_clock(d, task, "judge_review")

@@ -81,6 +81,15 @@ class OrderBody(Body, frozen=True, kw_only=True):
     attachments: Raw | None = None
 
 
+class AppealBody(Body, frozen=True, kw_only=True):
+    """What a unit says against a grade."""
+
+    unit: str
+    unit_name: str
+    text: str
+    attachments: Raw
+
+
 class OtherBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
@@ -113,6 +122,8 @@ class TaskBody(Body, frozen=True, kw_only=True):
     version: int
     alike: OtherBody | None = None
     members: tuple[str, ...] = ()
+    evaluation: Raw | None = None
+    appeal: AppealBody | None = None
 
 
 class TaskWithdrawnBody(Body, frozen=True, kw_only=True):

@@ -116,6 +116,15 @@ class Ladder(Struct, frozen=True, array_like=True, gc=False):
     answers: str = ""
 
 
+class Appeal(Struct, frozen=True, array_like=True, gc=False):
+    """What a graded unit says against a grade, while it is undecided."""
+
+    by: str
+    text: str
+    attachments: bytes = b""
+    """JSON"""
+
+
 class Feedback(Struct, frozen=True, array_like=True, gc=False):
     """
     What the applicant was asked and may still say, for cases whose policy asks.
@@ -133,6 +142,9 @@ class Feedback(Struct, frozen=True, array_like=True, gc=False):
     silent: bool = False
     left_out: bool = False
     appealed: bool = False
+    said: bytes = b""
+    """a bad grade as the applicant gave it, for who looks into it: JSON of an Evaluation of the contract"""
+    appeal: Appeal | None = None
 
 
 class Refusal(Struct, frozen=True, array_like=True, gc=False):

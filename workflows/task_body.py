@@ -16,6 +16,7 @@ from workflows.case import Case, Clock, Leg, Task
 from workflows.decision import Decision
 from workflows.facts import URGENCIES
 from workflows.messages import (
+    AppealBody,
     DueBody,
     OrderBody,
     OtherBody,
@@ -91,6 +92,28 @@ def task_body(
         version=version,
         alike=_alike(case, task) if case.star else None,
         members=tuple([member.number for member in case.star.members.values()]) if case.star else (),
+        evaluation=_evaluation(case) if task.kind in _ABOUT_A_GRADE else None,
+        appeal=_appeal(d) if task.kind == "judge_review" else None,
+    )
+
+
+_ABOUT_A_GRADE = frozenset({"call_back", "judge_review"})
+
+
+def _evaluation(case: Case) -> Raw | None:
+    """The grade that is looked into, and why it was given."""
+    held = case.feedback
+    if held is not None and held.said:
+        return Raw(held.said)
+    return Raw(msgspec.json.encode({"grade": case.grade})) if case.grade else None
+
+
+def _appeal(d: Decision) -> AppealBody | None:
+    appeal = d.case.feedback.appeal if d.case.feedback else None
+    if appeal is None:
+        return None
+    return AppealBody(
+        unit=appeal.by, unit_name=unit_name(d, appeal.by), text=appeal.text, attachments=Raw(appeal.attachments)
     )
 
 

@@ -163,6 +163,8 @@ class CaseEvaluated(Event, frozen=True):
     silent: bool = False
     reasons: tuple[str, ...] = ()
     """codes of the closed list `evaluate`"""
+    said: Raw | UnsetType = UNSET
+    """of a bad grade, for who looks into it: JSON of the Evaluation of the contract, without the applicant's token"""
 
 
 class CaseClosed(Event, frozen=True):

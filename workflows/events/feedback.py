@@ -1,5 +1,7 @@
 """What the applicant is asked once it is done, and what is done again. (The grade itself is CaseEvaluated.)"""
 
+from msgspec import UNSET, Raw, UnsetType
+
 from workflows.events.event import Event
 
 
@@ -64,6 +66,8 @@ class ReviewAppealed(Event, frozen=True):
     text: str
     officer: str
     confirmed_by: str
+    attachments: Raw | UnsetType = UNSET
+    """JSON, as in the Order of the contract; an empty list where there is nothing but words"""
 
 
 class ReviewAppealDecided(Event, frozen=True):

@@ -94,7 +94,11 @@ def _withdrawn(case: Case, e: ev.CaseWithdrawn, at: int) -> Case:
 def _evaluated(case: Case, e: ev.CaseEvaluated, at: int) -> Case:
     after = replace(case, state=to(case, "evaluate"), grade=e.grade)
     held = case.feedback
-    return after if held is None else replace(after, feedback=replace(held, silent=e.silent, silent_at=0))
+    return (
+        after
+        if held is None
+        else replace(after, feedback=replace(held, silent=e.silent, silent_at=0, said=bytes(e.said or b"")))
+    )
 
 
 def _closed(case: Case, e: ev.CaseClosed, at: int) -> Case:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from workflows import events as ev
 from workflows.case import Case, Task
 from workflows.folds.moves import less, opened, to
-from workflows.particulars import Feedback
+from workflows.particulars import Appeal, Feedback
 
 
 def feedback(case: Case) -> Feedback:
@@ -37,18 +37,21 @@ def _called(case: Case, e: ev.CalledBack, at: int) -> Case:
 def _redo(case: Case, e: ev.RedoOrdered, at: int) -> Case:
     """A new round: it may be graded anew."""
     tasks = {i: task for i, task in case.tasks.items() if task.kind != "call_back"}
-    after = _reopened(case, round=e.round, attempts=0, silent=False, left_out=False, appealed=False)
+    after = _reopened(case, round=e.round, attempts=0, silent=False, left_out=False, appealed=False, said=b"")
     return replace(after, state=to(case, "redo"), tasks=tasks, grade=0)
 
 
 def _appealed(case: Case, e: ev.ReviewAppealed, at: int) -> Case:
-    after = replace(case, feedback=replace(feedback(case), appealed=True))
+    appeal = Appeal(e.by, e.text, bytes(e.attachments)) if e.attachments else None
+    after = replace(case, feedback=replace(feedback(case), appealed=True, appeal=appeal))
     return opened(after, Task(e.task, "judge_review", e.unit, e.endpoint, e.leg, "malicious_review"))
 
 
 def _appeal_decided(case: Case, e: ev.ReviewAppealDecided, at: int) -> Case:
     return replace(
-        case, tasks=less(case.tasks, e.task), feedback=replace(feedback(case), left_out=e.granted, appealed=True)
+        case,
+        tasks=less(case.tasks, e.task),
+        feedback=replace(feedback(case), left_out=e.granted, appealed=True, appeal=None),
     )
 
 

@@ -1,12 +1,15 @@
 """Called back, graded, done again, silent, appealed: what the applicant says once the unit has answered."""
 
 import pytest
+from msgspec import UNSET, Raw, json
 from msgspec.structs import replace
 
 from tests.unit.workflows.small_world import HEARD, NOW, POLICIES, SmallWorld, Told, told
+from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import Case, Leg
 from workflows.decision import Decision
+from workflows.evolve import FOLDS
 from workflows.feedback import _drawn
 from workflows.policies import CallBack
 
@@ -240,6 +243,40 @@ def test_an_appeal_needs_two_officers_of_the_unit_and_two_of_the_desk() -> None:
     assert not case.held.tasks
     case.order("370102.urban", "appeal_review", **SIGNED)
     assert code(case) == "already_appealed"
+
+
+def test_who_looks_into_a_grade_sees_it_and_what_is_said_against_it() -> None:
+    """Nobody can tell a malicious grade from a fair one by a number: the applicant's words, and the unit's with its evidence."""
+    case = closed()
+    body = json.encode({"grade": 1, "reasons": ["slow"], "text": "三周没人来", "token": "012345"})
+    case.take(cmd.Evaluate(**case.base(), channel="website", ref="w-1", grade=1, body=Raw(body)))
+    evaluation = {"grade": 1, "reasons": ["slow"], "text": "三周没人来"}
+    assert case.data("task.assigned")["kind"] == "call_back"
+    assert case.data("task.assigned")["evaluation"] == evaluation
+    case.reply("call_back", "call_back", **ASKED)
+    shown = [{"name": "录音.mp3", "uri": "oss://a"}]
+    case.order("370102.urban", "appeal_review", **SIGNED, attachments=shown)
+    task = case.data("task.assigned")
+    assert (task["kind"], task["evaluation"]) == ("judge_review", evaluation)
+    assert task["appeal"] == {"unit": "370102.urban", "unit_name": "区城管局", "text": "见录音", "attachments": shown}
+    assert not any("三周没人来" in bytes(m.data).decode() for m in case.said if m.to != "tasks.centre")
+    case.reply("judge_review", "refuse_appeal", reason="属实", officer="0009")
+    assert case.held.feedback is not None and case.held.feedback.appeal is None
+
+
+def test_a_round_begins_without_the_grade_of_the_one_before() -> None:
+    case = closed().evaluate(1, "rude")
+    assert case.held.state == "dispatched"
+    assert case.held.feedback is not None and not case.held.feedback.said
+
+
+def test_an_appeal_of_an_older_version_stays_as_it_was() -> None:
+    """What it said was not kept then: folding its event gives what it gave."""
+    case = closed().evaluate(3).order("370102.urban", "appeal_review", **SIGNED)
+    e = last(case, ev.ReviewAppealed)
+    assert isinstance(e, ev.ReviewAppealed)
+    old = replace(e, attachments=UNSET)
+    assert FOLDS[ev.ReviewAppealed](closed().held, old, NOW).feedback.appeal is None  # type: ignore[union-attr]
 
 
 def test_nobody_appeals_against_silence_and_nobody_but_the_graded_unit() -> None:
