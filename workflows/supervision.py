@@ -48,9 +48,10 @@ def resembles(post: Post, event: ev.ResemblanceFound) -> None:
 def _supervise(
     post: Post, kind: str, event: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated, level: int, what: str
 ) -> None:
-    """Of an officer's task, with the leg that the task is about."""
+    """Of an officer's task, with the leg that the task is about. What was archived in the same pass has forgotten both."""
     case, d = post.case, post.d
-    task = case.tasks.get(event.of)
+    held = post.before if post.before is not None and case.state == "archived" else case
+    task = held.tasks.get(event.of)
     data = body.SupervisionBody(
         case_id=case.id,
         number=case.number,
@@ -62,7 +63,7 @@ def _supervise(
         what=what,
         turn=event.turn if isinstance(event, ev.CaseEscalated) else 0,
         post=event.post if isinstance(event, ev.CaseEscalated) else "",
-        due=body.instant(case.clocks[clock_key(event.kind, event.of)].due),
+        due=body.instant(held.clocks[clock_key(event.kind, event.of)].due),
         at=body.instant(d.now),
         version=post.version,
     )

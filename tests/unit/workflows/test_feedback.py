@@ -287,6 +287,19 @@ def test_nobody_appeals_against_silence_and_nobody_but_the_graded_unit() -> None
     assert code(case) == "not_entitled"
 
 
+def test_what_came_due_and_the_archive_in_one_pass_are_both_told() -> None:
+    """After an outage: an archived case has forgotten its clocks."""
+    case = closed().evaluate(3)
+    case.now = case.held.archive_at - 1
+    case.order("370102.urban", "appeal_review", **SIGNED)
+    due = case.held.clocks["judge_review/" + next(iter(case.held.tasks))].due
+    case.now = due + 1
+    case.reach_deadline()
+    assert case.held.state == "archived" and "ClockOverdue" in case.happened
+    told = case.data("clock.overdue")
+    assert (told["kind"], told["leg"]) == ("judge_review", "1")
+
+
 def test_an_appeal_that_nobody_decides_lapses_with_the_archive() -> None:
     case = closed().evaluate(3).order("370102.urban", "appeal_review", **SIGNED)
     case.wait_until("2026-12-01 10:00")
