@@ -47,7 +47,8 @@ def take(post: Post, event: ev.MemberTaken) -> None:
 
 def refuse(post: Post, event: ev.MemberRefused) -> None:
     post.to_case(
-        event.member, JOIN_ANSWERED, cmd.JoinAnswered, head=post.case.id, asked=event.asked, code=event.code
+        event.member, JOIN_ANSWERED, cmd.JoinAnswered,
+        head=post.case.id, number=post.case.number, asked=event.asked, code=event.code,
     )  # fmt: skip
 
 

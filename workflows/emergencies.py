@@ -17,6 +17,7 @@ from workflows.facts import Target
 from workflows.folds.moves import ORDERED
 from workflows.hanging import take_off
 from workflows.legs import resolve, take_back
+from workflows.merging import leave
 from workflows.ordered import Handler, Ordered
 from workflows.said import ReplyHandler, ReplyView
 from workflows.states import APPEAL, verdict
@@ -42,6 +43,7 @@ def _redirect(d: Decision, what: str) -> str:
     target = d.facts.emergencies().get(what)
     if target is None:
         return "unknown_reason"
+    leave(d, "redirected")
     if d.case.oversight is not None and d.case.oversight.hung:
         take_off(d, "redirect")
     for leg in d.case.legs.values():

@@ -10,6 +10,7 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from workflows import events as ev
+from workflows import merging
 from workflows.case import SUPPLEMENTS
 from workflows.clocks import restart_case_clocks, start_task_clock, stop_clocks
 from workflows.commands import Order
@@ -30,6 +31,7 @@ def _refuse(d: Decision, command: Order, said: Ordered) -> str:
         return "not_allowed"
     if d.case.refusal is not None and d.case.refusal.reviewed:
         return "already_reviewed"
+    merging.leave(d, "refused")
     held = set(d.case.tasks)
     task = d.new_task()
     d.emit(

@@ -2,9 +2,10 @@
 Cases that are handled as one (合并): a star. A head is handled and answers; its members wait for it and answer with it.
 
 No case is both: what asks to be a member takes none meanwhile, so two that ask each other are both refused, and what
-has members does not ask. A member keeps its receipt, its clock and its own outcome. Between the asking and the answer
-the case is `merging`; it asks again by a clock of its own until it is answered, and both sides may hear things twice, late
-or in another order: what does not fit the number of the request (`asked`) any more is told so, and nothing else happens.
+has members does not ask. A member keeps its receipt, its clock and its own outcome. Until the head has answered nothing else
+changes: whoever works on the case goes on, and what they reply in between stands, and ends the asking. It asks again by a
+clock of its own until it is answered, and both sides may hear things twice, late or in another order: what does not fit the
+number of the request (`asked`) any more is told so, and nothing else happens.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +13,10 @@ from typing import Any
 
 from workflows import events as ev
 from workflows.case import SUPPLEMENTS, Case, Clock, Pending, Task, is_flooded
-from workflows.clocks import lapse, stop_clocks
+from workflows.clocks import lapse, start_task_clock, stop_clocks
 from workflows.commands import Begun, Command, HeadEnded, Join, JoinAnswered, Leave, MemberSaid, Order
 from workflows.decision import Decision
+from workflows.folds.moves import ORDERED
 from workflows.folds.stars import star
 from workflows.legs import ask_triage, close
 from workflows.ordered import Handler, Ordered
@@ -36,7 +38,9 @@ SHARED = frozenset({"solved", "answered", "unreasonable", "transferred", "referr
 
 _ENDING = frozenset({"handle", "triage", "decide_return", "decide_merge", "arbitrate", "decide_extension"})
 _STAYING = frozenset({"acknowledge"})
-"""Tasks that end when a case is merged, and that stay. Whoever has another one open (a report, an approval) must have done it first."""
+_ORDERED = _STAYING | frozenset(ORDERED)
+"""Tasks that end when a case is merged, and that stay. Whoever has another one open (a report, an approval) must have done it
+before a head is asked; a report that is ordered after that stays as well."""
 
 
 # -- the member ---------------------------------------------------------------------------------
@@ -54,21 +58,25 @@ def ask(d: Decision, head: str, second: bool) -> str:
         return "own_head"
     if code := _not_of_a_kind(d.case, d.case.appeal_kind):
         return code
+    if held.head:
+        return "merge_asked"
     if held.members:
         return "has_members"
-    if any(task.kind not in _ENDING | _STAYING for task in d.case.tasks.values()):
-        return "tasks_open"
-    for task in [task for task in d.case.tasks.values() if task.kind == "decide_extension"]:
-        lapse(d, task.leg)
-    legs = [leg.id for leg in d.case.legs.values() if leg.open]
-    for leg in legs:
-        d.emit(ev.LegWithdrawn(leg=leg))
-    ended = tuple(task.id for task in d.case.tasks.values() if task.kind in _ENDING)
-    for of in (*legs, *ended):
-        stop_clocks(d, of)
+    if code := _unfit(d, _STAYING):
+        return code
+    ended = tuple(task.id for task in d.case.tasks.values() if task.kind == "decide_merge")
+    for task in ended:
+        stop_clocks(d, task)
     d.emit(ev.MergeAsked(head=head, asked=held.asked + 1, second=second, ended=ended))
     _start_asking(d)
     return ""
+
+
+def _unfit(d: Decision, staying: frozenset[str]) -> str:
+    """Why it may not be handled elsewhere as it stands now."""
+    if any(task.kind not in _ENDING | staying for task in d.case.tasks.values()):
+        return "tasks_open"
+    return verdict(APPEAL, d.case.state, "confirm_merge")
 
 
 def _not_of_a_kind(case: Case, other: str) -> str:
@@ -113,25 +121,50 @@ FIRE: Mapping[str, Callable[[Decision, Clock, Pending], None]] = {"ask_again": _
 def _answered(d: Decision, command: JoinAnswered) -> None:
     """The head has spoken. To what is not asked any more it is told that it has no such member."""
     held = star(d.case)
-    asking = (held.head, held.asked) == (command.head, command.asked)
-    if asking and d.case.state == "merging":
-        if command.code:
-            _not_taken(d, command.code)
+    bound = (held.head, held.asked) == (command.head, command.asked)
+    if bound and _is_asking(d.case):
+        if code := command.code or _unfit(d, _ORDERED):
+            _not_taken(d, code, command.number)
         else:
             _taken(d, command.head, command.number)
-    elif not command.code and not asking:
+            return
+    if not command.code and (star(d.case).head, held.asked) != (command.head, command.asked):
         d.emit(ev.MergeForgone(head=command.head, asked=command.asked))
 
 
+def _is_asking(case: Case) -> bool:
+    return bool(star(case).head) and case.state not in ENDED | {"merged"}
+
+
 def _taken(d: Decision, head: str, number: str) -> None:
-    stop_clocks(d, _asking(d))
-    d.emit(ev.MergeConfirmed(head=head, number=number))
+    """Nobody handles it by itself any more."""
+    for task in [task for task in d.case.tasks.values() if task.kind == "decide_extension"]:
+        lapse(d, task.leg)
+    legs = [leg.id for leg in d.case.legs.values() if leg.open]
+    for leg in legs:
+        d.emit(ev.LegWithdrawn(leg=leg))
+    ended = tuple(task.id for task in d.case.tasks.values() if task.kind in _ENDING)
+    for of in (*legs, *ended, _asking(d)):
+        stop_clocks(d, of)
+    d.emit(ev.MergeConfirmed(head=head, number=number, ended=ended))
 
 
-def _not_taken(d: Decision, code: str) -> None:
+def _not_taken(d: Decision, code: str, number: str = "") -> None:
+    """Whoever has it in hand goes on. Where it could still be merged a dispatcher is told why not, and asked once more."""
+    head = star(d.case).head
     stop_clocks(d, _asking(d))
-    d.emit(ev.MergeRefused(head=star(d.case).head, code=code))
-    ask_triage(d, f"merge_refused: {code}")
+    d.emit(ev.MergeRefused(head=head, code=code))
+    if not verdict(APPEAL, d.case.state, "merge"):
+        propose(d, head, number, f"merge_refused: {code}")
+
+
+def propose(d: Decision, head: str, number: str, reason: str = "") -> None:
+    """Ask a dispatcher whether it is to be handled with `head`."""
+    task = d.new_task()
+    d.emit(
+        ev.MergeProposed(task=task, endpoint=d.case.centre_endpoint, head=head, number=number or head, reason=reason)
+    )
+    start_task_clock(d, task, "decide_merge")
 
 
 def _unmerge(d: Decision, command: Order, said: Ordered) -> str:
@@ -157,8 +190,11 @@ def _head_ended(d: Decision, command: HeadEnded) -> None:
     held = star(d.case)
     if (held.head, held.asked) != (command.head, command.asked):
         return
-    if d.case.state == "merging":  # its answer to the request comes later than its end
-        _taken(d, command.head, command.number)
+    if _is_asking(d.case):  # its answer to the request comes later than its end
+        if code := _unfit(d, _ORDERED) if command.reason in SHARED else command.reason:
+            _not_taken(d, code, command.number)
+        else:
+            _taken(d, command.head, command.number)
     if d.case.state != "merged":
         return
     if command.reason in SHARED and not report_first(d.case):
@@ -185,8 +221,8 @@ def head_discarded(d: Decision, command: HeadEnded) -> None:
     held = star(d.case)
     if (held.head, held.asked) != (command.head, command.asked):
         return
-    if d.case.state == "merging":
-        _not_taken(d, "discarded")
+    if _is_asking(d.case):
+        _not_taken(d, "discarded", command.number)
     elif d.case.state == "merged":
         leave(d, "head_discarded")
         ask_triage(d, "head_ended: discarded")

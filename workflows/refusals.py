@@ -102,6 +102,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     ),
     "one_head": ("须指明一个主工单", "name the one case to merge into"),
     "own_head": ("不能与自身合并", "a case cannot be merged into itself"),
+    "merge_asked": ("已请求并入另一工单，尚未答复", "another case has been asked to take it and has not answered"),
     "report_stays_alone": ("举报不与其他诉求合并", "a report of wrongdoing is merged with nothing"),
     "not_merged": ("申请和一件事不合并", "applications and one-things are not merged"),
     "has_members": ("该工单是其他工单的主工单", "other cases are merged into this one"),

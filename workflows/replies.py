@@ -150,6 +150,7 @@ def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
     )
     stop_clocks(d, leg.id)
     if leads:
+        merging.leave(d, "replied")
         start_task_clock(d, task, "review")
     elif leg.stage:
         open_stages(d)

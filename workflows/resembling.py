@@ -7,7 +7,7 @@ a group and a burst are told to supervision.
 """
 
 from workflows import events as ev
-from workflows.clocks import start_task_clock
+from workflows import merging
 from workflows.commands import Other, Resemble
 from workflows.decision import Decision
 from workflows.facts import URGENCIES
@@ -46,8 +46,6 @@ def _rung(d: Decision, command: Resemble) -> Repeat | None:
 def _propose(d: Decision, head: Other) -> None:
     """Only while it could still be merged, and one question at a time."""
     held = star(d.case)
-    if verdict(APPEAL, d.case.state, "merge") or held.proposed or held.members or d.case.plan:
+    if verdict(APPEAL, d.case.state, "merge") or held.proposed or held.head or held.members or d.case.plan:
         return
-    task = d.new_task()
-    d.emit(ev.MergeProposed(task=task, endpoint=d.case.centre_endpoint, head=head.case, number=head.number))
-    start_task_clock(d, task, "decide_merge")
+    merging.propose(d, head.case, head.number)

@@ -151,7 +151,7 @@ def tell(post: Post, kind: str, task: Task, reply: Leg | None, reason: str = "")
 
 _LOST = {"returned": "returned", "withdrawn": "taken_back", "replied": "answered_above"}
 """Why a unit's task is over though its case is not, by the state of its leg."""
-_LEFT = {"merging": "merged", "redirected": "redirected"}
+_LEFT = {"redirected": "redirected"}
 """Why nobody here handles it any more, by the state of the case."""
 
 
@@ -159,6 +159,8 @@ def _withdraw(post: Post, task: Task) -> None:
     case = post.case
     leg = case.legs.get(task.leg)
     reason = case.close_reason
+    if not reason and any(isinstance(event, ev.MergeConfirmed) for event in post.d.events):
+        reason = "merged"
     if leg is not None and not reason:
         reason = _LOST.get(leg.state, "")
     reason = _LEFT.get(case.state, reason)

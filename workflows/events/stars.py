@@ -18,12 +18,16 @@ class ResemblanceFound(Event, frozen=True):
 
 
 class MergeProposed(Event, frozen=True):
-    """A dispatcher is asked (task) whether this case is to be handled with `head`."""
+    """
+    A dispatcher is asked (task) whether this case is to be handled with `head`. reason: why again, where that one was asked
+    and did not take it; empty: they look alike.
+    """
 
     task: str
     endpoint: str
     head: str
     number: str
+    reason: str = ""
 
 
 class MergeRejected(Event, frozen=True):
@@ -33,7 +37,7 @@ class MergeRejected(Event, frozen=True):
 
 
 class MergeAsked(Event, frozen=True):
-    """合并: nobody handles this case by itself any more, and `head` is asked to take it. The citizen's clock goes on."""
+    """合并: `head` is asked to take this case. Until it does nothing else changes, and whoever works on it goes on."""
 
     head: str
     asked: int
@@ -55,14 +59,16 @@ class MergeAskedAgain(Event, frozen=True):
 
 
 class MergeConfirmed(Event, frozen=True):
-    """The head took it: its answer will be this case's."""
+    """The head took it: its answer will be this case's, which nobody handles by itself any more. The citizen's clock goes on."""
 
     head: str
     number: str
+    ended: tuple[str, ...] = ()
+    """tasks that end with it"""
 
 
 class MergeRefused(Event, frozen=True):
-    """The head did not take it, or never answered; a dispatcher decides (TriageAsked)."""
+    """The head did not take it, or never answered, or this case may not be taken any more. All is as before."""
 
     head: str
     code: str
@@ -76,7 +82,7 @@ class MergeForgone(Event, frozen=True):
 
 
 class HeadLeft(Event, frozen=True):
-    """解除合并. why: unmerged | withdrawn | head_withdrawn …"""
+    """解除合并, or what was asked is asked no more. why: unmerged | withdrawn | replied | head_withdrawn …"""
 
     head: str
     asked: int

@@ -15,7 +15,7 @@ ALONE = Star()
 
 
 def _proposed(case: Case, e: ev.MergeProposed, at: int) -> Case:
-    task = Task(e.task, "decide_merge", case.centre, e.endpoint, reason="alike")
+    task = Task(e.task, "decide_merge", case.centre, e.endpoint, reason=e.reason or "alike")
     return opened(_with(case, proposed=e.head, proposed_number=e.number), task)
 
 
@@ -25,7 +25,7 @@ def _rejected(case: Case, e: ev.MergeRejected, at: int) -> Case:
 
 def _asked(case: Case, e: ev.MergeAsked, at: int) -> Case:
     bound = _with(case, head=e.head, asked=e.asked, second=e.second, proposed="", proposed_number="")
-    return replace(bound, state=to(case, "merge"), tasks={i: t for i, t in case.tasks.items() if i not in e.ended})
+    return replace(bound, state=to(case, "merge"), tasks=_less(case, e.ended))
 
 
 def _asked_again(case: Case, e: ev.MergeAskedAgain, at: int) -> Case:
@@ -35,15 +35,15 @@ def _asked_again(case: Case, e: ev.MergeAskedAgain, at: int) -> Case:
 
 
 def _confirmed(case: Case, e: ev.MergeConfirmed, at: int) -> Case:
-    return replace(_with(case, head_number=e.number), state=to(case, "confirm_merge"))
+    return replace(_with(case, head_number=e.number), state=to(case, "confirm_merge"), tasks=_less(case, e.ended))
 
 
 def _refused(case: Case, e: ev.MergeRefused, at: int) -> Case:
-    return replace(_with(case, head=""), state=to(case, "refuse_merge"))
+    return _with(case, head="")
 
 
 def _head_left(case: Case, e: ev.HeadLeft, at: int) -> Case:
-    """Who withdraws has left by that."""
+    """Who withdraws has left by that, and who has only asked was nowhere else."""
     state = to(case, "unmerge") if case.state == "merged" else case.state
     return replace(_with(case, head="", head_number=""), state=state)
 
@@ -74,6 +74,10 @@ def _unchanged(case: Case, e: ev.Event, at: int) -> Case:
 def star(case: Case) -> Star:
     """What binds the case; nothing does for most."""
     return case.star or ALONE
+
+
+def _less(case: Case, ended: tuple[str, ...]) -> dict[str, Task]:
+    return {i: t for i, t in case.tasks.items() if i not in ended}
 
 
 def _with(case: Case, **changes: Any) -> Case:

@@ -10,6 +10,7 @@ to where and why, and after a new calendar nothing that has fired is announced a
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args
 
 from hypothesis import HealthCheck, settings
@@ -33,6 +34,7 @@ from workflows.calendars import Calendar
 from workflows.case import Case, clock_key, decode, encode
 from workflows.courses import is_paused
 from workflows.evolve import fold
+from workflows.folds.stars import star
 from workflows.handle import Step, rebase, step
 from workflows.proposals import Proposal
 from workflows.states import ENDED, LEG, LEG_ACTION, OPEN_LEG, SPOKEN_FOR, TASK_ACTIONS
@@ -366,6 +368,28 @@ class AnyCase(RuleBasedStateMachine):
         command = data.draw(st.sampled_from(said))
         self.check(command)
 
+    @precondition(lambda self: self.told.held.state not in ENDED)
+    @rule(
+        answered=st.sampled_from(["", "", "head_full", None]),
+        after=st.sampled_from(["", "solved", "withdrawn", "unmerge"]),
+    )
+    def it_is_merged(self, answered: str | None, after: str) -> None:
+        """The head answers at once or another time; what then becomes of it."""
+        said = WHOLE | {"cases": [OTHER]}
+        order = partial(cmd.Order, endpoint="centre", unit="370100.hotline", body=Raw(json.encode(said)))
+        self.check(order(**self.told.base(), action="merge"))
+        asked = star(self.told.held).asked
+        if answered is not None:
+            self.check(
+                cmd.JoinAnswered(**self.told.base(), head=OTHER, number="n", asked=asked, code=answered)
+            )  # fmt: skip
+        if after == "unmerge":
+            self.check(order(**self.told.base(), action="unmerge"))
+        elif after:
+            self.check(
+                cmd.HeadEnded(**self.told.base(), head=OTHER, number="n", asked=asked, reason=after, result="已办")
+            )  # fmt: skip
+
     @rule(kind=st.sampled_from([cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate, cmd.AskReview]))
     def the_applicant_says_more(self, kind: type[cmd.Supplement] | type[cmd.Withdraw] | type[cmd.Evaluate]) -> None:
         base = {**self.told.base(), "channel": "website", "ref": "w-1", "body": Raw(b'{"text":"x"}')}
@@ -557,7 +581,8 @@ class AnyCase(RuleBasedStateMachine):
         acting = {leg.id for leg in case.legs.values() if leg.open}
         statutory = {clock.of for clock in case.clocks.values() if clock.kind == "statutory"}
         for clock in case.clocks.values():
-            assert not clock.running or clock.of in {"", *case.tasks, *statutory, *acting}
+            asking = {f"merge-{star(case).asked}"} if star(case).head and case.state != "merged" else set()
+            assert not clock.running or clock.of in {"", *case.tasks, *statutory, *acting, *asking}
 
     @invariant()
     def who_must_act_has_a_task_and_in_the_end_nobody_has(self) -> None:
@@ -569,7 +594,7 @@ class AnyCase(RuleBasedStateMachine):
             assert {task.kind for task in case.tasks.values()} <= {"judge_review"}
             assert not any(leg.open for leg in case.legs.values())
         else:
-            assert case.tasks or case.state in ("merging", "merged"), "an open case waits for somebody, or for its head"
+            assert case.tasks or case.state == "merged", "an open case waits for somebody, or for its head"
 
     @invariant()
     def the_citizens_clock_runs_until_the_end(self) -> None:

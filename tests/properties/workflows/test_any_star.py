@@ -37,6 +37,11 @@ WHICH = st.integers(0, 2)
 CENTRE = ("centre", "370100.hotline")
 
 
+def is_asking(case: Case) -> bool:
+    """A head was asked, and has not been heard."""
+    return bool(star(case).head) and case.state != "merged" and case.state not in ENDED
+
+
 class AnyStar(RuleBasedStateMachine):
     """`under_way`: what cases have said to each other and nobody has heard; `heard`: what may come once more."""
 
@@ -149,6 +154,7 @@ class AnyStar(RuleBasedStateMachine):
             "handle": ("reply", {"result": "solved", "text": "已办"}),
             "review": ("pass", {}),
             "triage": ("dispatch", {"targets": [{"unit": "370102.urban", "part": "lead"}]}),
+            "decide_merge": ("reject_merge", {}),
         }
         for task in list(self.cases[IDS[which]].tasks.values()):
             action, said = does[task.kind]
@@ -206,7 +212,7 @@ class AnyStar(RuleBasedStateMachine):
         for case in self.cases.values():
             held = star(case)
             assert not (held.head and held.members and case.state not in ENDED)
-            assert bool(held.head) == (case.state in ("merging", "merged")) or case.state in ENDED
+            assert bool(held.head) == (case.state == "merged" or is_asking(case)) or case.state in ENDED
 
     @invariant()
     def a_report_stays_alone(self) -> None:
@@ -220,14 +226,23 @@ class AnyStar(RuleBasedStateMachine):
             assert self.outcomes[name] == (case.state in ENDED)
             if case.state not in ENDED:
                 assert case.clocks["finish/"].running
-                assert case.tasks or case.state in ("merging", "merged")
+                assert case.tasks or case.state == "merged"
 
     @invariant()
     def what_waits_for_an_answer_asks_again(self) -> None:
         for case in self.cases.values():
             asking = [c for c in case.clocks.values() if c.kind == "merge" and c.running]
-            assert len(asking) == (case.state == "merging")
+            assert len(asking) == is_asking(case)
             assert all(clock.marks for clock in asking)
+
+    @invariant()
+    def nobody_works_on_what_is_merged_and_somebody_on_all_else(self) -> None:
+        """Whoever had the case in hand when it asked has it until the head agrees."""
+        for case in self.cases.values():
+            if case.state == "merged":
+                assert not any(leg.open for leg in case.legs.values()) and not case.tasks
+            elif case.state in ("dispatched", "signed", "sub_dispatched"):
+                assert any(leg.open for leg in case.legs.values())
 
     @invariant()
     def a_replay_gives_the_same_bytes(self) -> None:
@@ -244,7 +259,7 @@ class AnyStar(RuleBasedStateMachine):
             return
         self.settle()
         for name, case in self.cases.items():
-            assert case.state != "merging"
+            assert not is_asking(case)
             held = star(case)
             if held.head and case.state == "merged":
                 members = star(self.cases[held.head]).members
@@ -268,7 +283,7 @@ class AnyStar(RuleBasedStateMachine):
                 command = self.under_way.pop(0)
                 self.heard.append(command)
                 self.hear(command)
-            if not any(case.state == "merging" for case in self.cases.values()):
+            if not any(map(is_asking, self.cases.values())):
                 return
             self.now += DAY
             self.fire()

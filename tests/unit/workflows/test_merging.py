@@ -53,12 +53,13 @@ def test_a_member_waits_for_its_head_and_ends_with_its_answer() -> None:
     """Its units are told, its citizen keeps the clock and gets an outcome of its own."""
     t = merging()
     due = t.held.clocks["finish/"].due
-    assert t.held.state == "merging" and not t.held.tasks and not any(leg.open for leg in t.held.legs.values())
-    assert [m.type.split(".")[-2] for m in t.last.messages].count("withdrawn") == 3
     (ask,) = said(t)
     assert isinstance(ask, cmd.Join) and (ask.case, ask.member, ask.centre) == (HEAD.case, t.held.id, CENTRE)
     answer(t)
-    assert (t.held.state, t.data("case.status_changed")["status"]) == ("merged", "merged")
+    assert t.held.state == "merged" and not t.held.tasks and not any(leg.open for leg in t.held.legs.values())
+    withdrawn = [json.decode(m.data)["reason"] for m in t.last.messages if m.type.endswith("task.withdrawn.v1")]
+    assert withdrawn == ["merged"] * 3
+    assert t.data("case.status_changed")["status"] == "merged"
     ended(t)
     assert (t.held.state, t.data("case.outcome")["text"]) == ("closed", "已修好")
     assert t.records[-1].events[-1].reason == "solved"  # type: ignore[union-attr]
@@ -74,12 +75,11 @@ def test_without_an_answer_it_asks_again_and_gives_up_after_a_day() -> None:
     for record in t.records:
         asked += [e for e in record.events if type(e).__name__ == "MergeAskedAgain"]
     assert len(asked) == 5
-    assert t.held.state == "in_triage"
     assert t.data("task.assigned")["reason"] == "merge_refused: no_answer"
     answer(t)
     (leave,) = said(t)
     assert isinstance(leave, cmd.Leave) and leave.case == HEAD.case
-    assert t.held.state == "in_triage"
+    assert t.held.state == "signed" and t.held.lead
 
 
 def test_after_an_outage_it_asks_once_or_gives_up_and_always_to_somebody() -> None:
@@ -89,22 +89,62 @@ def test_after_an_outage_it_asks_once_or_gives_up_and_always_to_somebody() -> No
     t.reach_deadline()
     (join,) = said(t)
     assert isinstance(join, cmd.Join) and (join.case, join.asked) == (HEAD.case, 1)
-    assert t.happened == ["MergeAskedAgain"] * 5
+    assert [name for name in t.happened if name.startswith("Merge")] == ["MergeAskedAgain"] * 5
     t = merging("alone")
     t.now += 25 * 3_600_000
     t.reach_deadline()
-    assert t.held.state == "in_triage" and said(t) == []
+    assert "MergeRefused" in t.happened and said(t) == []
 
 
-def test_who_is_refused_goes_to_a_dispatcher_and_can_be_merged_again() -> None:
-    t = answer(merging("alone"), "head_full")
-    assert (t.held.state, t.data("task.assigned")["reason"]) == ("in_triage", "merge_refused: head_full")
+def test_a_refused_merge_costs_nobody_his_work_and_may_be_asked_again() -> None:
+    """The unit has what it had, with the same due; a dispatcher is told why not."""
+    t = told().submit("alone").reply("handle", "sign")
+    before = t.held
+    answer(t.order(CENTRE, "merge", cases=[HEAD.case]), "head_full")
+    assert (t.held.state, t.held.legs) == (before.state, before.legs)
+    assert {name: t.held.clocks[name] for name in before.clocks} == before.clocks
+    task = t.data("task.assigned")
+    assert (task["kind"], task["reason"]) == ("decide_merge", "merge_refused: head_full")
+    assert task["alike"] == {"case_id": HEAD.case, "number": HEAD.number}
     answer(t)  # an answer to a request that is over
     assert isinstance(said(t)[0], cmd.Leave)
-    t.order(CENTRE, "merge", cases=[HEAD.case])
+    t.reply("decide_merge", "accept_merge", officer="0001", confirmed_by="0002")
+    assert said(t)[0].asked == 2  # type: ignore[union-attr]
     answer(t, asked=1)  # and an old one while the next waits
-    assert t.held.state == "merging" and isinstance(said(t)[0], cmd.Leave)
+    assert t.held.state == "signed" and isinstance(said(t)[0], cmd.Leave)
     assert answer(t, asked=2).held.state == "merged"
+
+
+def test_while_the_head_has_not_answered_the_unit_works_and_its_reply_ends_the_asking() -> None:
+    """The reply stands, whether the head is late to say no or yes."""
+    for code in ("", "head_full"):
+        t = merging("alone").order(CENTRE, "merge", cases=[HEAD.case])
+        assert t.data("order.answered")["reason"] == "merge_asked"
+        t.reply("handle", "sign").reply("handle", "reply", result="solved", text="已修好")
+        assert [type(command) for command in said(t)] == [cmd.Leave]
+        answer(t, code)
+        assert [type(command) for command in said(t)] == ([] if code else [cmd.Leave])
+        assert t.held.state == "replied"
+        t.reply("review", "pass")
+        assert (t.held.state, t.data("case.outcome")["text"]) == ("closed", "已修好")
+
+
+def test_what_cannot_be_merged_any_more_when_the_head_agrees_is_not() -> None:
+    """Hung in between, or with an approval open: the head is told that it has no such member."""
+    for confirmed in (False, True):
+        t = merging("alone")
+        plan = {"reason": "listed", "text": "x", "until": "2026-10-31T17:00:00+08:00"}
+        t.reply("handle", "ask_hang", **plan)
+        if confirmed:
+            t.reply("decide_hang", "grant_hang", officer="0001", confirmed_by="0002")
+        answer(t)
+        assert [type(command) for command in said(t)] == [cmd.Leave] and not star(t.held).head
+        assert t.held.state == ("hung" if confirmed else "signed")
+        assert ("decide_merge" in [task.kind for task in t.held.tasks.values()]) is not confirmed
+    t = merging("unclear").order(CENTRE, "refuse", reason="listed", basis="x", where_to_turn="y")
+    assert [type(command) for command in said(t)] == [cmd.Leave] and t.held.state == "refusal_proposed"
+    t = merging("alone").order(CENTRE, "redirect", reason="EMERGENCY")
+    assert [type(command) for command in said(t)] == [cmd.Leave] and t.held.state == "redirected"
 
 
 def test_the_end_of_the_head_may_be_heard_before_its_answer() -> None:
@@ -176,17 +216,18 @@ def test_a_head_tells_its_members_where_it_was_transferred_to() -> None:
 
 
 def test_a_member_whose_heads_end_was_given_up_goes_to_a_dispatcher() -> None:
-    for t, reason in (
-        (answer(merging("alone")), "head_ended: discarded"),
-        (merging("alone"), "merge_refused: discarded"),
+    """One that only asks has lost nothing by it: its unit goes on, and a dispatcher knows."""
+    for t, state, reasons in (
+        (answer(merging("alone")), "in_triage", ["head_ended: discarded"]),
+        (merging("alone"), "dispatched", ["", "merge_refused: discarded"]),
     ):
         end = cmd.HeadEnded(
             id=command_id(HEAD.case, "end"), case=t.held.id, at=t.now, head=HEAD.case, number="n", asked=1, reason="solved"
         )  # fmt: skip
         order = cmd.GiveUp(id=command_id(HEAD.case, "up"), case=t.held.id, at=t.now, of=end)
         made = give_up(t.held, order, t.facts, t.now, partial(bytes, t.request))
-        assert made.case is not None and made.case.state == "in_triage"
-        assert [task.reason for task in made.case.tasks.values()] == [reason]
+        assert made.case is not None and made.case.state == state
+        assert [task.reason for task in made.case.tasks.values()] == reasons
         (assigned,) = [json.decode(m.data) for m in made.messages if m.to.startswith("tasks.")]
         assert assigned["request"] and assigned["title"]
 
@@ -217,7 +258,7 @@ def test_an_extension_that_nobody_has_decided_lapses_when_a_case_is_merged() -> 
     t = told().submit("timed")
     t.reply("handle", "ask_extension", unit="370102.urban", reason="x", limit="1wd")
     assert any(clock.course and clock.course.held for clock in t.held.clocks.values()), t.happened
-    t.order(CENTRE, "merge", cases=[HEAD.case])
+    answer(t.order(CENTRE, "merge", cases=[HEAD.case]))
     assert "ExtensionLapsed" in t.happened
     assert not any(clock.course and clock.course.held for clock in t.held.clocks.values())
 
@@ -331,7 +372,8 @@ def test_what_looks_alike_becomes_a_question_to_the_centre() -> None:
     no = resembling(told().submit("alone"), "alike").reply("decide_merge", "reject_merge")
     assert (no.held.state, no.held.star and no.held.star.proposed) == ("dispatched", "")
     yes = t.reply("decide_merge", "accept_merge")
-    assert yes.held.state == "merging" and said(yes)[0].case == HEAD.case
+    assert yes.held.star and yes.held.star.head == HEAD.case and said(yes)[0].case == HEAD.case
+    assert not any(held.kind == "decide_merge" for held in t.held.tasks.values())
 
 
 def test_too_late_to_merge_it_is_only_noted() -> None:
