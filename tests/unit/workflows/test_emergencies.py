@@ -92,7 +92,9 @@ def test_what_is_no_emergency_of_the_list_is_refused() -> None:
 
 def test_who_is_merged_or_answered_is_not_redirected() -> None:
     t = told().submit("alone")
-    t.order(CENTRE, "merge", cases=["11111111-0000-5000-8000-000000000001"]).order(CENTRE, "redirect", reason="listed")
+    head = "11111111-0000-5000-8000-000000000001"
+    t.order(CENTRE, "merge", cases=[head]).take(cmd.JoinAnswered(**t.base(), head=head, asked=1))  # type: ignore[arg-type]
+    t.order(CENTRE, "redirect", reason="listed")
     assert t.data("order.answered")["reason"] == "not_allowed"
 
 
