@@ -505,7 +505,8 @@ class AnyCase(RuleBasedStateMachine):
                 assert dues[clock_key(event.kind, event.of)] == event.before
                 assert event.reason
                 dues[clock_key(event.kind, event.of)] = event.due
-                if before and is_paused(before.clocks[clock_key(event.kind, event.of)]):
+                was = before.clocks.get(clock_key(event.kind, event.of)) if before else None
+                if was is not None and is_paused(was):
                     self.recounted.add(clock_key(event.kind, event.of))
             elif isinstance(event, MOVING):
                 key = clock_key(event.kind, event.of)
