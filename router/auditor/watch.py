@@ -6,7 +6,8 @@ announced. An event of a clock that carries `marks` says all that is to come of 
 
 How it is known that a mark was passed over and is not merely late: a shard fires what is due in the order of time. Once it
 has by itself fired another case's later mark (`Sweep`), or fired something of this very case and left this, the mark is
-missed, or late where it fires after all. While a shard is down, lags, or its clock guard holds deadlines, it fires
+missed, or late where it fires after all. Where something else than such a mark brought the shard to a case (a merger that
+is asked for again, a pause that is used up), the marks of that case may be later than others' that still wait. While a shard is down, lags, or its clock guard holds deadlines, it fires
 nothing by itself, so nothing can be said of it, and nothing is.
 """
 
@@ -22,6 +23,9 @@ from workflows import events as ev
 
 AUDITED = frozenset({"warn", "due", "deem_signed", "escalate"})
 """Marks of which it is known what event they fire as."""
+
+BESIDE = (ev.CaseEvaluated, ev.CaseArchived)
+"""What is due by itself too, and said after all marks whichever was first."""
 
 Kind = Literal["missed", "doubled", "early", "late"]
 
@@ -141,19 +145,24 @@ class _Fold:
         self.rested = watch is not None and record.at > watch.at + grace
         self.findings: list[Finding] = []
         self.fired: list[int] = []
+        self.led = False
+        """whether a mark that is known came first: marks of a case fire in the order of their times"""
         self.over = False
 
     def done(self) -> Taken:
         record = self.record
-        for event in record.events:
+        for number, event in enumerate(record.events):
             if handler := _HANDLERS.get(type(event)):
                 handler(self, event)
             elif getattr(event, "marks", None) is not None:
                 self.announced(event)
+            if number == 0:
+                self.led = bool(self.fired)
         repaired = bool(self.asked) and record.cause == self.asked
         sweep = self.sweep
         # of a case that a command has just touched nobody knows by which of its marks the shard came to it
-        if self.fired and not repaired and self.rested:
+        led = self.led and not any(isinstance(event, BESIDE) for event in record.events)
+        if led and not repaired and self.rested:
             sweep = Sweep(max(min(self.fired), sweep.at), record.at)
         if self.fired and not self.over:
             self._left_behind()

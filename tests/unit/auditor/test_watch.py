@@ -92,6 +92,22 @@ def test_a_late_mark_is_late_where_the_shard_had_fired_later_ones() -> None:
     )
 
 
+def test_what_else_brought_the_shard_to_a_case_proves_nothing_of_others() -> None:
+    """
+    After an outage it comes to the earliest of each case, which may be a merger to be asked for again; what of that case
+    fires with it may be later than the marks of cases to which it has not come yet.
+    """
+    records = lived().records
+    at = first_firing(records)
+    _, watch, _ = audit(records[:at])
+    record = records[at]
+    assert take(watch, record, 0, FRESH, GRACE).sweep == Sweep(at=record.at, seen=record.at)
+    asked_again = ev.MergeAskedAgain(kind="merge", of="merge-1")
+    assert take(watch, replace(record, events=(asked_again, *record.events)), 0, FRESH, GRACE).sweep == FRESH
+    silent = ev.CaseEvaluated(grade=3, silent=True)
+    assert take(watch, replace(record, events=(*record.events, silent)), 0, FRESH, GRACE).sweep == FRESH
+
+
 def test_what_the_shard_passed_over_is_told_once_and_is_known_when_it_is_repaired() -> None:
     records = lived().records
     at = first_firing(records)
