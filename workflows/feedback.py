@@ -157,6 +157,25 @@ def _order_redo(d: Decision, command: Order, said: Ordered) -> str:
     return ""
 
 
+def answerer(d: Decision, said: ReplyView) -> str:
+    """The staff code that is kept of who answers as the lead: where the policy wants another one for 重办."""
+    rules = d.policy.redo
+    return said.officer or "" if rules is not None and rules.another else ""
+
+
+def same_person(d: Decision, leg: Leg, said: ReplyView) -> str:
+    """Why this officer may not answer what his unit does again (a code), or empty; a unit above is other people anyhow."""
+    held = d.case.feedback
+    if held is None or not held.round or leg.part != "lead" or d.policy.redo is None or not d.policy.redo.another:
+        return ""
+    if not any(other.unit == leg.unit and other.state == "review_passed" for other in d.case.legs.values()):
+        return ""
+    if not said.officer:
+        return "officer_needed"
+    before = {by.officer for by in held.answered if by.unit == leg.unit and by.round < held.round}
+    return "same_person" if said.officer in before else ""
+
+
 def _again(d: Decision, leg: Leg, why: str, reason: str = "", up: bool = False) -> None:
     """The unit itself, or the one above; both with the same clocks as whoever gets such a case anew."""
     rules, round_ = d.policy.redo, (d.case.feedback.round if d.case.feedback else 0) + 1

@@ -125,13 +125,21 @@ class Appeal(Struct, frozen=True, array_like=True, gc=False):
     """JSON"""
 
 
+class Answerer(Struct, frozen=True, array_like=True, gc=False):
+    """Who of a unit answered in which round, by his staff code."""
+
+    unit: str
+    officer: str
+    round: int
+
+
 class Feedback(Struct, frozen=True, array_like=True, gc=False):
     """
     What the applicant was asked and may still say, for cases whose policy asks.
 
     round: how many times it was done again. attempts: calls that reached nobody. silent_at: when silence counts as
     `silent_grade` (0: never). silent: the grade is such a one. left_out: the grade counts in no rate, by a granted appeal
-    (`appealed`: there was one in this round).
+    (`appealed`: there was one in this round). answered: by whom, where another person must do it again.
     """
 
     round: int = 0
@@ -145,6 +153,7 @@ class Feedback(Struct, frozen=True, array_like=True, gc=False):
     said: bytes = b""
     """a bad grade as the applicant gave it, for who looks into it: JSON of an Evaluation of the contract"""
     appeal: Appeal | None = None
+    answered: tuple[Answerer, ...] = ()
 
 
 class Refusal(Struct, frozen=True, array_like=True, gc=False):

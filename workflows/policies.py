@@ -192,12 +192,14 @@ class Evaluation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Redo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    重办: so many times at the most, by the same unit (another person of it) or one level `up`. Whoever does it again has a time
-    limit of his own; citizens: before the case was closed the citizen's runs on or begins anew (a closed one has none left).
+    重办: so many times at the most, by the same unit or one level `up`. Whoever does it again has a time limit of his own;
+    citizens: before the case was closed the citizen's runs on or begins anew (a closed one has none left). another: where the
+    same unit does it again its answer names the `officer`, who is not one that answered before.
     """
 
     times: int = 1
     who: Literal["unit", "up"] = "unit"
+    another: bool = False
     citizens: Literal["runs", "anew"] = "runs"
     source: str = ""
     grade: Literal["A", "B", "C", "mem"] = "mem"

@@ -63,6 +63,8 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "工单已归档，不再重开；请另行提交，并在 related_case 中写明本工单编号",
         "the case is archived and is not opened again: please send a new request that names it in related_case",
     ),
+    "officer_needed": ("重办须写明经办人工号", "done again: the answer must name the officer by his staff code"),
+    "same_person": ("重办须由另一人办理", "done again by another person: this officer has answered it before"),
     "redo_used_up": ("重办次数已用完，或此类工单不重办", "it is not done again, or not once more"),
     "redo_first": ("重办之后仍无新情况的，才能终结", "it can be concluded only after it was done again"),
     "not_evaluated": ("诉求人没有评价", "the applicant has not evaluated"),

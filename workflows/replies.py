@@ -114,6 +114,8 @@ def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
         return "incomplete"
     if said.result == "transferred" and (known := d.facts.procedures()) and said.procedure not in known:
         return "unknown_procedure"
+    if code := feedback.same_person(d, leg, said):
+        return code
     return waits_for(d.case, leg) or ("" if leg.part != "lead" or _is_joined(d, said) else "assists_open")
 
 
@@ -146,6 +148,7 @@ def _reply(d: Decision, leg: Leg, said: ReplyView) -> None:
             unanswered=said.unanswered,
             by=said.by,
             procedure=said.procedure or "" if said.result == "transferred" and leads else "",
+            officer=feedback.answerer(d, said) if leads else "",
         )
     )
     stop_clocks(d, leg.id)

@@ -354,6 +354,7 @@ def _answer(task: Task, seed: str) -> dict[str, object]:
         "result": result,
         "text": (phrases.AGAIN if task.round else "") + text,
         "contacted": told,
+        "officer": _officer(task, "answers"),
     }
     if result == "transferred":
         said["procedure"] = "petition"

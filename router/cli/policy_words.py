@@ -60,7 +60,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "until": ("止于", "until"), "acknowledge": ("已阅期限", "to acknowledge within"), "acknowledged": ("已阅", "acknowledged"),
     "signed": ("已签收", "signed"), "replied": ("已回复", "replied"),
     "call_back": ("回访", "call-back"), "judge_review": ("差评申诉裁量", "decision on a grade"), "callback": ("回访", "call-back"),
-    "evaluation": ("评价", "evaluation"), "redo": ("重办", "redo"), "within": ("期限", "within"), "percent": ("比例%", "percent"),
+    "evaluation": ("评价", "evaluation"), "redo": ("重办", "redo"), "another": ("另一人", "another person"), "within": ("期限", "within"), "percent": ("比例%", "percent"),
     "at_most": ("至多", "at most"), "times": ("次数", "times"), "approvers": ("审批", "approvers"), "up_to": ("至", "up to"), "moves": ("影响", "moves"),
 }  # fmt: skip
 

@@ -125,7 +125,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "CaseRuled": ("reason", "officer", "confirmed_by"),
     "LegTakenBack": ("reason",),
     "LegReturnRejected": ("reason",),
-    "LegReplied": ("text", "basis", "contacted_at", "contact_method", "attachments"),
+    "LegReplied": ("text", "basis", "contacted_at", "contact_method", "attachments", "officer"),
     "LegSentBack": ("reason",),
     "LegNoted": ("text",),
     "ClockStarted": ("marks",),

@@ -88,6 +88,8 @@ class LegReplied(Event, frozen=True):
     """the unit above that spoke for it; empty: it spoke itself"""
     procedure: str = ""
     """of a lead that hands over: to which statutory procedure"""
+    officer: str = ""
+    """of a lead: staff code of who answered, where the policy wants another one if it is done again"""
 
 
 class LegReviewPassed(Event, frozen=True):

@@ -9,7 +9,7 @@ from workflows import events as ev
 from workflows.case import Case, Leg, Task
 from workflows.folds.disputes import asked, in_place
 from workflows.folds.moves import handling, less, moved, opened, to, without
-from workflows.particulars import Oversight
+from workflows.particulars import Answerer, Feedback, Oversight
 
 
 def _dispatched(case: Case, e: ev.LegDispatched, at: int) -> Case:
@@ -54,6 +54,10 @@ def _replied(case: Case, e: ev.LegReplied, at: int) -> Case:
     after = replace(after, tasks=less(after.tasks, after.legs[e.leg].task))
     if e.procedure:
         after = replace(after, oversight=replace(after.oversight or Oversight(), procedure=e.procedure))
+    if e.officer:
+        held = after.feedback or Feedback()
+        by = Answerer(after.legs[e.leg].unit, e.officer, held.round)
+        after = replace(after, feedback=replace(held, answered=(*(a for a in held.answered if a != by), by)))
     return opened(after, Task(e.task, "review", case.centre, e.endpoint, e.leg)) if e.task else after
 
 

@@ -308,3 +308,54 @@ def test_an_appeal_that_nobody_decides_lapses_with_the_archive() -> None:
     assert said.lapsed
     assert not said.granted
     assert case.held.state == "archived"
+
+
+# -- another person ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does it again is another person."""
+    redo = HEARD.redo
+    assert redo is not None
+    monkeypatch.setitem(POLICIES, "heard", replace(HEARD, redo=replace(redo, another=True)))
+
+
+def again(first: str | None) -> Told:
+    """Answered by `first`, and to be done again by the same unit."""
+    case = told().submit("heard").reply("handle", "reply", result="solved", text="已修复", officer=first)
+    return case.reply("review", "pass").reply("call_back", "redo", **BAD)
+
+
+@pytest.mark.usefixtures("strict")
+def test_who_has_answered_does_not_do_it_again() -> None:
+    case = again("0001")
+    case.reply("handle", "reply", result="solved", text="x")
+    assert code(case) == "officer_needed"
+    case.reply("handle", "reply", result="solved", text="x", officer="0001")
+    assert code(case) == "same_person"
+    case.reply("handle", "reply", result="solved", text="x", officer="0002")
+    assert case.held.state == "replied"
+    case.reply("review", "send_back", reason="不具体").reply(
+        "handle", "reply", result="solved", text="x", officer="0002"
+    )
+    assert case.held.state == "replied", "in his own round he may go on"
+    case.reply("review", "pass").reply("call_back", "redo", **BAD)
+    for officer in ("0001", "0002"):
+        case.reply("handle", "reply", result="solved", text="x", officer=officer)
+        assert code(case) == "same_person"
+
+
+@pytest.mark.usefixtures("strict")
+def test_another_unit_is_other_people_whatever_their_codes() -> None:
+    case = told().submit("heard").reply("handle", "reply", result="solved", text="已修复", officer="0001")
+    case.reply("review", "pass").reply("call_back", "call_back", **ASKED).evaluate(1, "rude")
+    assert case.held.lead is not None and case.held.lead.unit == "370100.urban"
+    assert case.reply("handle", "reply", result="solved", text="x").held.state == "replied"
+
+
+def test_where_the_policy_does_not_ask_for_it_nobody_is_asked_and_no_code_is_kept() -> None:
+    case = again("0001").reply("handle", "reply", result="solved", text="x", officer="0001")
+    assert case.held.state == "replied"
+    assert case.held.feedback is not None and case.held.feedback.answered == ()
+    assert not [e for r in case.records for e in r.events if isinstance(e, ev.LegReplied) and e.officer]
