@@ -17,7 +17,7 @@ OFFICER, SECOND = {"officer": "G-1001"}, {"officer": "G-1001", "confirmed_by": "
 class Move(NamedTuple):
     """
     on: a task of this kind was given (a unit's by its part: lead, assist, sub; `hidden`: a lead who may not see whose it is;
-    `untouched`: triage before any unit had it), the case is over (`outcome`), it was graded badly (`bad_grade`), or `after` another action of this table. by: who speaks: `unit` has the task, `parent` is who dispatched it,
+    `untouched`: triage before any unit had it), the case is over (`outcome`, `refused`), it was graded badly (`bad_grade`), or `after` another action of this table. by: who speaks: `unit` has the task, `parent` is who dispatched it,
     `returner` asked to return it; offices order: lead, centre, supervisor, leaders_office, orderer (of the report); the applicant. within: when.
     """
 
@@ -41,6 +41,7 @@ MOVES: tuple[Move, ...] = (
     Move("decide_hang", "refuse_hang", "unit", 15.0, AT_ONCE, {"reason": "资金已有安排"}),
     Move("after ask_hang", "release", "centre", 80.0, (15 * DAY, 120 * DAY), SECOND | {"reason": "solved"}),
     Move("hidden", "reveal", "lead", 25.0, (HOUR, 2 * DAY), OFFICER | {"reason": "contact", "fields": ["phone"]}),
+    Move("review_plan", "review_plan", "unit", 25.0, (DAY, 20 * DAY), SECOND | {"reason": "funds_late", "text": "资金明年到位。"}),
     # returns and disputes
     Move("decide_return", "arbitrate", "returner", 30.0, (6 * HOUR, 2 * DAY), {"reason": "不服驳回"}),
     Move("decide_return", "return", "returner", 25.0, (6 * HOUR, 2 * DAY), {"reason": "no_power", "text": "无执法权。"}),
@@ -59,10 +60,6 @@ MOVES: tuple[Move, ...] = (
     Move("untouched", "redirect", "unit", 2.0, AT_ONCE, OFFICER | {"reason": "gas"}),
     Move("lead", "redirect", "centre", 0.2, (MINUTE, DAY), OFFICER | {"reason": "police"}),
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
-    Move("confirm_refusal", "confirm_refusal", "unit", 60.0, (3 * HOUR, DAY), {"officer": "G-2002"}),
-    Move("confirm_refusal", "reject_refusal", "unit", 30.0, (DAY, 2 * DAY), {"officer": "G-2002"}),
-    Move("after confirm_refusal", "ask_review", "applicant", 30.0, (DAY, 10 * DAY)),
-    Move("after confirm_refusal", "ask_review", "centre", 15.0, (DAY, 10 * DAY), OFFICER | {"text": "来访：不服不予受理，请复核。"}),
     Move("call_back", "conclude", "centre", 5.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),
     Move("lead", "ex_officio", "centre", 0.5, (HOUR, DAY), OFFICER | {"basis": "某条例第九条"}),
@@ -79,6 +76,8 @@ MOVES: tuple[Move, ...] = (
     Move("decide_merge", "unmerge", "centre", 5.0, (6 * HOUR, 3 * DAY), OFFICER | {"text": "并非同一事项。"}),
     Move("lead", "split", "centre", 0.6, (0, 6 * HOUR), OFFICER | {"parts": [{"title": "另一件事：路面破损"}]}),
     # once it is over
+    Move("refused", "ask_review", "applicant", 25.0, (HOUR, 10 * DAY)),
+    Move("refused", "ask_review", "centre", 5.0, (HOUR, 10 * DAY), OFFICER | {"text": "诉求人到窗口提出异议。"}),
     Move("outcome", "redo", "supervisor", 0.6, (DAY, 10 * DAY), OFFICER | {"reason": "nothing_done"}),
     Move("bad_grade", "appeal_review", "lead", 35.0, (10 * DAY, 16 * DAY), SECOND | {"text": "见录音。"}),
     Move("judge_review", "grant_appeal", "unit", 35.0, AT_ONCE, SECOND | {"reason": "确系误评"}),

@@ -144,7 +144,7 @@ class Offices:
     # -- what follows from the case ---------------------------------------------------------------
 
     def _more(self, move: Move, task: Mapping[str, Any], at: int, pick: random.Random) -> dict[str, Any]:
-        if move.action == "ask_hang":
+        if move.action in ("ask_hang", "review_plan"):
             until = datetime.fromtimestamp((at + pick.randint(30, 200) * DAY) / 1000, BEIJING)
             return {"until": until.isoformat(timespec="seconds")}
         if move.action == "re_dispatch":

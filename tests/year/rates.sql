@@ -6,7 +6,9 @@ round AS (
 ),
 latest AS (SELECT told.* FROM told JOIN round USING (case_id) WHERE place > since),
 closing AS (
-    SELECT case_id, MIN(place) AS first, MAX(place) AS last FROM latest WHERE type = 'CaseClosed' GROUP BY case_id
+    -- a refusal that was objected to answers nobody, and its promise is over
+    SELECT case_id, MIN(CASE WHEN json_extract(body, '$.reason') <> 'refused' THEN place END) AS first, MAX(place) AS last
+    FROM latest WHERE type = 'CaseClosed' GROUP BY case_id
 ),
 answered AS (
     SELECT closing.case_id, first

@@ -198,6 +198,8 @@ def _replies(topic: str, records: Sequence[Any], offices: Offices, seed: int) ->
             yield from offices.hear(name, headers, record.value, at)
         elif headers.get("ce_type") == CASE_OUTCOME:
             yield from offices.happens("outcome", case := _of(record.value), at)
+            if case["reason"] == "refused":
+                yield from offices.happens("refused", case, at)
             if (judged := evaluation(name, headers, record.key.decode(), at, seed)) is not None:
                 said, grade = judged
                 yield said
