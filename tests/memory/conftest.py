@@ -1,0 +1,3 @@
+"""Whatever draws examples here takes its time."""
+
+import tests.unhurried  # noqa: F401
