@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.calendars import OFFSET, Calendar, day_of
-from workflows.case import Clock, Leg, Pending, clock_key
+from workflows.case import Clock, Course, Leg, Pending, clock_key
 from workflows.courses import FINISH, finish_of, go_on, held_by, is_awake, is_paused, release
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
@@ -80,9 +80,11 @@ def _take_over(d: Decision, leg: str, left: Clock) -> None:
         least = _start(own, replace(template, budget=d.policy.floor), d.case.policy, leg, d.now, awake=awake)
         rest = reckon(calendar, template, run_of(left, template, left.due, awake))
         marks = tuple(mark for mark in rest.marks if mark.at > d.now)
+        came = left.course or Course()
         runs_on = ev.ClockStarted(
             kind=FINISH, of=leg, policy=d.case.policy, calendar=left.calendar, budget=left.budget, anchor=left.anchor,
             due=left.due, provisional=left.provisional, start=template.start, marks=marks,
+            whole=came.whole, consumed=came.consumed, since=came.since, extended=came.extended,
         )  # fmt: skip
         # whoever counts by other days counts the rest by them: it is that which the floor is held against
         clock = started((runs_on,)).clocks[clock_key(FINISH, leg)]

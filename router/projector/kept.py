@@ -47,7 +47,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "LegReviewPassed": ("leg",),
     "LegSentBack": ("leg", "round"),
     "LegWithdrawn": ("leg",),
-    "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "start", "anchor", "due", "provisional"),
+    "ClockStarted": ("kind", "of", "policy", "calendar", "budget", "start", "anchor", "due", "provisional", "whole", "consumed", "since", "extended"),
     "ClockStopped": ("kind", "of", "consumed", "met"),
     "ClockResumed": ("kind", "of"),
     "ClockRebased": ("kind", "of", "reason", "calendar", "calendar_before", "before", "due", "provisional"),

@@ -27,7 +27,12 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class ClockStarted(Event, frozen=True):
-    """A clock began to run. `of` is a leg id, a task id, or empty for the case's own; `<kind>/<of>` is unique and stays."""
+    """
+    A clock began to run. `of` is a leg id, a task id, or empty for the case's own; `<kind>/<of>` is unique and stays.
+
+    Of one that runs on for another unit and has paused or been extended: what it was given in all (`whole`) and had used up
+    (`consumed`) before `since`, in milliseconds of its own counting, and the lengths granted.
+    """
 
     kind: str
     of: str
@@ -41,6 +46,10 @@ class ClockStarted(Event, frozen=True):
     start: str = ""
     """the policy's start rule that led to `anchor` (receipt | next_working_instant | next_day): why it is due then"""
     marks: tuple[Mark, ...] = ()
+    whole: int = 0
+    consumed: int = 0
+    since: int = 0
+    extended: tuple[str, ...] = ()
 
 
 class ClockStopped(Event, frozen=True):

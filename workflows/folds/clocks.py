@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Clock, Pending, Rung, clock_key
+from workflows.case import Case, Clock, Course, Pending, Rung, clock_key
 
 
 class Started(NamedTuple):
@@ -38,7 +38,8 @@ def _clock_started(case: Case, e: ev.ClockStarted, at: int) -> Case:
 
 
 def _clock(e: ev.ClockStarted) -> Clock:
-    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, pending(e.marks))
+    course = Course(e.whole, e.consumed, e.since, e.extended) if e.whole else None
+    return Clock(e.kind, e.of, e.calendar, e.budget, e.anchor, e.due, e.provisional, pending(e.marks), course=course)
 
 
 def pending(marks: Iterable[ev.Mark]) -> tuple[Pending, ...]:

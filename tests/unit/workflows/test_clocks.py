@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.workflows.calendar_2026 import HALL, ms, show
+from tests.unit.workflows.calendar_2026 import CHINA, HALL, ms, show
 from tests.unit.workflows.small_world import POLICIES, SmallWorld, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
@@ -11,6 +11,7 @@ from workflows.calendars import Calendar
 from workflows.clocks import start_statutory_clocks
 from workflows.decision import Decision
 from workflows.policies import ClockTemplate
+from workflows.reckoning import consumed
 
 CLOCK_NEWS = ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.LegSigned
 
@@ -238,3 +239,24 @@ def test_the_window_to_return_is_that_of_the_unit(unit: str, last: str, over: st
         t = _both(lead="370102.urban", assist="370102.police").wait_until(at)
         t.reply("handle", "return", unit=unit, reason="not_duty")
         assert ("CommandRefused" in t.happened) == refused, at
+
+
+def test_who_takes_a_clock_over_that_paused_and_was_extended_has_what_was_left_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not the bare limit again, from which a pause of the new unit's, or a new calendar, would reckon another due."""
+    monkeypatch.setitem(POLICIES, "timed", replace(POLICIES["timed"], return_within=""))
+    t = told().submit("timed").wait_until("2026-09-21 10:00")
+    t.reply("handle", "pause", unit="370102.urban", reason="appraisal").wait_until("2026-09-22 10:00")
+    t.reply("handle", "go_on", unit="370102.urban")
+    t.reply("handle", "ask_extension", unit="370102.urban", limit="5wd", reason="x")
+    t.reply("decide_extension", "grant_extension")
+    left = t.held.clocks["finish/1"]
+    t.reply_to(t.held.legs["1"].task, "desk", "return", reason="不属本局职责", proposed_unit="370102.health")
+    t.reply("decide_return", "accept_return")
+    taken = t.held.clocks["finish/3"]
+    assert (taken.due, taken.anchor) == (left.due, left.anchor)
+    later = ms("2026-09-24 12:00")
+    assert consumed(CHINA, taken, later) == consumed(CHINA, left, later)
+    t.reply("handle", "pause", unit="370102.health", reason="appraisal").reply("handle", "go_on", unit="370102.health")
+    assert t.held.clocks["finish/3"].due == left.due, "a pause of no length moves nothing"
