@@ -194,6 +194,7 @@ class Task(Model):
     appeal: Annotated[Appeal | None, described("对评价的申诉", "for judge_review: what the unit says against it")] = (
         None
     )
+    former_number: Annotated[str, described("接管前的工单编号", "its number in the system it was taken over from")] = ""
 
 
 class TaskWithdrawn(Model):

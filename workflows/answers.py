@@ -158,6 +158,13 @@ def lost(command: cmd.AnyCommand) -> tuple[Message, ...]:
     return tuple(post.messages)
 
 
+def not_adopted(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
+    """For a case of another system that cannot be taken over: a dead letter, as nobody outside has sent it."""
+    post = Post(None, command, None, None)
+    _dead_letter(post, code)
+    return tuple(post.messages)
+
+
 def undecided(command: cmd.AnyCommand, code: str) -> tuple[Message, ...]:
     """
     To the sender of a command that is kept aside: too much for its case (`case_too_large`), `held` until a person

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from workflows.calendars import Calendar
-from workflows.events import EventRecord
+from workflows.events import EventRecord, timed
 
 
 class Happening(NamedTuple):
@@ -55,9 +55,9 @@ class Ledger(NamedTuple):
 def happened(records: Iterable[EventRecord]) -> list[Happening]:
     """The events of a case, in order."""
     return [
-        Happening(record.at, type(event).__name__, msgspec.structs.asdict(event))
+        Happening(at, type(event).__name__, msgspec.structs.asdict(event))
         for record in records
-        for event in record.events
+        for at, event in timed(record)
     ]
 
 

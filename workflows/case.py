@@ -176,6 +176,8 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
     ladder: Ladder | None = None
     star: Star | None = None
     feedback: Feedback | None = None
+    former: str = ""
+    """the number by which another system had it before (接管)"""
 
     @property
     def next_due(self) -> int:

@@ -276,7 +276,7 @@ def fire_marks(d: Decision, more: Mapping[str, Fire]) -> None:
     """
     while (clock := _earliest(d)) is not None:
         mark = clock.marks[0]
-        (_FIRE.get(mark.what) or more[mark.what])(d, clock, mark)
+        (FIRE.get(mark.what) or more[mark.what])(d, clock, mark)
 
 
 def _earliest(d: Decision) -> Clock | None:
@@ -309,7 +309,7 @@ def _go_on(d: Decision, clock: Clock, mark: Pending) -> None:
     go_on(d, clock, "pause_used_up")
 
 
-_FIRE: Mapping[str, Fire] = {
+FIRE: Mapping[str, Fire] = {
     "warn": _warn,
     "go_on": _go_on,
     "due": _overdue,

@@ -205,7 +205,47 @@ class Resemble(Command, frozen=True, tag="resemble"):
     score: float = 0.0
 
 
-Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | Resemble
+class Past(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    A step of what happened to a case elsewhere: at that time `unit` did it (of a decision: or it is about the unit's part).
+
+    action: a word of replies or orders, or supplement | urge | evaluate of the applicant. `body`: what was said with it,
+    as the contract has it for that action; grade: of an evaluation.
+    """
+
+    at: int
+    action: str
+    unit: str = ""
+    grade: int = 0
+    body: Raw = Raw(b"{}")
+
+
+class Adopt(Command, frozen=True, tag="adopt"):
+    """
+    Take over an open case of another system (接管), as it stands by its history. Nobody outside has sent it.
+
+    channel, ref, request, digest, received_at, query_code, serial: as of a Submit. number: the case's there. due: for when
+    it was promised there; 0: what follows from the limits in force here holds. by, why: who takes it over. tasks: whether
+    units are given what they have in hand; receipt: whether the channel is told the new number.
+    """
+
+    channel: str
+    ref: str
+    request: Raw
+    digest: str
+    received_at: int
+    number: str
+    by: str
+    why: str
+    history: tuple[Past, ...] = ()
+    due: int = 0
+    query_code: str = ""
+    serial: str = ""
+    tasks: bool = True
+    receipt: bool = False
+
+
+Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | Resemble | Adopt
 """What nobody outside has sent: nobody outside is answered."""
 
 

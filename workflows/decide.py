@@ -11,6 +11,7 @@ from typing import Any
 from workflows import commands as cmd
 from workflows import endings, feedback, merging, resembling
 from workflows import events as ev
+from workflows.adopting import adopt
 from workflows.case import KEPT_MS, SUPPLEMENTS, URGES, Case, is_flooded, unborn
 from workflows.clocks import fire_marks
 from workflows.decision import Decision
@@ -123,6 +124,10 @@ def _rebase(d: Decision, command: cmd.Rebase) -> None:
     rebase(d)
 
 
+def _adopt(d: Decision, command: cmd.Adopt) -> None:
+    adopt(d, command, lambda d, said: _DECIDE[type(said)](d, said))
+
+
 def _give_up(d: Decision, order: cmd.GiveUp) -> None:
     """Never judged; but of a request that is open already nobody may say that it took no effect."""
     of = order.of
@@ -184,4 +189,5 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.Resemble: resembling.resemble,
     cmd.Rebase: _rebase,
     cmd.GiveUp: _give_up,
+    cmd.Adopt: _adopt,
 }

@@ -21,16 +21,17 @@ class Decision:
     """
     One command being decided. `events` is what it brings about, `case` the case after them.
 
-    title: of the request, where this very command brought it.
+    title: of the request, where this very command brought it. times: of the events, where they are not all of now.
     """
 
-    __slots__ = ("_calendar", "_command", "_policy", "_tasks", "case", "events", "facts", "now", "title")
+    __slots__ = ("_calendar", "_command", "_policy", "_tasks", "case", "events", "facts", "now", "times", "title")
 
     def __init__(self, case: Case, command: str, facts: Facts, now: int) -> None:
         self.case = case
         self.facts = facts
         self.now = now
         self.title: str | None = None
+        self.times: tuple[int, ...] = ()
         self.events: list[ev.AnyEvent] = []
         self._command = command
         self._tasks = 0

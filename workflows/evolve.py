@@ -7,13 +7,13 @@ every case. A status moves only along the tables of workflows/states.py; a KeyEr
 """
 
 from collections.abc import Callable, Mapping
-from functools import reduce
 from typing import Any
 
 from msgspec.structs import replace
 
 from workflows import events as ev
 from workflows.case import Case, remembering, unborn
+from workflows.folds import adopting as of_adopting
 from workflows.folds import case as of_case
 from workflows.folds import clocks as of_clocks
 from workflows.folds import courses as of_courses
@@ -32,7 +32,9 @@ def evolve(case: Case, event: ev.AnyEvent, at: int) -> Case:
 
 def fold(case: Case | None, record: ev.EventRecord) -> Case | None:
     """The case after all that one command brought about; None where it is kept no longer."""
-    moved = reduce(lambda c, event: evolve(c, event, record.at), record.events, case or unborn(record.case))
+    moved = case or unborn(record.case)
+    for at, event in ev.timed(record):
+        moved = evolve(moved, event, at)
     settled = settle(moved, record)
     return None if settled.is_forgotten else settled
 
@@ -55,4 +57,5 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     **of_courses.FOLDS,
     **of_stars.FOLDS,
     **of_feedback.FOLDS,
+    **of_adopting.FOLDS,
 }

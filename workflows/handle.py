@@ -6,9 +6,10 @@ from functools import partial
 
 from msgspec import Raw, Struct
 
-from workflows.answers import lost, undecided
+from workflows.adopting import CannotAdopt
+from workflows.answers import lost, not_adopted, undecided
 from workflows.case import Case, has_seen
-from workflows.commands import AnyCommand, GiveUp, Rebase, Submit
+from workflows.commands import Adopt, AnyCommand, GiveUp, Rebase, Submit
 from workflows.decide import decision
 from workflows.decision import Decision
 from workflows.events import EventRecord
@@ -41,12 +42,15 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
     looking it up is dear. The same inputs give the same bytes.
     """
     if case is None:
-        if not isinstance(command, Submit):
+        if not isinstance(command, Submit | Adopt):
             return Step(None, None, lost(command))
         request = partial(Raw, command.request)
     elif has_seen(case, command.id):
         return Step(None, case)
-    return _step(case, decision(case, command, facts, now), command, request)
+    try:
+        return _step(case, decision(case, command, facts, now), command, request)
+    except CannotAdopt as error:
+        return Step(None, case, not_adopted(command, error.code))
 
 
 def rebase(case: Case, command: Rebase, facts: Facts, now: int, request: Ask | None = None) -> Step:
@@ -83,6 +87,7 @@ def _step(case: Case | None, made: Decision, command: AnyCommand | Rebase, reque
         catalogue=made.facts.version,
         events=tuple(made.events),
         sent=tuple([message.to for message in messages]),
+        times=made.times,
     )
     settled = settle(made.case, record)
     return Step(record, None if settled.is_forgotten else settled, messages)

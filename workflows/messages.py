@@ -124,6 +124,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     evaluation: Raw | None = None
     appeal: AppealBody | None = None
+    former_number: str = ""
 
 
 class TaskWithdrawnBody(Body, frozen=True, kw_only=True):

@@ -23,6 +23,9 @@ def outgoing(
     `before`: the case before the command. `request`: gives the body of its ServiceRequest; asked when a task carries it.
     """
     post = Post(d, command, request, before)
+    if isinstance(command, cmd.Adopt):
+        _taken_over(post, command)
+        return tuple(post.messages)
     told = [(event, telling) for event in d.events if (telling := _TOLD.get(type(event)))]
     for event, telling in told:
         if telling.answer:
@@ -34,6 +37,15 @@ def outgoing(
         if telling.news:
             telling.news(post, event)
     return tuple(post.messages)
+
+
+def _taken_over(post: Post, command: cmd.Adopt) -> None:
+    """Of what happened before, elsewhere, nobody is told. Of a case that was here already nothing happened."""
+    if isinstance(post.d.events[0], ev.CaseRegistered):
+        if command.receipt:
+            answers.accepted(post, post.d.events[0])
+        if command.tasks:
+            tasks.handed_over(post, "taken_over")
 
 
 Told = Sequence[tuple[ev.Event, "Telling"]]

@@ -114,5 +114,16 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "too_many_parts": ("拆分的件数过多", "too many parts were split off"),
     "head_full": ("主工单合并的工单已满", "that case has as many members as it can have"),
     "other_centre": ("两个工单不属同一中心", "the two cases belong to different centres"),
+    "not_taken_over": (
+        "一件事和已直接答复的诉求不接管，请在本系统重新提交",
+        "a one-thing, or what was answered at once, is not taken over: submit it here anew",
+    ),
+    "out_of_order": ("历史步骤须按时间先后排列", "the steps of a history stand in the order of time"),
+    "not_past": ("历史步骤的时间在接管之后", "a step of a history lies after the take-over"),
+    "promised_before_receipt": ("承诺的时间早于收到时间", "it is promised for a time before it was received"),
+    "not_open": (
+        "按此历史工单已办结，只接管未办结的",
+        "by this history the case is closed: only open ones are taken over",
+    ),
     "no_answer": ("主工单未答复", "that case has not answered"),
 }

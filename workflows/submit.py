@@ -37,12 +37,23 @@ def submit(d: Decision, command: Submit) -> None:
         return
     view = _view(command.request)
     d.title = view.title
-    _register(d, command, view)
+    _register(d, command, view, d.now)
     if view.direct_answer is not None:
         d.emit(ev.CaseAnsweredAtOnce())
         close(d, "answered", view.direct_answer.text)
     elif not _redirect(d, command.channel, view):
         _route(d, *_ruled(d, command, view))
+
+
+def take_in(d: Decision, command: Submit, view: RequestView, now: int, triage: str) -> None:
+    """
+    What came in elsewhere, at `d.now`: it has the limits that rules give it `now`, and a person has to say who acts. It is not
+    redirected as an emergency nor answered by a rule.
+    """
+    d.title = view.title
+    _register(d, command, view, now)
+    route = d.facts.route(command.channel, view, now, command.request, command.received_at)
+    _route(d, _left_to_a_person(route), triage)
 
 
 _CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in range(10)} for check in range(10)]
@@ -65,7 +76,8 @@ def _begun_number(place: str, day: int) -> tuple[str, int]:
     return f"{where}-{when}-", mod_11_10.checksum(where + when)
 
 
-def _register(d: Decision, command: Submit, view: RequestView) -> None:
+def _register(d: Decision, command: Submit, view: RequestView, now: int) -> None:
+    """`now`: of whose day its number is."""
     about = view.subject_of_complaint
     excluded = tuple(sorted({s.unit for s in about if s.kind == "unit" and s.unit})) if about else ()
     named = view.place.region if view.place else view.received_region or ""
@@ -75,7 +87,7 @@ def _register(d: Decision, command: Submit, view: RequestView) -> None:
         ev.CaseRegistered(
             channel=command.channel,
             ref=command.ref,
-            number=case_number(centre.place, d.now, command.serial),
+            number=case_number(centre.place, now, command.serial),
             query_code=command.query_code,
             digest=command.digest,
             request=command.request,

@@ -92,6 +92,7 @@ def task_body(
         version=version,
         alike=_alike(case, task) if case.star else None,
         members=tuple([member.number for member in case.star.members.values()]) if case.star else (),
+        former_number=case.former,
         evaluation=_evaluation(case) if task.kind in _ABOUT_A_GRADE else None,
         appeal=_appeal(d) if task.kind == "judge_review" else None,
     )

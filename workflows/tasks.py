@@ -45,6 +45,12 @@ def _assign(post: Post, task: Task) -> None:
     tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind in _SHOWN else None)
 
 
+def handed_over(post: Post, reason: str) -> None:
+    """All that is open, to whoever has it."""
+    for task in post.case.tasks.values():
+        tell(post, ASSIGNED, task, post.case.legs.get(task.leg) if task.kind in _SHOWN else None, reason)
+
+
 Again = Iterable[tuple[Task, Leg | None, str]]
 """Open tasks whose holders learn something: (task, the reply that rose to it, why)."""
 

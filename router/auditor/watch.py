@@ -229,6 +229,10 @@ class _Fold:
     def escalated(self, e: ev.CaseEscalated | ev.EscalationSkipped) -> None:
         self._fires(_key(e), "escalate", e.level, e.turn)
 
+    def passed(self, e: ev.MarkPassed) -> None:
+        """It was due elsewhere: it will not fire here, and nothing is missed."""
+        self._fires(_key(e), e.what, e.level, e.turn)
+
     def signed(self, e: ev.LegSigned) -> None:
         if e.deemed:
             self._fires(f"sign/{e.leg}", "deem_signed")
@@ -275,4 +279,5 @@ _HANDLERS: Mapping[type[ev.Event], Callable[[_Fold, Any], None]] = {
     ev.CaseEscalated: _Fold.escalated,
     ev.EscalationSkipped: _Fold.escalated,
     ev.LegSigned: _Fold.signed,
+    ev.MarkPassed: _Fold.passed,
 }

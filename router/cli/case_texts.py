@@ -78,6 +78,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ClockWentOn": ("{kind}时限恢复计算{of}（{why}），{before} 到期改为 {due} 到期", "clock goes on: {kind}{of} ({why}); due {due} instead of {before}"),
     "ClockHeld": ("{kind}时限{of}：延期待审批，审批前不算超期", "clock {kind}{of}: an extension is undecided, until then it is not late"),
     "ClockReleased": ("{kind}时限{of}：未予延期，按原时限", "clock {kind}{of}: no extension, the due stands"),
+    "ClockPromised": ("{kind}时限按接管前的承诺{of}：{before} 到期改为 {due} 到期", "clock {kind}{of} due as promised before the take-over: {due} instead of {before}"),
+    "MarkPassed": ("接管前已到时，不再告知：{kind}{of} {what}", "due before the take-over, nobody is told: {kind}{of}, {what}"),
+    "CaseTakenOver": ("由 {by} 从原系统接管，原编号 {number}；以上时间为原系统中的实际时间", "taken over from another system by {by}, its number there {number}; the times above are those of that system"),
     "ClockExtended": ("{kind}时限延长{of} {by}，{before} 到期改为 {due} 到期", "clock extended: {kind}{of} by {by}; due {due} instead of {before}"),
     "ExtensionAsked": ("{leg} 申请延期 {limit}，待 {unit} 审批", "{leg} asks for {limit} more; {unit} decides"),
     "ExtensionDecided": ("不同意 {leg} 延期", "the extension for {leg} was refused"),
@@ -244,6 +247,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "supplement": ("补充诉求", "supplement"),
     "withdraw": ("撤回诉求", "withdraw"),
     "evaluate": ("评价", "evaluate"),
+    "taken_over": ("从原系统接管", "taken over from another system"),
+    "escalate": ("升级", "escalation"),
+    "deem_signed": ("视为签收", "deemed signed"),
     "by rule": ("按规则", "the rule"),
 }
 

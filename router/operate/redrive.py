@@ -229,6 +229,8 @@ def _unsaid(command: commands.AnyCommand) -> commands.AnyCommand:
     """Without what its sender wrote."""
     if isinstance(command, commands.Submit):
         return replace(command, request=NOTHING)
+    if isinstance(command, commands.Adopt):
+        return replace(command, request=NOTHING, history=())
     return command if isinstance(command, commands.ReachDeadline | commands.Between) else replace(command, body=NOTHING)
 
 

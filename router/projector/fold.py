@@ -8,6 +8,8 @@ never counts. Records of one case come in the order of their versions (one parti
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from adapters.readmodel import Batch, CaseRow, ClockRow, DeliveryRow, LegRow, StepRow
 from router.projector.kept import detail
 from workflows import events as ev
@@ -69,14 +71,12 @@ def touched(records: Iterable[ev.EventRecord]) -> set[str]:
 
 def add_events(batch: Batch, partition: int, offset: int, record: ev.EventRecord) -> None:
     """Fold one record of `case.events` into the batch."""
-    for step, event in enumerate(record.events):
+    for step, (at, event) in enumerate(ev.timed(record)):
         name = f"{type(event).__name__}.v1"
         batch.timeline.append(
-            StepRow(
-                partition, offset, step, record.case, record.version, record.at, name, record.catalogue, detail(event)
-            )
+            StepRow(partition, offset, step, record.case, record.version, at, name, record.catalogue, detail(event))
         )
-        _fold(batch, record, event)
+        _fold(batch, record if at == record.at else replace(record, at=at), event)
     case = batch.folded.cases.get(record.case)
     if case is not None:
         case.version, case.updated_at = record.version, record.at
@@ -249,7 +249,9 @@ def _clock_paused(clock: ClockRow, _: ev.EventRecord, __: ev.ClockPaused) -> Non
     clock.state = "paused"
 
 
-def _clock_moved(clock: ClockRow, _: ev.EventRecord, event: ev.ClockWentOn | ev.ClockExtended) -> None:
+def _clock_moved(
+    clock: ClockRow, _: ev.EventRecord, event: ev.ClockWentOn | ev.ClockExtended | ev.ClockPromised
+) -> None:
     clock.due, clock.provisional = event.due, event.provisional
     clock.state = "running" if clock.state == "paused" else clock.state
 
@@ -276,5 +278,6 @@ FOLDS: Mapping[type[ev.Event], Callable[[Batch, CaseRow, ev.EventRecord, Any], N
     ev.ClockPaused: _on_clock(_clock_paused),
     ev.ClockWentOn: _on_clock(_clock_moved),
     ev.ClockExtended: _on_clock(_clock_moved),
+    ev.ClockPromised: _on_clock(_clock_moved),
 }
 """What an event changes beyond a state, by its type."""

@@ -110,6 +110,9 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "MemberLeft": ("member",),
     "SplitOff": ("case", "ref", "category"),
     "MemberSpoke": ("member", "number", "what"),
+    "MarkPassed": ("kind", "of", "what", "level", "turn"),
+    "ClockPromised": ("kind", "of", "before", "due", "whole", "provisional"),
+    "CaseTakenOver": ("number", "by", "promised"),
 }  # fmt: skip
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
@@ -157,6 +160,8 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "ResemblanceFound": ("cases",),
     "SplitOff": ("title", "text"),
     "ClockRebased": ("marks", "waiting"),
+    "ClockPromised": ("marks",),
+    "CaseTakenOver": ("why",),
 }
 
 WORDS = ("words_", "form.")

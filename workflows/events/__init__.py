@@ -7,9 +7,13 @@ compacted; `evolve` of a released event version never changes. Times are millise
 endpoints), so that folding them needs no catalogue and no calendar.
 """
 
+from collections.abc import Iterable
+from itertools import repeat
+
 import msgspec
 from msgspec import Struct
 
+from workflows.events.adopting import *
 from workflows.events.case import *
 from workflows.events.clocks import *
 from workflows.events.courses import *
@@ -20,7 +24,10 @@ from workflows.events.legs import *
 from workflows.events.orders import *
 from workflows.events.stars import *
 
-AnyEvent = CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent | StarEvent | FeedbackEvent
+AnyEvent = (
+    CaseEvent | LegEvent | ClockEvent | OrderEvent | DisputeEvent | CourseEvent | StarEvent | FeedbackEvent
+    | AdoptingEvent
+)  # fmt: skip
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -38,6 +45,13 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     events: tuple[AnyEvent, ...]
     sent: tuple[str, ...] = ()
     """The destination of each message that left with it, in order: folding them gives the sequences per destination."""
+    times: tuple[int, ...] = ()
+    """When each of the events happened, where that was before the record: of a case that another system had until then."""
+
+
+def timed(record: EventRecord) -> Iterable[tuple[int, AnyEvent]]:
+    """The events of a record, each with the time at which it happened."""
+    return zip(record.times or repeat(record.at), record.events, strict=False)
 
 
 encode = msgspec.json.Encoder().encode

@@ -71,7 +71,7 @@ def _clock_rebased(case: Case, e: ev.ClockRebased, at: int) -> Case:
 
 
 def mark_fired(
-    case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped, at: int
+    case: Case, e: ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped | ev.MarkPassed, at: int
 ) -> Case:
     """Marks fire in the order of their times, so it was the first one."""
     key = clock_key(e.kind, e.of)

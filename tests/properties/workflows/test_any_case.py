@@ -125,9 +125,11 @@ def _fits(state: str, action: str) -> bool:
 
 ANNOUNCING = (
     ev.ClockStarted, ev.ClockPaused, ev.ClockWentOn, ev.ClockHeld, ev.ClockReleased, ev.ClockExtended, ev.ClockRebased,
+    ev.ClockPromised,
 )  # fmt: skip
 """Events that say all that their clock will bring about from here on."""
-MOVING = ev.ClockWentOn | ev.ClockExtended
+MOVING = ev.ClockWentOn | ev.ClockExtended | ev.ClockPromised
+FIRING = ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped | ev.MarkPassed
 """Events that move a due date."""
 
 
@@ -163,13 +165,7 @@ class AnyCase(RuleBasedStateMachine):
         disclosure: str,
         proposed: str | None,
     ) -> None:
-        self.told = told(NOW)
-        self.marks: Counter[tuple[str, str, int]] = Counter()
-        self.fired: set[tuple[Any, ...]] = set()
-        self.recounted: set[str] = set()
-        self.seq: Counter[str] = Counter()
-        self.watch, self.sweep = None, Sweep()
-        self.ids: set[str] = set()
+        self.forget(NOW)
         self.proposal = None if proposed is None else Proposal(by="x", version="1", threshold=0.5, category=proposed)
         self.check(self._submission(category, urgency, kind, late, complained, disclosure))
         registered = self.told.records[0].events[0]
@@ -177,6 +173,16 @@ class AnyCase(RuleBasedStateMachine):
         assert registered.category == category
         assert bytes(registered.request) == self.request
         assert registered.proposal is (None if category else self.proposal)
+
+    def forget(self, now: int) -> None:
+        """Before anything has come."""
+        self.told = told(now)
+        self.marks: Counter[tuple[str, str, int]] = Counter()
+        self.fired: set[tuple[Any, ...]] = set()
+        self.recounted: set[str] = set()
+        self.seq: Counter[str] = Counter()
+        self.watch, self.sweep = None, Sweep()
+        self.ids: set[str] = set()
 
     def _submission(
         self, category: str, urgency: str, kind: str, late: int, complained: str | None, disclosure: str
@@ -484,7 +490,7 @@ class AnyCase(RuleBasedStateMachine):
                     self.fired = {mark for mark in self.fired if mark[:2] != (event.kind, event.of)}
                 elif isinstance(event, ev.ClockRebased):
                     self._rebased(event)
-            elif isinstance(event, ev.ClockWarned | ev.ClockOverdue | ev.CaseEscalated | ev.EscalationSkipped):
+            elif isinstance(event, FIRING):
                 assert (event.kind, event.of) in running
                 at = min(at for (kind, of, at), n in self.marks.items() if n and (kind, of) == (event.kind, event.of))
                 assert at <= record.at
@@ -512,9 +518,9 @@ class AnyCase(RuleBasedStateMachine):
                 key = clock_key(event.kind, event.of)
                 # what stood still while its calendar changed is due by the new days when it goes on, be it sooner
                 assert dues[key] == event.before
-                assert event.before <= event.due or key in self.recounted
+                assert event.before <= event.due or key in self.recounted or isinstance(event, ev.ClockPromised)
                 self.recounted.discard(key)
-                assert event.why
+                assert isinstance(event, ev.ClockPromised) or event.why
                 dues[clock_key(event.kind, event.of)] = event.due
         if self.told.held.clocks:
             assert {key: clock.due for key, clock in self.told.held.clocks.items()} == dues

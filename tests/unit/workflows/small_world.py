@@ -454,7 +454,9 @@ class Told(Struct):
 
     def wait_until(self, text: str) -> "Told":
         """Let the time come, as the engine does: a deadline pass at each instant at which something is due."""
-        until = ms(text)
+        return self.wait_until_ms(ms(text))
+
+    def wait_until_ms(self, until: int) -> "Told":
         while self.case and 0 < self.case.next_due <= until:
             self.now = max(self.now, self.case.next_due)
             self.reach_deadline()
