@@ -7,8 +7,9 @@ announced. An event of a clock that carries `marks` says all that is to come of 
 How it is known that a mark was passed over and is not merely late: a shard fires what is due in the order of time. Once it
 has by itself fired another case's later mark (`Sweep`), or fired something of this very case and left this, the mark is
 missed, or late where it fires after all. Where something else than such a mark brought the shard to a case (a merger that
-is asked for again, a pause that is used up), the marks of that case may be later than others' that still wait. While a shard is down, lags, or its clock guard holds deadlines, it fires
-nothing by itself, so nothing can be said of it, and nothing is.
+is asked for again, a pause that is used up), the marks of that case may be later than others' that still wait: it proves
+nothing. While a shard is down, lags, or its clock guard holds deadlines, it fires nothing by itself, so nothing can be said
+of it, and nothing is.
 """
 
 from collections.abc import Callable, Mapping
@@ -128,7 +129,9 @@ def _begins(clock: Clock, mark: Expected) -> int:
 
 
 def _passed_over(clock: Clock, mark: Expected, sweep: Sweep, grace: int) -> bool:
-    return not mark.told and sweep.at > mark.at and sweep.seen > _begins(clock, mark) + grace
+    """What was past already when it was announced comes after what the shard had before it in the same transaction."""
+    begins = _begins(clock, mark)
+    return not mark.told and sweep.at > begins and sweep.seen > begins + grace
 
 
 def _finding(kind: Kind, case: str, key: str, mark: Expected, seen: int, repaired: bool = False) -> Finding:

@@ -34,6 +34,8 @@ SHOWN = (
     "sent_back",
     "duplicates",
     "followups",
+    "called_back",
+    "mergers_proposed",
 )
 SUM = ("open", "finished", "duplicates", "dead_letters")
 STARTED = re.compile(r"started (\S+) \(pid (\d+)\)")

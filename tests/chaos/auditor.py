@@ -6,7 +6,7 @@ from router.auditor import role
 from router.bootstrap import run_role
 from router.operate.settings import Settings
 
-PACE = role.Pace(grace=6.0, every=1.0, again=8.0)
+PACE = role.Pace(grace=3.0, every=0.5, again=4.0)
 """In seconds, in each of which hours of business time pass."""
 
 if __name__ == "__main__":

@@ -92,6 +92,19 @@ def test_a_late_mark_is_late_where_the_shard_had_fired_later_ones() -> None:
     )
 
 
+def test_what_was_past_when_it_was_announced_is_not_held_to_what_fired_before_that() -> None:
+    """A unit below gets a clock whose time is over, in the transaction that fires what others had due since then."""
+    records = lived().records
+    _, watch, _ = audit(records[: first_firing(records)])
+    assert watch is not None
+    key, clock = next((key, clock) for key, clock in watch.clocks.items() if clock.running and clock.marks)
+    since = clock.marks[-1].at + 3_600_000
+    late = replace(watch, clocks={key: replace(clock, since=since)})
+    case, now = records[0].case, since + 10 * GRACE
+    assert overdue(late, case, now, Sweep(at=since - 1, seen=now), GRACE)[1] == []
+    assert len(overdue(late, case, now, Sweep(at=since + 1, seen=now), GRACE)[1]) == len(clock.marks)
+
+
 def test_what_else_brought_the_shard_to_a_case_proves_nothing_of_others() -> None:
     """
     After an outage it comes to the earliest of each case, which may be a merger to be asked for again; what of that case
