@@ -9,6 +9,8 @@ worked weekends 调休, then layers of province, city and department), published
 How limits are counted (民法典 arts. 201, 203):
 - 次日起算 (`next_day`): the day of receipt is not counted, the n-th day after it is the last.
 - The last day ends when the office closes for working units (`wd`, `wh`), at 23:59:59 for natural ones.
+- `working_day` is for periods of natural days prescribed by law: where the last day is one on which nobody works, the first
+  day after it on which somebody does is the last (民法典 art. 203, 行政许可法, 行政复议法).
 - `exact` working days keep the place in the working day: Friday 10:00 + 1wd = next working day 10:00.
   From a moment when nobody works (night, rest day) the first working day is the next one, whole.
 """
@@ -30,7 +32,7 @@ OFFSET = 8 * HOUR
 
 Unit = Literal["m", "h", "d", "wh", "wd"]
 StartRule = Literal["receipt", "next_working_instant", "next_day"]
-DueRule = Literal["exact", "end_of_day"]
+DueRule = Literal["exact", "end_of_day", "working_day"]
 
 LENGTH: dict[Unit, int] = {"m": MINUTE, "h": HOUR, "wh": HOUR, "d": DAY, "wd": DAY}
 """Of a working day in natural time; how long it is open each day's hours say."""
@@ -138,7 +140,10 @@ class Calendar(Struct, frozen=True, eq=False):
         try:
             anchor = self._anchor(start, start_rule)
             whole_days = start_rule == "next_day" and parsed.unit in ("d", "wd")
-            at = self._later(anchor, parsed, whole_days or due_rule == "end_of_day")
+            at = self._later(anchor, parsed, whole_days or due_rule != "exact")
+            if due_rule == "working_day" and not parsed.working:
+                by_law = self._carried(at)
+                return Due(by_law, not (self._known(at) and self._known(by_law)), anchor)
         except IndexError:
             return self._around(start).add(start, limit, start_rule, due_rule)
         by_calendar = parsed.working or start_rule == "next_working_instant"
@@ -210,6 +215,11 @@ class Calendar(Struct, frozen=True, eq=False):
         if limit.working and (hours := self._hours(day)) and hours[-1][1] < DAY:
             return max(at, day * DAY - OFFSET + hours[-1][1])
         return (day + 1) * DAY - OFFSET - SECOND
+
+    def _carried(self, at: int) -> int:
+        """The end of a day: of this one where somebody works on it, else of the first one after it."""
+        index = self._index(at)
+        return at + (self._worked(self.before[index]) - index) * DAY
 
     def _days_on(self, at: int, count: int) -> int:
         """`count` working days on (or back), at the same part of the working day."""

@@ -19,7 +19,8 @@ class Reason(NamedTuple):
     What makes a day what it is, and which layer says so.
 
     why: usual (a working day like any other), weekend, rest (放假), work (调休上班), closed, opened, hours (on this day
-    alone), receipt (the day of receipt, not counted), natural (every day counts). `layer` is its name, else its id.
+    alone), receipt (the day of receipt, not counted), natural (every day counts),
+    carried (the last day of a period prescribed by law was no working day: this one is). `layer` is its name, else its id.
     """
 
     why: str
@@ -39,27 +40,39 @@ class Row(NamedTuple):
 
 
 def ledger(
-    calendar: Calendar, layers: Sequence[Layer], unit: Unit, runs: Sequence[tuple[int, int]], received: int
+    calendar: Calendar,
+    layers: Sequence[Layer],
+    unit: Unit,
+    runs: Sequence[tuple[int, int]],
+    received: int,
+    ends: int = 0,
 ) -> tuple[Row, ...]:
     """
     The days of a clock, from `received` to the end of its last run.
 
-    runs: from when until when it ran, in order: one run from anchor to due where it never paused.
+    runs: from when until when it ran, in order: one run from anchor to due where it never paused. ends: of a limit of
+    natural days prescribed by law, when its last day ended; the days to which that was carried over count nothing.
     """
     first, last = min(day_of(received), day_of(runs[0][0])), day_of(runs[-1][1] - 1)
     begun = day_of(runs[0][0])
     calendar = calendar.reaching(first * DAY - OFFSET, (last + 1) * DAY)
     days = range(first, max(first, last) + 1)
     counted = [sum((_share(calendar, unit, day, run) for run in runs), Fraction()) for day in days]
+    beyond = day_of(ends - 1) + 1 if ends else last + 1
+    counted = [share if day < beyond else Fraction() for day, share in zip(days, counted, strict=True)]
     working = unit in ("wd", "wh")
     return tuple(
         Row(
             day,
-            Reason("receipt") if day < begun and day == day_of(received) else _reason(calendar, layers, day, working),
+            Reason("receipt")
+            if day < begun and day == day_of(received)
+            else Reason("carried")
+            if day == last >= beyond
+            else _reason(calendar, layers, day, working or day >= beyond),
             calendar.rules.of(day) if working else ((0, DAY),),
             share,
             total,
-            working and not calendar.first <= day <= calendar.horizon,
+            (working or day >= beyond) and not calendar.first <= day <= calendar.horizon,
         )
         for day, share, total in zip(days, counted, accumulate(counted), strict=True)
     )

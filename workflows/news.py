@@ -39,7 +39,8 @@ NEW_CALENDAR = "节假日安排公布或调整"
 
 def due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> None:
     """The citizen is told a new date, and why. While the clock stands still again by a plan that moved, that date is the plan's."""
-    if event.of or event.kind != "finish" or event.due == event.before:
+    citizens = event.kind == "statutory" or (event.kind == "finish" and not event.of)
+    if not citizens or event.due == event.before:
         return
     if isinstance(event, ev.ClockWentOn) and event.why == "plan_moved":
         return

@@ -78,7 +78,8 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     report while a unit has to report (督办, 批示).
     budget: `30m` minutes, `24h` hours, `2wh` working hours, `3d` natural days, `5wd` working days.
     start: receipt | next_working_instant | next_day (次日起算: the day of receipt is not counted).
-    due: exact | end_of_day (of the last day).
+    due: exact | end_of_day (of the last day) | working_day (the same; of natural days prescribed by law, where nobody works on
+    the last one, of the first working day after it: only `statutory` clocks).
     on_due: `deem_signed` for sign clocks: nobody stops a clock by not signing.
     reason: of a task clock, where it measures only tasks asked for this reason (`low_score`), instead of the one without.
     """
@@ -106,7 +107,7 @@ class ClockTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     of: Literal["case", "leg", "task"]
     budget: str
     start: Literal["receipt", "next_working_instant", "next_day"] = "receipt"
-    due: Literal["exact", "end_of_day"] = "exact"
+    due: Literal["exact", "end_of_day", "working_day"] = "exact"
     on_due: Literal["overdue", "deem_signed"] = "overdue"
     warn: tuple[EarlyWarning, ...] = ()
     ladder: tuple[Step, ...] = ()

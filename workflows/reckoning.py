@@ -165,7 +165,7 @@ def unfired(marks: Sequence[ev.Mark], waiting: Iterable[Pending]) -> tuple[ev.Ma
 
 def by_the_day(template: ClockTemplate, limit: str) -> bool:
     """Whether it is due at the end of a day and not at an instant within."""
-    return template.due == "end_of_day" or (template.start == "next_day" and budget(limit).unit in ("d", "wd"))
+    return template.due != "exact" or (template.start == "next_day" and budget(limit).unit in ("d", "wd"))
 
 
 def _given(calendar: Calendar, template: ClockTemplate, run: Run) -> Due:

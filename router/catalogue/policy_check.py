@@ -26,6 +26,8 @@ def check_policy(policy: Policy, spot: Spot, functions: Known, findings: Finding
     for i, clock in enumerate(policy.clocks):
         if clock.reason and (clock.of != "task" or clock.reason not in TRIAGE_REASONS):
             findings.add("bad_word", spot.at("clocks", i, "reason"), column="reason", value=clock.reason)
+        if clock.due == "working_day" and clock.kind != "statutory":
+            findings.add("bad_word", spot.at("clocks", i, "due"), column="due", value=clock.due)
     if policy.join not in ("lead", "all") and not (policy.join.isascii() and policy.join.isdigit()):
         findings.add("bad_word", spot.at("join"), column="join", value=policy.join)
     for field, least in (("levels", 1), ("arbitrate_after", 0)):

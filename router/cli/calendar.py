@@ -39,7 +39,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "no_calendar": ("没有日历“{id}”；有：{known}", "there is no calendar '{id}', only: {known}"),
     "no_hours": ("“{id}”只有日期，没有办公时间，不能单独使用", "'{id}' has days only and no office hours: it is no calendar by itself"),
     "bad_start": ("“{value}”不是时间（应如 2026-02-13、2026-02-13T10:30、2026-02-13T10:30+08:00）", "'{value}' is no time such as 2026-02-13, 2026-02-13T10:30, 2026-02-13T10:30+08:00"),
-    "bad_budget": ("“{value}”不是时限（应如 30m、24h、2wh、3d、5wd，数字不超过 9999）", "'{value}' is no limit such as 30m, 24h, 2wh, 3d, 5wd (up to 9999)"),
+    "bad_budget": ("“{value}”不是时限（应如 30m、24h、2wh、3d、5wd，数字为 1 至 9999）", "'{value}' is no limit such as 30m, 24h, 2wh, 3d, 5wd (from 1 to 9999)"),
     "no_year": ("日历“{id}”没有 {year} 年", "calendar '{id}' has no year {year}"),
     "due": ("{due} 到期", "due {due}"),
     "provisional": ("（暂定：超出已公布的日历）", " (provisional: beyond the published calendar)"),
@@ -49,6 +49,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "next_day": ("次日起算", "the day of receipt is not counted"),
     "exact": ("到时即止", "due at the very instant"),
     "end_of_day": ("算到当日结束", "due at the end of that day"),
+    "working_day": ("算到当日结束，最后一日是休假日的顺延到其后第一个工作日", "due at the end of that day, or of the first working day after it where it is a day off"),
     "layer": ("{id}\t{name}\t来源 {source}\t等级 {grade}", "{id}\t{name}\tsource {source}\tgrade {grade}"),
     "horizon": ("公布到 {last}，以后为暂定", "published until {last}, later dates are provisional"),
     "hours": ("{since} 至 {until}  {open}", "{since} to {until}  {open}"),
@@ -72,7 +73,7 @@ StartOf = Annotated[
     typer.Option("--start", help="起算；缺省：按日的次日起算，其余收到即起算 / by default days are counted from the next day, all else from receipt"),
 ]  # fmt: skip
 DueOf = Annotated[
-    Literal["exact", "end_of_day"] | None,
+    Literal["exact", "end_of_day", "working_day"] | None,
     typer.Option("--due-rule", help="止算；缺省：按日的算到当日结束 / by default days end with the day, all else at the instant"),
 ]  # fmt: skip
 Folder = Annotated[
@@ -136,7 +137,9 @@ def _answer(
         start_rule or ("next_day" if by_day else "receipt"), due_rule or ("end_of_day" if by_day else "exact"),
     )  # fmt: skip
     found = calendar.add(begun, limit, *rules)
-    rows = ledger(calendar, layers, parsed.unit, [(found.anchor, found.at)], begun)
+    carried = rules[1] == "working_day" and not parsed.working
+    ends = calendar.add(begun, limit, rules[0], "end_of_day").at if carried else 0
+    rows = ledger(calendar, layers, parsed.unit, [(found.anchor, found.at)], begun, ends)
     if as_json:
         said = _due_json(calendar, begun, limit, rules, found)
         print(json.dumps(said | ({"days": rows_json(rows)} if days else {}), ensure_ascii=False))
@@ -183,7 +186,7 @@ def _budget(desk: Desk, text: str) -> Budget:
         parsed = budget(text)
     except ValueError:
         desk.fail("bad_budget", value=text)
-    if parsed.count > MOST:
+    if not 1 <= parsed.count <= MOST:
         desk.fail("bad_budget", value=text)
     return parsed
 

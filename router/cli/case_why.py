@@ -33,7 +33,10 @@ class Reasons:
             return None
         received = clock.anchor - 1 if clock.start == "next_day" else clock.anchor
         calendar, layers = known.by_id[clock.calendar], known.layers[clock.calendar]
-        return ledger(calendar, layers, budget(clock.budget).unit, list(_runs(clock, file)), received)
+        limit = budget(clock.budget)
+        by_law = clock.kind == "statutory" and limit.unit == "d"
+        ends = calendar.add(clock.anchor, clock.budget, "receipt", "end_of_day").at if by_law else 0
+        return ledger(calendar, layers, limit.unit, list(_runs(clock, file)), received, ends)
 
 
 def _runs(clock: ClockRow, file: CaseFile) -> Iterator[tuple[int, int]]:

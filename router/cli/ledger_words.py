@@ -19,6 +19,7 @@ WHY: Mapping[str, tuple[str, str]] = {
     "hours": ("当日另定办公时间：{name}（{layer}）", "hours of its own on this day: {name} ({layer})"),
     "receipt": ("收到当日，不计", "day of receipt, not counted"),
     "natural": ("自然日", "natural day"),
+    "carried": ("期间最后一日是休假日，顺延至此", "the last day of the period was a day off: this one is"),
 }
 PROVISIONAL = ("暂定：当年安排未公布", "provisional: the notice is not out")
 NAMELESS = "—"

@@ -44,7 +44,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "budget": ("时限", "limit"), "start": ("起算", "counted from"), "due": ("止算", "due"), "on_due": ("到期", "when due"),
     "warn": ("预警", "warnings"), "ladder": ("升级", "ladder"), "receipt": ("收到即起算", "receipt"),
     "next_working_instant": ("下一工作时刻", "next working instant"), "next_day": ("次日", "next day"), "exact": ("到点", "to the minute"),
-    "end_of_day": ("当日下班", "end of the day"), "overdue": ("超期", "overdue"), "deem_signed": ("视为签收", "deemed signed"),
+    "end_of_day": ("当日下班", "end of the day"), "working_day": ("遇休假日顺延", "carried over days off"), "overdue": ("超期", "overdue"), "deem_signed": ("视为签收", "deemed signed"),
     "unit": ("承办单位", "unit"), "superior": ("上级单位", "superior"), "centre": ("中心", "centre"), "supervisor": ("督查部门", "supervisor"),
     "role": ("职能角色", "role"), "urge": ("催办", "urge"), "supervise": ("督办", "supervise"), "notify": ("告知", "notify"),
     "raise": ("提级", "raise"), "redispatch": ("建议改派", "suggest re-dispatch"),

@@ -75,6 +75,19 @@ def test_every_preset_says_where_it_comes_from(policies: dict[str, Policy]) -> N
         assert policy.extensions is None or policy.extensions.source, policy.id
 
 
+def test_periods_prescribed_by_law_end_on_no_day_off(policies: dict[str, Policy]) -> None:
+    """民法典 art. 203: those in natural days, and no limit of the hotline's own."""
+    carried = {
+        policy.id
+        for policy in policies.values()
+        for clock in policy.clocks
+        if clock.due == "working_day" or (clock.kind == "statutory" and clock.budget.endswith("0d"))
+    }
+    assert carried == {"statutory-petition", "statutory-reconsideration", "statutory-people-mediation"}
+    dues = {c.due for one in carried for c in policies[one].clocks if c.kind == "statutory"}
+    assert dues == {"working_day"}
+
+
 def test_a_unit_is_done_before_the_citizen_is_promised(policies: dict[str, Policy]) -> None:
     """In the same counting; where the two are counted differently there is nothing to compare here."""
     for policy in policies.values():

@@ -122,6 +122,7 @@ FAULTS = [
     ("rules/10.yaml", "policy: slow", "policy: slower", "dangling", "rules/10.yaml", 20),
     ("rules/10.yaml", "{one_thing: birth}", "{one_thing: death}", "dangling", "rules/10.yaml", 5),
     ("rules/10.yaml", "not_within_scope", "no_reason", "bad_word", "rules/10.yaml", 11),
+    (POLICIES, "budget: 30d, warn", "budget: 30d, due: working_day, warn", "bad_word", POLICIES, 12),
     (POLICIES, "budget: 30d", "budget: 30x", "bad_budget", POLICIES, 12),
     (POLICIES, "before: 1wd", "before: 1w", "bad_budget", POLICIES, 12),
     (POLICIES, "id: slow", "id: slow\n  merge_alone: 0", "bad_weight", POLICIES, 8),

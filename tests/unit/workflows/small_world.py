@@ -288,7 +288,7 @@ HEARD = replace(
     redo=Redo(times=2),
 )
 PETITION = (
-    ClockTemplate(kind="statutory", of="case", budget="60d", start="next_day", due="end_of_day",
+    ClockTemplate(kind="statutory", of="case", budget="60d", start="next_day", due="working_day",
                   warn=(EarlyWarning(before="10d"),), ladder=(Rung(level=1, after="0m", who="centre", what="notify"),)),
     ClockTemplate(kind="follow_up", of="case", budget="5wd", start="next_day", due="end_of_day",
                   ladder=(Rung(level=1, after="0m", who="unit", what="urge"),)),

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.unit.workflows.calendar_2026 import CHINA, OFFICE, YEAR, ms, show
+from tests.unit.workflows.calendar_2026 import CHINA, OFF, OFFICE, PUBLISHED, WORK, YEAR, day, ms, show
 from workflows.calendars import Budget, Calendar, budget, date_of, day_of
 from workflows.workdays import Hours, Layer, OneOff, Rest, Year, rules_of
 
@@ -38,6 +38,35 @@ def test_golden_vectors_of_the_norms(received: str, days: int, due: str, time: s
 def test_golden_dates_hold_when_counted_from_the_instant(received: str, days: int, due: str) -> None:
     """Counted exactly from the middle of a working day, or from a rest day, the same date comes out."""
     assert date_of(CHINA.add(ms(f"{received} 10:30"), f"{days}wd").at).isoformat() == due
+
+
+@pytest.mark.parametrize("days", [1, 7, 15, 30, 60, 90])
+@pytest.mark.parametrize(("start_rule", "first"), [("next_day", 1), ("receipt", 0)])
+def test_a_period_prescribed_by_law_ends_on_no_day_off(days: int, start_rule: str, first: int) -> None:
+    """民法典 art. 203, for each day of the year, by walking on from the last day to one that the notice has as worked."""
+    off = {day(a) + timedelta(n) for a, b in OFF for n in range((day(b) - day(a)).days + 1)}
+    worked = {day(one) for one in WORK}
+    for n in range(300):
+        received = date(2026, 1, 1) + timedelta(n)
+        last = received + timedelta(days)
+        law = last
+        while law not in worked and (law in off or law.weekday() > 4) and law.year == 2026:
+            law += timedelta(1)
+        if law.year > 2026:
+            continue
+        start = ms(f"{received} 10:00")
+        found = CHINA.add(start, f"{days}d", start_rule, "working_day")  # type: ignore[arg-type]
+        assert (show(found.at), found.provisional) == (f"{law} 23:59:59", False), received
+        plain = CHINA.add(start, f"{days}d", start_rule, "end_of_day").at  # type: ignore[arg-type]
+        assert date_of(plain) == last and (found.at == plain) == (law == last)
+
+
+def test_a_period_prescribed_by_law_is_provisional_beyond_the_horizon() -> None:
+    """And working time ends on no day off anyway."""
+    found = CHINA.add(ms("2026-12-01 10:00"), "31d", "next_day", "working_day")
+    assert (show(found.at), found.provisional) == ("2027-01-01 23:59:59", True)
+    assert PUBLISHED.add(ms("2026-12-01 10:00"), "31d", "next_day", "working_day").at == ms("2027-01-04 23:59") + 59_000
+    assert CHINA.add(ms("2026-09-18 12:00"), "5wd", "next_day", "working_day").at == ms("2026-09-24 17:00")
 
 
 def test_2026_has_248_working_days() -> None:

@@ -55,6 +55,17 @@ def test_each_day_and_what_makes_it_so() -> None:
     assert [row.reason.layer for row in told("2026-09-18 16:30", "5wd")][2:4] == ["全国", "某市"]
 
 
+def test_what_the_law_carries_over_counts_nothing() -> None:
+    """The third day of three is the first of the National Day week: the eighth is the last."""
+    start, limit = ms("2026-09-28 10:00"), "3d"
+    due = CHINA.add(start, limit, "next_day", "working_day")
+    ends = CHINA.add(start, limit, "next_day", "end_of_day").at
+    rows = ledger(CHINA, [NATION], "d", [(due.anchor, due.at)], start, ends)
+    assert [round(float(row.total), 2) for row in rows] == [0, 1, 2, *[3] * 8]
+    assert [row.reason.why for row in rows] == ["receipt", *["natural"] * 3, *["rest"] * 6, "carried"]
+    assert not any(row.counted for row in rows[4:])
+
+
 def test_hours_are_counted_in_open_time() -> None:
     rows = told("2026-09-18 16:30", "2wh", "receipt", "exact")
     assert [(row.counted, row.total) for row in rows] == [

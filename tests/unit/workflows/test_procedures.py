@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
-from tests.unit.workflows.calendar_2026 import CHINA
-from tests.unit.workflows.small_world import Told, told
+from tests.unit.workflows.calendar_2026 import CHINA, PUBLISHED, ms, show
+from tests.unit.workflows.small_world import NOW, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.attribution import attribute, happened
@@ -15,8 +15,8 @@ from workflows.particulars import Member, Star
 SAID = {"result": "transferred", "text": "已转信访"}
 
 
-def handed_over(category: str = "alone") -> Told:
-    t = told().submit(category)
+def handed_over(category: str = "alone", now: int = NOW) -> Told:
+    t = told(now).submit(category)
     return t.reply("handle", "reply", procedure="petition", **SAID).reply("review", "pass")
 
 
@@ -66,6 +66,18 @@ def test_the_unit_is_asked_again_when_it_is_due_and_its_answer_ends_the_case() -
     outcome = t.reply("end_procedure", "end_procedure", text="信访已答复").data("case.outcome")
     assert (outcome["reason"], outcome["text"], outcome["procedure"]) == ("transferred", "信访已答复", "petition")
     assert (t.held.state, t.held.tasks, t.held.clocks) == ("closed", {}, {})
+
+
+def test_the_date_by_law_moves_with_the_notice_and_the_citizen_is_told() -> None:
+    """Sixty days from 11-02 end on the first of January: a working day as far as anybody knows, a holiday by the notice."""
+    t = handed_over(now=ms("2026-11-02 09:00"))
+    clock = t.held.clocks["statutory/petition"]
+    assert (show(clock.due), clock.provisional) == ("2027-01-01 23:59:59", True)
+    t.rebase(PUBLISHED)
+    assert (show(t.held.clocks["statutory/petition"].due)) == "2027-01-04 23:59:59"
+    said = t.data("case.status_changed")
+    assert (said["status"], said["promised_due"]) == ("due_moved", "2027-01-04T23:59:59+08:00")
+    assert (said["promised_before"], said["reason"]) == ("2027-01-01T23:59:59+08:00", "节假日安排公布或调整")
 
 
 def test_it_may_end_early_and_nobody_is_asked_then() -> None:
