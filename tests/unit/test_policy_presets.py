@@ -42,6 +42,7 @@ PLACES = {
     "enterprise-jiangmen": ("7d", "receipt", "exact", "B"),
     "review-rectify": ("5wd", "next_day", "end_of_day", "B"),
     "review-rectify-sichuan": ("15wd", "next_day", "end_of_day", "B"),
+    "review-rectify-shanghai": ("5wd", "next_day", "end_of_day", "B"),
     "cannot-do": ("5wd", "next_day", "end_of_day", "A"),
     "cannot-do-special": ("10wd", "next_day", "end_of_day", "B"),
     "cannot-do-should": ("3wd", "next_day", "end_of_day", "B"),
@@ -99,11 +100,28 @@ def test_a_unit_is_done_before_the_citizen_is_promised(policies: dict[str, Polic
             assert mine < promised, policy.id
 
 
+def test_who_is_called_and_called_back(policies: dict[str, Policy]) -> None:
+    """差评 and Jiangmen's enterprises: all are called back; the first call is made within the hour, or on the same day."""
+    for name in ("review-rectify", "review-rectify-sichuan", "enterprise-jiangmen"):
+        called = policies[name].callback
+        assert called is not None and called.percent == 100, name
+    again = policies["enterprise-jiangmen"].redo
+    assert again is not None and again.who == "up"
+    contacts = {
+        name: (clock.budget, clock.due)
+        for name in ("enterprise-jiangmen", "review-rectify-shanghai")
+        for clock in policies[name].clocks
+        if clock.kind == "contact"
+    }
+    assert contacts == {"enterprise-jiangmen": ("60m", "exact"), "review-rectify-shanghai": ("1m", "end_of_day")}
+
+
 def test_where_no_return_is_allowed(policies: dict[str, Policy]) -> None:
     """差评 and 办不成事 are never returned by who is complained about."""
     for name in (
         "review-rectify",
         "review-rectify-sichuan",
+        "review-rectify-shanghai",
         "cannot-do",
         "cannot-do-special",
         "cannot-do-should",
