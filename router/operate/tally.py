@@ -105,9 +105,9 @@ class Tally:
         return max(self.cases.values(), key=lambda note: (note.worth, note.case), default=None)
 
     def with_most_of(self, *kinds: type[ev.Event]) -> CaseNote | None:
-        """A case to which the first of these happened, and as many of the others as to any."""
+        """A case to which the first of these happened; of the others, those named first weigh most."""
         notes = [note for note in self.cases.values() if kinds[0] in note.kinds]
-        return max(notes, key=lambda note: (len(note.kinds & set(kinds)), note.worth, note.case), default=None)
+        return max(notes, key=lambda note: ([k in note.kinds for k in kinds], note.worth, note.case), default=None)
 
 
 def _note(note: CaseNote, event: ev.Event) -> None:
