@@ -28,8 +28,8 @@ from tests.documents import HOWTO, README, README_ZH, ROOT, Step, as_pattern, st
 
 pytestmark = pytest.mark.kafka
 
-LIMIT = 60.0
-LOOK_LIMIT = 20.0
+LIMIT = 120.0
+LOOK_LIMIT = 60.0
 ADDRESS = "127.0.0.1:9092"
 PORTS = ("9101", "9102", "9103", "9104", "9105", "9112")
 is_role = re.compile(r"(?:[A-Z_]+=\S+ )*duokua run \w+").fullmatch
@@ -83,7 +83,7 @@ class Terminal:
         after = f"\n{{ code=$?; export -p > {shlex.quote(str(self._state))}; exit $code; }} 2>/dev/null"
         return subprocess.run(
             ["sh", "-c", before + script + after],
-            cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT * 2, check=False,
+            cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False,
         )  # fmt: skip
 
     def _start(self, command: str) -> str:

@@ -86,7 +86,7 @@ class Deployment:
     async def values(self, topic: str, partitions: int = 1) -> list[Any]:
         """All records of a topic, committed."""
         chosen, found = [TopicPartition(topic, p) for p in range(partitions)], []
-        async with asyncio.timeout(20), self.log.reader(partitions=chosen) as reader:
+        async with asyncio.timeout(90), self.log.reader(partitions=chosen) as reader:
             ends = await reader.end_offsets(chosen)
             while [tp for tp in chosen if await reader.position(tp) < ends[tp]]:
                 for records in (await reader.getmany(timeout_ms=100)).values():

@@ -38,7 +38,7 @@ async def topics(kafka: str, prefix: str) -> Topics:
 
 async def read(log: KafkaLog, topic: str) -> list[dict[str, bytes]]:
     tp, found = TopicPartition(topic, 0), []
-    async with asyncio.timeout(60), log.reader(partitions=[tp]) as reader:
+    async with asyncio.timeout(120), log.reader(partitions=[tp]) as reader:
         end = (await reader.end_offsets([tp]))[tp]
         while await reader.position(tp) < end:
             for records in (await reader.getmany(timeout_ms=200)).values():

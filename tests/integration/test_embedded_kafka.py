@@ -20,7 +20,7 @@ from adapters.kafka.embedded.node import LARGEST, answers, free_port
 
 pytestmark = pytest.mark.kafka
 
-LIMIT = 30.0
+LIMIT = 90.0
 
 
 def until(holds: Callable[[], bool]) -> bool:

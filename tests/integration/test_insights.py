@@ -49,7 +49,7 @@ async def working(process: Process) -> AsyncIterator[None]:
         assert not task.done(), task
     finally:
         process.stop.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 90)
 
 
 def cases(category: str, first: int, count: int) -> list[bytes]:
@@ -76,7 +76,10 @@ async def publish(process: Process, values: Iterable[bytes], *, commit: bool = T
 async def surges_until(process: Process, category: str) -> list[dict[str, Any]]:
     """Every surge announced up to the one of `category`."""
     found: list[dict[str, Any]] = []
-    async with process.log.reader(partitions=[TopicPartition(process.topics.surges, 0)]) as reader, asyncio.timeout(60):
+    async with (
+        process.log.reader(partitions=[TopicPartition(process.topics.surges, 0)]) as reader,
+        asyncio.timeout(120),
+    ):
         while not any(surge["category"] == category for surge in found):
             read = await reader.getmany(timeout_ms=200)
             found += [json.loads(r.value) for records in read.values() for r in records]
@@ -119,7 +122,7 @@ async def test_a_worker_with_nothing_to_do_does_not_look_stalled(
     await publish(process, cases("0204", 0, FLOOR), commit=False)
     async with working(process):
         await surges_until(process, "0203")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while (await role.progress(apps[0]))[1]:
                 await asyncio.wait({asyncio.create_task(process.stop.wait())}, timeout=0.05)
         assert (await role.progress(apps[0]))[0] > FLOOR

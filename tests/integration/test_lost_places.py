@@ -51,7 +51,10 @@ async def pumped(process: Process, tp: TopicPartition, count: int) -> list[bytes
             process.stop.set()
 
     process.stop.clear()
-    async with asyncio.timeout(60), process.log.reader([tp.topic], group=process.topics.group(GROUP), lost="none") as r:
+    async with (
+        asyncio.timeout(120),
+        process.log.reader([tp.topic], group=process.topics.group(GROUP), lost="none") as r,
+    ):
         await pump(process, r, take)
     return found
 
@@ -105,7 +108,7 @@ async def test_deleted_while_reading(process: Process, tp: TopicPartition) -> No
             process.stop.set()
 
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(120),
         process.log.reader([tp.topic], group=process.topics.group(GROUP), lost="none") as reader,
     ):
         pumping = asyncio.create_task(pump(process, reader, take))
@@ -133,7 +136,7 @@ async def test_a_look_does_not_wait_for_a_place_that_only_a_read_can_bring(
     `position()` waits for it: a look between two reads, as after a rebalance, would wait for ever.
     """
     async with process.log.reader([tp.topic], group=process.topics.group(GROUP), lost="none") as reader:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not reader.assignment():
                 await asyncio.sleep(0.01)
         idle = module._Idle(reader)

@@ -51,7 +51,7 @@ async def test_an_entry_behind_an_open_transaction_is_not_overlooked(kafka: str)
         reading = asyncio.create_task(audit.read(log, topics.audit, "one"))
         await asyncio.wait([reading], timeout=LOOK)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         assert await reading == [made]
 
 
@@ -74,7 +74,7 @@ async def test_a_version_behind_an_open_transaction_is_waited_for(kafka: str) ->
         reading = asyncio.create_task(fetch_version(log, topics.catalog, published.version, published.hash))
         await asyncio.wait([reading], timeout=LOOK)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         assert (await reading).hash == catalogue.hash
 
 
@@ -92,7 +92,7 @@ async def test_an_original_behind_an_open_transaction_is_not_taken_for_gone(kafk
         await writer.flush()
         one, none = await letters(log, topics)
         assert [await original(log, topics, letter) for letter in (one, none)] == ["not_yet", "gone"]
-    async with asyncio.timeout(LOOK * 5):
+    async with asyncio.timeout(90):
         while (found := await original(log, topics, one)) == "not_yet":
             await asyncio.sleep(0.1)
     assert isinstance(found, Source)

@@ -45,7 +45,7 @@ async def projected(process: Process, version: int) -> CaseFile:
     process.stop.clear()
     task = asyncio.create_task(role.run(process))
     url = process.settings.readmodel_url()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not task.done() and _version(url) < version:
             await asyncio.wait({task}, timeout=0.02)
     process.stop.set()

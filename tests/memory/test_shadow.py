@@ -74,7 +74,7 @@ async def ran(process: Process, requests: int, records: Sequence[ev.EventRecord]
     before = counted()
     process.stop.clear()
     task = asyncio.create_task(role.run(process))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while process.health.waiting_for and not task.done():
             await asyncio.sleep(0.01)
         happened(process, records)

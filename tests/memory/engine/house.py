@@ -118,7 +118,7 @@ class House:
     async def run(self, until: Callable[[], bool]) -> None:
         """Take over and serve until `until` holds, as the role does: a failure leads to a new take-over."""
         async with self.log.reader([self.topics.commands], group=self.topics.group("engine")) as reader:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not until():
                     await self.serve_once(reader, until)
 

@@ -226,7 +226,7 @@ class Small(Rocks):
 
 
 async def comes(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not what():
             await asyncio.sleep(0)
 

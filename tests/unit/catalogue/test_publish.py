@@ -191,23 +191,23 @@ async def test_a_role_follows_what_is_active(broker: MemoryLog) -> None:
     process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
     waiting = asyncio.create_task(follow(process))
     await publish(broker, TOPICS, small())
-    following = await asyncio.wait_for(waiting, 10)
+    following = await asyncio.wait_for(waiting, 60)
     assert following.current.version == 1
     following.arrived.clear()
     await publish(broker, TOPICS, OTHER)
-    await asyncio.wait_for(following.arrived.wait(), 10)
+    await asyncio.wait_for(following.arrived.wait(), 60)
     assert following.current.version == 2 and following.current.matters["M1"].name == "商贸登记"
     process.stop.set()
-    await asyncio.wait_for(following.stopped(), 10)
+    await asyncio.wait_for(following.stopped(), 60)
 
 
 async def test_waiting_ends_when_the_process_stops(broker: MemoryLog) -> None:
     process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
     process.stop.set()
-    following = await asyncio.wait_for(follow(process), 10)
+    following = await asyncio.wait_for(follow(process), 60)
     with pytest.raises(VersionUnusable):
         _ = following.current
-    await asyncio.wait_for(following.stopped(), 10)
+    await asyncio.wait_for(following.stopped(), 60)
 
 
 EARLIER = [
@@ -302,14 +302,14 @@ async def test_a_stored_version_with_faults_is_told_of_when_a_role_takes_it(
         await publish(broker, TOPICS, edited(file, old, new), by="a", now=1)
     process = Process(role="test", settings=Settings(prefix="t.", shards=3), clock=Clock(), log=broker)
     with structlog.testing.capture_logs() as told:
-        following = await asyncio.wait_for(follow(process), 10)
+        following = await asyncio.wait_for(follow(process), 60)
         assert following.current.version == 1
         await publish(broker, TOPICS, small(), by="a", now=2)
         while following.current.version == 1:
             following.arrived.clear()
-            await asyncio.wait_for(following.arrived.wait(), 10)
+            await asyncio.wait_for(following.arrived.wait(), 60)
     process.stop.set()
-    await asyncio.wait_for(following.stopped(), 10)
+    await asyncio.wait_for(following.stopped(), 60)
     faults = [line for line in told if line["event"] == "catalogue.faults"]
     assert [(line["version"], line["count"], line["code"], line["file"]) for line in faults] == [(1, 1, code, file)]
 

@@ -334,7 +334,7 @@ async def test_a_group_that_does_not_answer_holds_nothing_up(tmp_path: Path, mon
 async def run_until(log: MemoryLog, folder: Path, upto: int) -> None:
     process = Process("projector", Settings(state_dir=folder), Clock(), log)
     task = asyncio.create_task(role.run(process))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while role_offset(folder) < upto:
             await asyncio.wait({task}, timeout=0.01)
             assert not task.done(), task
