@@ -48,6 +48,7 @@ class ReplyAction(Word):
     REJECT_REFUSAL = "reject_refusal", "不同意不予受理", "reject the refusal"
     DISPATCH = "dispatch", "派单", "dispatch"
     REDIRECT = "redirect", "转应急", "redirect to the emergency service"
+    ANSWER_AT_ONCE = "answer_at_once", "直接答复", "answer at once"
     CONFIRM_RECEIPT = "confirm_receipt", "确认接收", "confirm receipt"
     NOTE = "note", "报告进展", "say what was done so far"
     ACKNOWLEDGE = "acknowledge", "已阅", "acknowledge"

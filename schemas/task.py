@@ -230,6 +230,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     ReplyAction.SUB_DISPATCH: ("units",),
     ReplyAction.DISPATCH: ("targets",),
     ReplyAction.REDIRECT: ("reason",),
+    ReplyAction.ANSWER_AT_ONCE: ("text", "officer"),
     ReplyAction.RECALL: ("units",),
     ReplyAction.SEND_BACK_BELOW: ("units", "reason"),
     ReplyAction.ARBITRATE: ("reason",),

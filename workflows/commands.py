@@ -91,7 +91,7 @@ class AskReview(Command, frozen=True, tag="ask_review"):
 ReplyAction = Literal[
     "sign", "return", "sub_dispatch", "recall", "send_back_below", "reply",
     "accept_return", "reject_return", "arbitrate", "rule", "pass", "send_back",
-    "confirm_refusal", "reject_refusal", "dispatch", "redirect", "confirm_receipt",
+    "confirm_refusal", "reject_refusal", "dispatch", "redirect", "answer_at_once", "confirm_receipt",
     "note", "acknowledge",
     "report", "accept_report", "reject_report",
     "ask_hang", "grant_hang", "refuse_hang", "review_plan",

@@ -59,7 +59,7 @@ STATES: Mapping[str, tuple[str, str]] = {
 }
 
 ACTIONS: Mapping[str, tuple[str, str, str, str]] = {
-    "answer_at_once": ("直接答复", "answer at once", "话务员", "call agent"),
+    "answer_at_once": ("直接答复", "answer at once", "话务员、派单员", "call agent, dispatcher"),
     "redirect": ("转应急", "redirect an emergency", "受理环节；中心", "intake, before any rule; the centre"),
     "confirm_receipt": ("确认接收", "confirm receipt", "应急单位", "the emergency's receiver"),
     "propose_refusal": ("拟不予受理", "propose a refusal", "规则", "a rule"),

@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from workflows import events as ev
 from workflows import merging
-from workflows.case import SUPPLEMENTS
+from workflows.case import SUPPLEMENTS, Task
 from workflows.clocks import restart_case_clocks, start_task_clock, stop_clocks
 from workflows.commands import Order
 from workflows.decision import Decision
@@ -20,7 +20,8 @@ from workflows.feedback import may_redo
 from workflows.legs import close
 from workflows.ordered import Handler, Ordered
 from workflows.particulars import Refusal
-from workflows.said import ReplyView
+from workflows.said import ReplyHandler, ReplyView
+from workflows.states import APPEAL, verdict
 
 
 def _refuse(d: Decision, command: Order, said: Ordered) -> str:
@@ -111,6 +112,21 @@ def _mark_malicious(d: Decision, command: Order, said: Ordered) -> str:
     return ""
 
 
+def _answer_at_once(d: Decision, task: Task, said: ReplyView) -> str:
+    """直接答复 by the dispatcher, before any unit had it: counted apart. A report of wrongdoing is looked into by somebody."""
+    if d.case.legs or d.case.appeal_kind == "report":
+        return "not_allowed"
+    if code := verdict(APPEAL, d.case.state, "answer_at_once"):
+        return code
+    if not said.text or not said.officer:
+        return "incomplete"
+    d.emit(ev.TriageEnded(task=task.id, category=said.category or ""))
+    d.emit(ev.CaseAnsweredAtOnce())
+    close(d, "answered", said.text)
+    return ""
+
+
+REPLIES: Mapping[str, ReplyHandler] = {"answer_at_once": _answer_at_once}
 ORDERS: Mapping[str, Handler] = {
     "refuse": _refuse,
     "ask_review": _ask_review,

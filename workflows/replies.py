@@ -280,4 +280,5 @@ _DECIDE: Mapping[str, Callable[[Decision, Task, ReplyView], str]] = {
     **feedback.REPLIES,
     **procedures.REPLIES,
     **emergencies.DECIDE,
+    **endings.REPLIES,
 }

@@ -40,6 +40,7 @@ APPEAL: Table = {
     },
     "refused": {"close": "closed"},
     "in_triage": {
+        "answer_at_once": "answered_at_once",
         "refuse": "refusal_proposed",
         "accept": "accepted",
         "dispatch": "dispatched",
@@ -295,7 +296,7 @@ TASK_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "decide_return": ("accept_return", "reject_return", "arbitrate"),
     "arbitrate": ("rule",),
     "decide_extension": ("grant_extension", "refuse_extension"),
-    "triage": ("dispatch", "redirect"),
+    "triage": ("dispatch", "redirect", "answer_at_once"),
     "confirm_refusal": ("confirm_refusal", "reject_refusal"),
     "confirm_receipt": ("confirm_receipt",),
     "acknowledge": ("acknowledge",),

@@ -16,7 +16,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "IdReused": ("同一编号再次使用而内容不同，已拒收", "the id was used again with another content: refused"),
     "EmergencyRedirected": ("紧急情况，立即转 {unit}，等待确认接收", "emergency: redirected at once to {unit}, waiting for its confirmation"),
     "RedirectConfirmed": ("对方确认接收，回执号 {receipt_no}", "receipt confirmed, number {receipt_no}"),
-    "CaseAnsweredAtOnce": ("话务员直接答复（直办）", "answered at once by the call agent"),
+    "CaseAnsweredAtOnce": ("直接答复（直办），未派单", "answered at once, by nobody else"),
     "CaseAnsweredAtOnce+answer": ("按知识库条目 {answer} 直接答复（直办）", "answered at once with the entry {answer} of the knowledge base"),
     "CaseRouted+joined": ("匹配规则 {rule}（第 {number} 号，目录版本 {catalogue}）：{outcome}；{why}；另有规则补充：{joined}", "rule {rule} (no. {number}, catalogue version {catalogue}): {outcome}; {why}; added to by {joined}"),
     "UrgencyRaised": ("紧急程度升为 {urgency}", "urgency raised to {urgency}"),

@@ -59,6 +59,7 @@ MOVES: tuple[Move, ...] = (
     # the centre about the case as a whole
     Move("untouched", "redirect", "unit", 2.0, AT_ONCE, OFFICER | {"reason": "gas"}),
     Move("lead", "redirect", "centre", 0.2, (MINUTE, DAY), OFFICER | {"reason": "police"}),
+    Move("untouched", "answer_at_once", "unit", 8.0, AT_ONCE, OFFICER | {"text": "您咨询的事项，窗口周六上午开放。"}),
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
     Move("call_back", "conclude", "centre", 5.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),

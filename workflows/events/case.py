@@ -66,7 +66,7 @@ class RedirectConfirmed(Event, frozen=True):
 
 
 class CaseAnsweredAtOnce(Event, frozen=True):
-    """直办: the call agent answered, or a rule did with an `answer` of the knowledge base; no leg, counted apart."""
+    """直办: the call agent or the dispatcher answered, or a rule did with an `answer` of the knowledge base; no leg, counted apart."""
 
     answer: str = ""
     """the entry's id, in the version of the catalogue that CaseRouted names; empty: the call agent's own words"""

@@ -448,3 +448,19 @@ def test_an_evaluation_counts_once_and_after_the_end() -> None:
     assert t.happened == ["CaseEvaluated"]
     assert _refused(t.evaluate(1)) == "already_evaluated"
     assert t.held.grade == 5
+
+
+def test_a_dispatcher_may_answer_what_no_unit_has_had() -> None:
+    """直办: no leg, counted apart; a report of wrongdoing is looked into by somebody, and what came back is somebody's."""
+    t = told().submit("unclear")
+    t.reply("triage", "answer_at_once", text="窗口周六上午开放")
+    assert t.data("reply.refused")["code"] == "incomplete"
+    t.reply("triage", "answer_at_once", text="窗口周六上午开放", officer="0001")
+    assert (t.held.state, t.held.close_reason, t.held.legs, t.held.tasks) == ("closed", "answered", {}, {})
+    assert t.data("case.outcome")["text"] == "窗口周六上午开放"
+    assert t.data("case.status_changed")["status"] == "answered_at_once"
+    t = told().submit("unclear", appeal_kind="report").reply("triage", "answer_at_once", text="x", officer="0001")
+    assert t.data("reply.refused")["code"] == "not_allowed"
+    t = told().submit("alone").reply("handle", "return", reason="不属本局职责").reply("decide_return", "accept_return")
+    t.reply("triage", "answer_at_once", text="x", officer="0001")
+    assert t.data("reply.refused")["code"] == "not_allowed"
