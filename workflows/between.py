@@ -26,6 +26,7 @@ LEFT = "cn.duokua.case.member_left.v1"
 HEAD_ENDED = "cn.duokua.case.head_ended.v1"
 MEMBER_SAID = "cn.duokua.case.member_said.v1"
 SPLIT_OFF = "cn.duokua.case.split_off.v1"
+PART_REFUSED = "cn.duokua.case.part_refused.v1"
 
 
 def ask(post: Post, event: ev.MergeAsked | ev.MergeAskedAgain) -> None:
@@ -122,8 +123,27 @@ def split(post: Post, event: ev.SplitOff) -> None:
     post.to_case(
         event.case, SPLIT_OFF, cmd.Submit,
         channel=case.channel, ref=event.ref, request=Raw(request), digest=sha256(request).hexdigest(),
-        received_at=case.received_at, part_of=case.number,
+        received_at=case.received_at, part_of=case.number, parent=case.id,
     )  # fmt: skip
+
+
+def refuse_part(post: Post, event: ev.PartRefused) -> None:
+    """Back to where it was split off, with what it was about."""
+    command: Any = post.command
+    part = _part(command.request)
+    post.to_case(
+        event.parent, PART_REFUSED, cmd.PartRefused,
+        ref=event.ref, title=part.title, text=part.text or "", category=part.appeal_category or "",
+    )  # fmt: skip
+
+
+class _Part(Struct):
+    title: str = ""
+    text: str | None = None
+    appeal_category: str | None = None
+
+
+_part = msgspec.json.Decoder(_Part).decode
 
 
 _WHOLE = ("appeal_category", "matter_code", "direct_answer", "one_thing")

@@ -36,7 +36,7 @@ class Submit(Command, frozen=True, tag="submit"):
     """A request from a channel. `request` is the canonical JSON of a valid ServiceRequest, `digest` its SHA-256 (hex).
 
     `serial` (shard and running number, digits only) is filled in by the engine at the command's place in the log.
-    `part_of`: the number of the case it was split off, by which then no channel sent it.
+    `part_of`: the number of the case it was split off, by which then no channel sent it; `parent`: that case.
     `proposal`: what a classifier thinks of a request that names neither category nor matter.
     """
 
@@ -49,6 +49,7 @@ class Submit(Command, frozen=True, tag="submit"):
     serial: str = ""
     proposal: Proposal | None = None
     part_of: str = ""
+    parent: str = ""
 
 
 class Supplement(Command, frozen=True, tag="supplement"):
@@ -194,6 +195,15 @@ class MemberSaid(Command, frozen=True, tag="member_said"):
     texts: tuple[str, ...] = ()
 
 
+class PartRefused(Command, frozen=True, tag="part_refused"):
+    """To the case that a part was split off: the channel has used that id (`ref`) for something else. What the part was about."""
+
+    ref: str
+    title: str
+    text: str = ""
+    category: str = ""
+
+
 class Resemble(Command, frozen=True, tag="resemble"):
     """From the similar role: what this case has in common with `cases`. It proposes; the case decides what comes of it.
 
@@ -245,7 +255,7 @@ class Adopt(Command, frozen=True, tag="adopt"):
     receipt: bool = False
 
 
-Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | Resemble | Adopt
+Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | PartRefused | Resemble | Adopt
 """What nobody outside has sent: nobody outside is answered."""
 
 

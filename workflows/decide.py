@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflows import commands as cmd
-from workflows import endings, feedback, merging, resembling
+from workflows import endings, feedback, merging, resembling, splitting
 from workflows import events as ev
 from workflows.adopting import adopt
 from workflows.case import KEPT_MS, SUPPLEMENTS, URGES, Case, is_flooded, unborn
@@ -42,7 +42,7 @@ def decision(case: Case | None, command: cmd.AnyCommand | cmd.Rebase | cmd.GiveU
 
 
 def _submit(d: Decision, command: cmd.Submit) -> None:
-    if d.case.version and is_flooded(d.case):
+    if d.case.version and is_flooded(d.case) and not command.parent:
         _refuse(d, command, "submit", "too_many_commands")
     else:
         submit(d, command)
@@ -186,6 +186,7 @@ _DECIDE: Mapping[type[cmd.Command], Callable[[Decision, Any], None]] = {
     cmd.AskReview: _ask_review,
     cmd.ReachDeadline: _reach_deadline,
     **merging.BETWEEN,
+    **splitting.BETWEEN,
     cmd.Resemble: resembling.resemble,
     cmd.Rebase: _rebase,
     cmd.GiveUp: _give_up,

@@ -258,17 +258,26 @@ def _why_not(d: Decision, command: Join) -> str:
         return code
     if command.centre != case.centre:
         return "other_centre"
-    if _handled_by(d, frozenset(command.excluded)):
+    if _in_the_hands_of(d, frozenset(command.excluded)):
         return "recused"
     if len(held.members) >= MEMBERS:
         return "head_full"
     return "second_officer" if len(held.members) >= d.policy.merge_alone and not command.second else ""
 
 
-def _handled_by(d: Decision, complained_about: frozenset[str]) -> bool:
-    """Whether one of these, or a unit below it, has it in hand here."""
-    units = (d.facts.unit(leg.unit) for leg in d.case.legs.values() if leg.open)
-    return any(unit is not None and not complained_about.isdisjoint((unit.id, *unit.ancestors)) for unit in units)
+def _in_the_hands_of(d: Decision, complained_about: frozenset[str]) -> bool:
+    """
+    Whether one of these, or a unit below it, handles this case, or decides something about it by now (an extension, a return,
+    a report). The centre that owns it stands aside only where it is meant itself (workflows/rights.py).
+    """
+    if not complained_about:
+        return False
+    acting = {leg.unit for leg in d.case.legs.values() if leg.open}
+    acting |= {task.unit for task in d.case.tasks.values() if task.kind not in _STAYING} - {d.case.centre}
+    units = [unit for name in sorted(acting) if (unit := d.facts.unit(name)) is not None]
+    return d.case.centre in complained_about or any(
+        not complained_about.isdisjoint((unit.id, *unit.ancestors)) for unit in units
+    )  # fmt: skip
 
 
 def _leave(d: Decision, command: Leave) -> None:

@@ -136,6 +136,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.MemberTaken: Telling(again=between.now_one_more, news=between.take),
     ev.MemberRefused: Telling(news=between.refuse),
     ev.SplitOff: Telling(news=between.split),
+    ev.PartRefused: Telling(news=between.refuse_part),
     ev.MemberLeft: Telling(again=between.now_one_more),
     ev.MemberSpoke: Telling(again=tasks.member_spoke),
     ev.ClockRebased: Telling(again=tasks.clock_moved, news=news.due_moved),

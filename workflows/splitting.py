@@ -1,10 +1,11 @@
 """拆分: parts of a request become cases of their own, each with its own rule, unit, clock and answer; the rest stays here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from schemas.ids import case_id
 from workflows import events as ev
-from workflows.commands import Order
+from workflows.commands import Command, Order, PartRefused
 from workflows.decision import Decision
 from workflows.folds.stars import star
 from workflows.ordered import Handler, Ordered
@@ -22,14 +23,22 @@ def _split(d: Decision, command: Order, said: Ordered) -> str:
         return "too_many_parts"
     if len(said.parts) > d.policy.merge_alone and said.confirmed_by in ("", said.officer):
         return "second_officer"
-    for n, part in enumerate(said.parts, before + 1):
-        ref = f"{d.case.ref}#{n}"
-        d.emit(
-            ev.SplitOff(
-                case=case_id(d.case.channel, ref), ref=ref, title=part.title, text=part.text, category=part.category
-            )
-        )  # fmt: skip
+    for part in said.parts:
+        _split_off(d, part.title, part.text, part.category)
     return ""
 
 
+def _split_off(d: Decision, title: str, text: str, category: str) -> None:
+    """Under the next number: a case's id follows from its channel and the channel's id, and never means another one."""
+    ref = f"{d.case.ref}#{star(d.case).parts + 1}"
+    d.emit(ev.SplitOff(case=case_id(d.case.channel, ref), ref=ref, title=title, text=text, category=category))
+
+
+def _taken(d: Decision, command: PartRefused) -> None:
+    """The channel has used that id itself: the next one. There are only so many that it has used."""
+    if d.case.state not in ("archived", "forgotten"):
+        _split_off(d, command.title, command.text, command.category)
+
+
+BETWEEN: Mapping[type[Command], Callable[[Decision, Any], None]] = {PartRefused: _taken}
 ORDERS: Mapping[str, Handler] = {"split": _split}

@@ -33,7 +33,10 @@ def submit(d: Decision, command: Submit) -> None:
     """A new case, or the answer that it is not new."""
     if d.case.version:
         same = d.case.digest == command.digest
-        d.emit(ev.DuplicateReceived() if same else ev.IdReused(digest=command.digest))
+        if command.parent:
+            d.emit(ev.PartRefused(parent=command.parent, ref=command.ref))
+        else:
+            d.emit(ev.DuplicateReceived() if same else ev.IdReused(digest=command.digest))
         return
     view = _view(command.request)
     d.title = view.title

@@ -101,6 +101,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "MemberTaken": ("{number} 并入本工单", "{number} is handled with this case"),
     "MemberRefused": ("另一工单请求并入，未同意：{code}", "another case asked to be taken: refused, {code}"),
     "MemberLeft": ("一件并入的工单已分出", "a case that was merged into this one has left"),
+    "PartRefused": ("编号 {ref} 已有他用，请原工单另取编号", "the id {ref} is taken: the case that was split takes another"),
     "SplitOff": ("拆分出一件（{ref}）", "a part was split off ({ref})"),
     "MemberSpoke": ("并入的 {number}：{what}", "{number}, handled with this case: {what}"),
     "CaseUrged": ("诉求人催办", "urged by the applicant"),

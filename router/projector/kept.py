@@ -109,6 +109,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "MemberRefused": ("member", "asked", "code"),
     "MemberLeft": ("member",),
     "SplitOff": ("case", "ref", "category"),
+    "PartRefused": ("parent", "ref"),
     "MemberSpoke": ("member", "number", "what"),
     "MarkPassed": ("kind", "of", "what", "level", "turn"),
     "ClockPromised": ("kind", "of", "before", "due", "whole", "provisional"),

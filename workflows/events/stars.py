@@ -129,7 +129,14 @@ class SplitOff(Event, frozen=True):
     category: str = ""
 
 
+class PartRefused(Event, frozen=True):
+    """This case has the id that a part of `parent` was to have, and is something else: that one takes its next number."""
+
+    parent: str
+    ref: str
+
+
 StarEvent = (
     ResemblanceFound | MergeProposed | MergeRejected | MergeAsked | MergeAskedAgain | MergeConfirmed | MergeRefused
-    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff | MemberSpoke
+    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff | PartRefused | MemberSpoke
 )  # fmt: skip

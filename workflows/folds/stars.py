@@ -98,5 +98,6 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.MemberRefused: _unchanged,
     ev.MemberLeft: _member_left,
     ev.SplitOff: _split,
+    ev.PartRefused: _unchanged,
     ev.MemberSpoke: _spoke,
 }

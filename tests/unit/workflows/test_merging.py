@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from msgspec import json
+from msgspec import Raw, json
 from msgspec.structs import replace
 
 from schemas.ids import case_id, command_id
@@ -317,6 +317,20 @@ def test_whom_a_head_does_not_take() -> None:
     assert said(t)[0].code == "not_merged"  # type: ignore[union-attr]
 
 
+def test_who_is_complained_about_in_a_member_decides_nothing_about_the_head() -> None:
+    """Who is asked for an extension, or reads a report, must not be meant in a case that the head answers for."""
+    t = told().submit("timed").reply("handle", "ask_extension", unit="370102.urban", reason="x", limit="10wd")
+    (approver,) = {task.unit for task in t.held.tasks.values() if task.kind == "decide_extension"}
+    assert approver == "370100.watch"
+    assert said(t.take(joining(excluded=(approver,))))[0].code == "recused"  # type: ignore[union-attr]
+    t.reply("decide_extension", "grant_extension")
+    assert not said(t.take(joining(asked=2, excluded=(approver,))))[0].code  # type: ignore[union-attr]
+    t = told().submit("unclear").take(joining(excluded=(CENTRE,)))
+    assert said(t)[0].code == "recused"  # type: ignore[union-attr]
+    t = told().submit("unclear").take(joining(excluded=("370000.hotline",)))
+    assert not said(t)[0].code, "those above it are not the centre"  # type: ignore[union-attr]
+
+
 def test_who_is_complained_about_in_a_member_handles_the_head_no_more() -> None:
     t = told().submit("alone").take(joining(excluded=("370102.water",)))
     assert t.held.excluded == ("370102.water",)
@@ -441,6 +455,33 @@ def test_a_part_that_is_split_off_becomes_a_case_of_its_own() -> None:
     assert made.record is not None and made.record.events[0].part_of == t.held.number  # type: ignore[union-attr]
     t.order(CENTRE, "split", parts=[{"title": "又一件"}])
     assert said(t)[0].ref == "w-1#3"  # type: ignore[union-attr]
+
+
+def test_a_part_takes_the_next_number_where_the_channel_has_used_its_id() -> None:
+    """The case that has that id stays what it is, hears nothing of it, and says so to the one that was split."""
+    whole = (
+        told().submit("alone").order(CENTRE, "split", parts=[{"title": "噪声", "text": "夜里", "category": "street"}])
+    )
+    (part,) = said(whole)
+    own = {"title": "别的事", "appeal_kind": "help", "appeal_category": "alone", "place": {"region": "370102"}}
+    theirs = cmd.Submit(
+        id="own", case=part.case, at=NOW, channel="website", ref="w-1#1", request=Raw(json.encode(own)), digest="own",
+        received_at=NOW, query_code="1", serial="0200043",
+    )  # fmt: skip
+    taken = step(None, theirs, whole.facts, NOW)
+    made = step(taken.case, part, whole.facts, NOW)
+    (message,) = made.messages
+    refused = cmd.decode(message.data)
+    assert isinstance(refused, cmd.PartRefused) and message.to == f"case:{whole.held.id}"
+    assert made.case is not None and taken.case is not None and made.case.legs == taken.case.legs
+    whole.take(refused)
+    (again,) = said(whole)
+    assert isinstance(again, cmd.Submit) and isinstance(part, cmd.Submit)
+    assert (again.ref, again.case) == ("w-1#2", case_id("website", "w-1#2"))
+    assert (again.request, again.part_of) == (part.request, part.part_of)
+    begun = step(None, replace(again, serial="0200044"), whole.facts, NOW)
+    assert begun.case is not None and begun.case.state == "dispatched"
+    assert step(begun.case, again, whole.facts, NOW).record is None, "heard twice"
 
 
 def test_how_far_a_request_can_be_split() -> None:
