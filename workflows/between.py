@@ -65,11 +65,13 @@ def end(post: Post, event: ev.CaseClosed) -> None:
     begun = procedure and cmd.Begun(
         procedure.procedure, procedure.name_zh, procedure.name_en, procedure.limit, procedure.due, procedure.provisional
     )
+    lead = case.lead
+    unit = lead.unit if lead is not None and lead.state == "review_passed" else ""
     for member, held in star(case).members.items():
         post.to_case(
             member, HEAD_ENDED, cmd.HeadEnded,
             head=case.id, number=case.number, asked=held.asked, reason=event.reason, result=event.result,
-            begun=begun,
+            begun=begun, unit=unit,
         )  # fmt: skip
 
 

@@ -176,7 +176,7 @@ class Begun(Struct, frozen=True, array_like=True, gc=False):
 
 
 class HeadEnded(Command, frozen=True, tag="head_ended"):
-    """From the head to each member: how it ended, with the answer."""
+    """From the head to each member: how it ended, with the answer, and whose that is."""
 
     head: str
     number: str
@@ -184,6 +184,7 @@ class HeadEnded(Command, frozen=True, tag="head_ended"):
     reason: str
     result: str = ""
     begun: Begun | None = None
+    unit: str = ""
 
 
 class MemberSaid(Command, frozen=True, tag="member_said"):

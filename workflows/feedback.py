@@ -14,12 +14,14 @@ from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
 
 from workflows import events as ev
+from workflows import merging
 from workflows.case import Case, Leg, Task
 from workflows.clocks import lapse, restart_case_clocks, start_task_clock, stop_clocks
 from workflows.commands import Evaluate, Order
 from workflows.decision import Decision
 from workflows.facts import Unit
-from workflows.legs import close, dispatch
+from workflows.folds.stars import shared
+from workflows.legs import ask_triage, close, dispatch
 from workflows.ordered import Handler, Ordered
 from workflows.rights import unlisted
 from workflows.said import ReplyHandler, ReplyView
@@ -62,8 +64,8 @@ def _drawn(d: Decision) -> str:
 
 def _can_be_called(d: Decision) -> bool:
     """Not who gave no name, nor whose matter goes on elsewhere (转入法定程序)."""
-    rules, case, lead = d.policy.callback, d.case, d.case.lead
-    if rules is None or lead is None or lead.result == "transferred":
+    rules, case, answer = d.policy.callback, d.case, answered(d.case)
+    if rules is None or answer is None or answer.result == "transferred":
         return False
     return case.disclosure != "anonymous" and case.appeal_kind not in rules.never
 
@@ -79,11 +81,19 @@ def _desk(d: Decision) -> Unit | None:
 
 
 def _handled(case: Case) -> frozenset[str]:
-    return frozenset(leg.unit for leg in case.legs.values() if leg.part != "copy" and leg.state != "returned")
+    own = frozenset(leg.unit for leg in case.legs.values() if leg.part != "copy" and leg.state != "returned")
+    heads = shared(case)
+    return own | {heads.unit} if heads is not None else own
+
+
+def answered(case: Case) -> Leg | None:
+    """What its applicant was told: the answer of its head, where that ended it, else of who leads."""
+    return shared(case) or case.lead
 
 
 def _ask(d: Decision, desk: Unit, leg: Leg, why: str) -> None:
     lapse(d, leg.id)
+    merging.leave(d, "called_back")
     closed, task = d.case.state == "closed", d.new_task()
     d.emit(ev.CallBackAsked(task=task, unit=desk.id, endpoint=desk.endpoint, leg=leg.id, why=why))
     if closed:
@@ -125,8 +135,14 @@ def _not_reached(d: Decision, task: Task, said: ReplyView) -> str:
 
 
 def _close(d: Decision, task: Task) -> None:
-    leg = d.case.legs[task.leg]
+    leg = _asked_about(d, task)
     close(d, leg.result, leg.text)
+
+
+def _asked_about(d: Decision, task: Task) -> Leg:
+    leg = d.case.legs.get(task.leg) or shared(d.case)
+    assert leg is not None
+    return leg
 
 
 # -- doing it again -----------------------------------------------------------------------------
@@ -140,13 +156,13 @@ def _redo(d: Decision, task: Task, said: ReplyView) -> str:
         return "incomplete"
     if code := _told(d, task, said):
         return code
-    _again(d, d.case.legs[task.leg], "call_back", said.reason)
+    _again(d, _asked_about(d, task), "call_back", said.reason)
     return ""
 
 
 def _order_redo(d: Decision, command: Order, said: Ordered) -> str:
     """By the supervising office or the centre, while it is called back or, once closed, while it is kept."""
-    lead, by = d.case.lead, d.facts.unit(command.unit)
+    lead, by = answered(d.case), d.facts.unit(command.unit)
     if by is None or is_judged(d, by):
         return "recused"
     if lead is None or lead.state != "review_passed" or d.case.close_reason not in ("", lead.result):
@@ -181,6 +197,7 @@ def _again(d: Decision, leg: Leg, why: str, reason: str = "", up: bool = False) 
     rules, round_ = d.policy.redo, (d.case.feedback.round if d.case.feedback else 0) + 1
     assert rules is not None
     lapse_appeal(d)
+    merging.leave(d, "redo")
     closed = d.case.state == "closed"
     for task in [task for task in d.case.tasks.values() if task.kind == "call_back"]:
         stop_clocks(d, task.id)
@@ -188,11 +205,14 @@ def _again(d: Decision, leg: Leg, why: str, reason: str = "", up: bool = False) 
     if closed or rules.citizens == "anew":
         restart_case_clocks(d)
     unit = _who(d, leg, up or rules.who == "up")
-    dispatch(d, unit, "lead", function=leg.function, matter=leg.matter)
+    if not leg.id and (d.facts.unit(unit.id) is None or d.is_recused(unit)):
+        ask_triage(d, f"redo: {leg.unit}")
+    else:
+        dispatch(d, unit, "lead", function=leg.function, matter=leg.matter or d.case.matter)
 
 
 def _who(d: Decision, leg: Leg, up: bool) -> Unit:
-    """One level up, unless that is the centre, which would then review itself."""
+    """One level up, unless that is the centre, which would then review itself. Of a merged case: the unit of its head."""
     above = d.above(leg.unit) if up else None
     if above is not None and above.id != d.case.centre:
         return above
@@ -240,7 +260,7 @@ def evaluate(d: Decision, command: Evaluate) -> str:
 
 def _look_into(d: Decision, grade: int, reasons: tuple[str, ...]) -> None:
     """A bad grade of what a unit answered: done again at once for some reasons, else its author is called back."""
-    rules, lead = d.policy.evaluation, d.case.lead
+    rules, lead = d.policy.evaluation, answered(d.case)
     if rules is None or grade > rules.bad or lead is None or d.case.close_reason != lead.result:
         return
     pressing = [reason for reason in reasons if reason in rules.reopens]

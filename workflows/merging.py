@@ -200,6 +200,8 @@ def _head_ended(d: Decision, command: HeadEnded) -> None:
     if command.reason in SHARED and not report_first(d.case):
         if command.begun is not None:
             _begun(d, command.begun)
+        if command.unit:
+            d.emit(ev.HeadAnswered(head=command.head, unit=command.unit, reason=command.reason, text=command.result))
         close(d, command.reason, command.result)
     else:
         leave(d, f"head_{command.reason}")

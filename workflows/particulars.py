@@ -182,7 +182,7 @@ class Star(Struct, frozen=True, array_like=True, gc=False):
     The cases that are handled as one (合并): a member knows its head, a head its members, and no case is both.
 
     asked: how many times this case has asked a head to take it. proposed: the case that it was found to resemble, while a
-    dispatcher is asked about it. parts: how many cases were split off.
+    dispatcher is asked about it. parts: how many cases were split off. unit, reason, text: of the head's answer that ended it.
     """
 
     head: str = ""
@@ -194,3 +194,6 @@ class Star(Struct, frozen=True, array_like=True, gc=False):
     proposed: str = ""
     proposed_number: str = ""
     parts: int = 0
+    unit: str = ""
+    reason: str = ""
+    text: str = ""

@@ -131,7 +131,7 @@ APPEAL: Table = {
     },
     "review_passed": {"close": "closed", "call_back": "called_back", "begin_procedure": "in_procedure"},
     "called_back": {"supplement": "called_back", "close": "closed", "redo": "redo", "conclude": "concluded"},
-    "redo": {"dispatch": "dispatched", "conclude": "concluded"},
+    "redo": {"dispatch": "dispatched", "ask_triage": "in_triage", "conclude": "concluded"},
     "concluded": {"close": "closed"},
     "in_procedure": {
         "end_procedure": "in_procedure",

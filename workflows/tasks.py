@@ -13,6 +13,7 @@ import msgspec
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import Case, Leg, Task, clock_key
+from workflows.folds.stars import shared
 from workflows.messages import IdentityBody, TaskWithdrawnBody, instant
 from workflows.outbox import ASSIGNED, IDENTITY_REVEALED, SENT_BACK, WITHDRAWN
 from workflows.oversight import is_quiet
@@ -42,7 +43,12 @@ _SHOWN = frozenset({"review", "call_back", "judge_review"})
 def _assign(post: Post, task: Task) -> None:
     leg = post.case.legs.get(task.leg)
     again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
-    tell(post, SENT_BACK if again else ASSIGNED, task, leg if task.kind in _SHOWN else None)
+    tell(post, SENT_BACK if again else ASSIGNED, task, _shown(post.case, task))
+
+
+def _shown(case: Case, task: Task) -> Leg | None:
+    """The reply that a task is about: a leg's, or the head's that ended the case."""
+    return case.legs.get(task.leg) or shared(case) if task.kind in _SHOWN else None
 
 
 def handed_over(post: Post, reason: str) -> None:
@@ -78,12 +84,12 @@ def supplemented(case: Case, event: ev.CaseSupplemented) -> Again:
     if is_quiet(case):
         return
     for task in case.tasks.values():
-        yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, "supplemented"
+        yield task, _shown(case, task), "supplemented"
 
 
 def member_spoke(case: Case, event: ev.MemberSpoke) -> Again:
     for task in case.tasks.values():
-        yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, f"member_{event.what}: {event.number}"
+        yield task, _shown(case, task), f"member_{event.what}: {event.number}"
 
 
 def hung(case: Case, event: ev.CaseHung | ev.HangRefused | ev.HangReleased) -> Again:
@@ -120,7 +126,7 @@ def urged(case: Case, event: ev.CaseUrged) -> Again:
         return
     for task in case.tasks.values():
         if not event.leg or (task.leg == event.leg and task.kind == "handle"):
-            yield task, case.legs.get(task.leg) if task.kind in _SHOWN else None, "urged"
+            yield task, _shown(case, task), "urged"
 
 
 def escalated_again(case: Case, event: ev.CaseEscalated) -> Again:

@@ -98,6 +98,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "MergeRefused": ("未能合并：{code}", "not merged: {code}"),
     "MergeForgone": ("已不再请求合并，告知对方", "the merger is not asked for any more; the other case is told"),
     "HeadLeft": ("解除合并：{why}", "not merged any more: {why}"),
+    "HeadAnswered": ("以主工单 {unit} 的答复为准", "answered with its head, by {unit}"),
     "MemberTaken": ("{number} 并入本工单", "{number} is handled with this case"),
     "MemberRefused": ("另一工单请求并入，未同意：{code}", "another case asked to be taken: refused, {code}"),
     "MemberLeft": ("一件并入的工单已分出", "a case that was merged into this one has left"),

@@ -89,6 +89,15 @@ class HeadLeft(Event, frozen=True):
     why: str
 
 
+class HeadAnswered(Event, frozen=True):
+    """The answer of the head's `unit` is this case's: who asks for it to be done again asks that unit."""
+
+    head: str
+    unit: str
+    reason: str
+    text: str = ""
+
+
 class MemberTaken(Event, frozen=True):
     """The head handles `member` too. excluded: who is complained about there leads and reviews here neither."""
 
@@ -138,5 +147,5 @@ class PartRefused(Event, frozen=True):
 
 StarEvent = (
     ResemblanceFound | MergeProposed | MergeRejected | MergeAsked | MergeAskedAgain | MergeConfirmed | MergeRefused
-    | MergeForgone | HeadLeft | MemberTaken | MemberRefused | MemberLeft | SplitOff | PartRefused | MemberSpoke
+    | MergeForgone | HeadLeft | HeadAnswered | MemberTaken | MemberRefused | MemberLeft | SplitOff | PartRefused | MemberSpoke
 )  # fmt: skip

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from workflows import events as ev
 from workflows.case import Case, Task
 from workflows.folds.moves import less, opened, to
+from workflows.folds.stars import answers_itself
 from workflows.particulars import Appeal, Feedback
 
 
@@ -37,7 +38,9 @@ def _called(case: Case, e: ev.CalledBack, at: int) -> Case:
 def _redo(case: Case, e: ev.RedoOrdered, at: int) -> Case:
     """A new round: it may be graded anew."""
     tasks = {i: task for i, task in case.tasks.items() if task.kind != "call_back"}
-    after = _reopened(case, round=e.round, attempts=0, silent=False, left_out=False, appealed=False, said=b"")
+    after = _reopened(
+        answers_itself(case), round=e.round, attempts=0, silent=False, left_out=False, appealed=False, said=b""
+    )
     return replace(after, state=to(case, "redo"), tasks=tasks, grade=0)
 
 

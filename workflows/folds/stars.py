@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.case import Case, Task, clock_key
+from workflows.case import Case, Leg, Task, clock_key
 from workflows.folds.moves import opened, to, without
 from workflows.particulars import Member, Star
 
@@ -48,6 +48,10 @@ def _head_left(case: Case, e: ev.HeadLeft, at: int) -> Case:
     return replace(_with(case, head="", head_number=""), state=state)
 
 
+def _head_answered(case: Case, e: ev.HeadAnswered, at: int) -> Case:
+    return _with(case, unit=e.unit, reason=e.reason, text=e.text)
+
+
 def _taken(case: Case, e: ev.MemberTaken, at: int) -> Case:
     members = {**star(case).members, e.member: Member(e.number, e.asked)}
     return replace(_with(case, members=members), excluded=tuple(sorted({*case.excluded, *e.excluded})))
@@ -76,6 +80,19 @@ def star(case: Case) -> Star:
     return case.star or ALONE
 
 
+def shared(case: Case) -> Leg | None:
+    """The answer of its head that ended the case, in the form of a leg that it does not have itself."""
+    held = star(case)
+    if not held.unit:
+        return None
+    return Leg("", "", held.unit, "", "lead", 0, state="review_passed", result=held.reason, text=held.text)
+
+
+def answers_itself(case: Case) -> Case:
+    """It is done again: from here on it has an answer of its own to wait for."""
+    return _with(case, unit="", reason="", text="") if case.star is not None and case.star.unit else case
+
+
 def _less(case: Case, ended: tuple[str, ...]) -> dict[str, Task]:
     return {i: t for i, t in case.tasks.items() if i not in ended}
 
@@ -94,6 +111,7 @@ FOLDS: Mapping[type[ev.Event], Callable[[Case, Any, int], Case]] = {
     ev.MergeRefused: _refused,
     ev.MergeForgone: _unchanged,
     ev.HeadLeft: _head_left,
+    ev.HeadAnswered: _head_answered,
     ev.MemberTaken: _taken,
     ev.MemberRefused: _unchanged,
     ev.MemberLeft: _member_left,

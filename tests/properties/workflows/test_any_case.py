@@ -377,9 +377,10 @@ class AnyCase(RuleBasedStateMachine):
     @precondition(lambda self: self.told.held.state not in ENDED)
     @rule(
         answered=st.sampled_from(["", "", "head_full", None]),
-        after=st.sampled_from(["", "solved", "withdrawn", "unmerge"]),
+        after=st.sampled_from(["", "solved", "solved", "withdrawn", "unmerge"]),
+        unit=st.sampled_from(["", "370102.urban", "370102.gone"]),
     )
-    def it_is_merged(self, answered: str | None, after: str) -> None:
+    def it_is_merged(self, answered: str | None, after: str, unit: str) -> None:
         """The head answers at once or another time; what then becomes of it."""
         said = WHOLE | {"cases": [OTHER]}
         order = partial(cmd.Order, endpoint="centre", unit="370100.hotline", body=Raw(json.encode(said)))
@@ -393,7 +394,7 @@ class AnyCase(RuleBasedStateMachine):
             self.check(order(**self.told.base(), action="unmerge"))
         elif after:
             self.check(
-                cmd.HeadEnded(**self.told.base(), head=OTHER, number="n", asked=asked, reason=after, result="已办")
+                cmd.HeadEnded(**self.told.base(), head=OTHER, number="n", asked=asked, reason=after, result="已办", unit=unit)
             )  # fmt: skip
 
     @rule(kind=st.sampled_from([cmd.Supplement, cmd.Urge, cmd.Withdraw, cmd.Evaluate, cmd.AskReview]))

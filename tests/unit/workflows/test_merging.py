@@ -289,6 +289,46 @@ def test_a_head_takes_tells_its_unit_and_ends_all() -> None:
     )
 
 
+def answered_with_its_head(category: str, unit: str = "370102.urban") -> Told:
+    t = answer(told().submit(category).order(CENTRE, "merge", cases=[HEAD.case]))
+    base = {"id": command_id(HEAD.case, "end"), "case": t.held.id, "at": t.now}
+    return t.take(
+        cmd.HeadEnded(**base, head=HEAD.case, number="n", asked=1, reason="solved", result="已修好", unit=unit)  # type: ignore[arg-type]
+    )
+
+
+def test_a_bad_grade_of_a_merged_case_is_looked_into_and_may_be_done_again_by_the_heads_unit() -> None:
+    """It has no leg of its own: the desk is shown the head's answer; the citizen gets another promise."""
+    t = answered_with_its_head("heard").evaluate(1)
+    assert t.held.state == "called_back" and not star(t.held).head
+    assert [type(command) for command in said(t)] == [cmd.Leave]
+    task = t.data("task.assigned")
+    assert (task["kind"], task["reply_under_review"]["text"]) == ("call_back", "已修好")  # type: ignore[index]
+    t.reply("call_back", "redo", contacted=True, solved=False, satisfied=False, reason="listed")
+    (leg,) = [leg for leg in t.held.legs.values() if leg.open]
+    assert (t.held.state, leg.unit, leg.part) == ("dispatched", "370102.urban", "lead")
+    assert t.held.clocks["finish/"].running
+    t.reply("handle", "reply", result="solved", text="换了灯").reply("review", "pass")
+    t.reply("call_back", "call_back", contacted=True, solved=True, satisfied=True)
+    assert (t.held.state, t.data("case.outcome")["text"]) == ("closed", "换了灯")
+
+
+def test_a_called_back_member_that_is_content_ends_as_it_did() -> None:
+    t = answered_with_its_head("heard").evaluate(1)
+    t.reply("call_back", "call_back", contacted=True, solved=True, satisfied=True)
+    assert (t.held.state, t.held.close_reason, t.data("case.outcome")["text"]) == ("closed", "solved", "已修好")
+
+
+def test_a_member_is_done_again_by_order_and_by_a_dispatcher_where_the_unit_is_gone() -> None:
+    t = answered_with_its_head("heard").order("370100.watch", "redo", reason="listed")
+    assert t.held.state == "dispatched" and t.held.lead and t.held.lead.unit == "370102.urban"
+    t = answered_with_its_head("heard", unit="370102.gone").order("370100.watch", "redo", reason="listed")
+    assert (t.held.state, [task.kind for task in t.held.tasks.values()]) == ("in_triage", ["triage"])
+    t = answered_with_its_head("graded").evaluate(1, "rude")
+    assert t.held.state == "dispatched" and t.held.lead and t.held.lead.unit == "370100.urban", "a level up, at once"
+    assert answered_with_its_head("heard").evaluate(5).held.state == "closed"
+
+
 def test_who_left_is_told_nothing_and_an_old_leave_is_no_leave() -> None:
     t = told().submit("alone").take(joining(asked=2))
     base = {"case": t.held.id, "at": t.now, "member": joining().member}
