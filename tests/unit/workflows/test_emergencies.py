@@ -47,7 +47,7 @@ def test_a_dispatcher_who_is_asked_whether_it_burns_can_say_so() -> None:
     """A guess calls out nobody; the person who looks must be able to, in the same answer."""
     t = told().submit("", proposal=GUESSED)
     assert t.data("task.assigned")["reason"] == "proposed_emergency"
-    assert t.data("task.assigned")["allowed"] == ["dispatch", "redirect"]
+    assert {"dispatch", "redirect"} <= set(t.data("task.assigned")["allowed"])  # type: ignore[call-overload]
     t.reply("triage", "redirect", reason="listed")
     assert t.held.state == "redirected"
     assert [(task.kind, task.unit) for task in t.held.tasks.values()] == [("confirm_receipt", POLICE)]
