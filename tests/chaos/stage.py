@@ -165,12 +165,13 @@ class Stage:
         await asyncio.sleep(
             PACE.grace + PACE.again + SETTLE
         )  # what the auditor asks for, and deadlines of this instant
-        await self.house.stop(*self.house.of("auditor"), *self.house.of("similar"))
+        await self.house.stop(*self.house.of("auditor"))
         await self._idle(evidence, "engine")
         took = await self.house.stop(*self.house.of("engine"))
         self.note(f"engines left within {took:.1f} s")
         await self._idle(evidence, "delivery")
-        await self.house.stop(*self.house.of("delivery"), *self.house.of("intake"))
+        await self._idle(evidence, "similar")
+        await self.house.stop(*(m for role in ("delivery", "intake", "similar") for m in self.house.of(role)))
         return time.monotonic() - began
 
     async def _idle(self, evidence: Evidence, group: str) -> None:
