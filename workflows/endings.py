@@ -120,6 +120,7 @@ def _answer_at_once(d: Decision, task: Task, said: ReplyView) -> str:
         return code
     if not said.text or not said.officer:
         return "incomplete"
+    merging.leave(d, "answered")
     d.emit(ev.TriageEnded(task=task.id, category=said.category or ""))
     d.emit(ev.CaseAnsweredAtOnce())
     close(d, "answered", said.text)

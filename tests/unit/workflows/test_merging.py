@@ -143,6 +143,8 @@ def test_what_cannot_be_merged_any_more_when_the_head_agrees_is_not() -> None:
         assert ("decide_merge" in [task.kind for task in t.held.tasks.values()]) is not confirmed
     t = merging("unclear").order(CENTRE, "refuse", reason="listed", basis="x", where_to_turn="y")
     assert [type(command) for command in said(t)] == [cmd.Leave] and t.held.state == "refusal_proposed"
+    t = merging("unclear").reply("triage", "answer_at_once", text="见公告", officer="0001")
+    assert [type(command) for command in said(t)] == [cmd.Leave] and t.held.state == "closed"
     t = merging("alone").order(CENTRE, "redirect", reason="gas")
     assert [type(command) for command in said(t)] == [cmd.Leave] and t.held.state == "redirected"
 
