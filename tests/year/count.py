@@ -171,7 +171,8 @@ def _rows(record: events.EventRecord) -> list[tuple[str, int, int, int, str, str
     """Events as a database gets them: their JSON, without what applicants wrote."""
     rows = []
     for number, event in enumerate(record.events):
-        body = {name: getattr(event, name) for name in event.__struct_fields__ if name not in WRITTEN}
+        said = {name: getattr(event, name) for name in event.__struct_fields__ if name not in WRITTEN}
+        body = {name: value for name, value in said.items() if value is not msgspec.UNSET}
         text = msgspec.json.encode(body).decode()
         rows.append((record.case, record.version, record.at, number, type(event).__name__, text))
     return rows

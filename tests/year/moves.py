@@ -17,7 +17,7 @@ OFFICER, SECOND = {"officer": "G-1001"}, {"officer": "G-1001", "confirmed_by": "
 class Move(NamedTuple):
     """
     on: a task of this kind was given (a unit's by its part: lead, assist, sub; `hidden`: a lead who may not see whose it is;
-    `untouched`: triage before any unit had it), the case is over (`outcome`, `refused`), it was graded badly (`bad_grade`), or `after` another action of this table. by: who speaks: `unit` has the task, `parent` is who dispatched it,
+    `untouched`: triage before any unit had it; `called_again`: a call-back after it was done again), the case is over (`outcome`, `refused`), it was graded badly (`bad_grade`), or `after` another action of this table. by: who speaks: `unit` has the task, `parent` is who dispatched it,
     `returner` asked to return it; offices order: lead, centre, supervisor, leaders_office, orderer (of the report); the applicant. within: when.
     """
 
@@ -61,7 +61,7 @@ MOVES: tuple[Move, ...] = (
     Move("lead", "redirect", "centre", 0.2, (MINUTE, DAY), OFFICER | {"reason": "police"}),
     Move("untouched", "answer_at_once", "unit", 8.0, AT_ONCE, OFFICER | {"text": "您咨询的事项，窗口周六上午开放。"}),
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
-    Move("call_back", "conclude", "centre", 5.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
+    Move("called_again", "conclude", "centre", 15.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),
     Move("lead", "ex_officio", "centre", 0.5, (HOUR, DAY), OFFICER | {"basis": "某条例第九条"}),
     Move("after ex_officio", "withdraw", "applicant", 40.0, (HOUR, DAY)),

@@ -73,6 +73,8 @@ class Offices:
             yield "hidden"
         if kind == "triage" and task["case_id"] not in self._leads:
             yield "untouched"
+        if kind == "call_back" and task.get("reason") == "redone":
+            yield "called_again"
 
     def happens(self, what: str, task: Mapping[str, Any], at: int) -> Iterator[Said | Spoken]:
         """What follows from something, by the table. `task`: at least its `case_id`."""
