@@ -35,8 +35,8 @@ from router.operate.topics import DAY, Topics
 BEGIN = "2026-09-18T09:00:00+08:00"
 DAYS = 11.5
 """Days from the first sample until the silent units have spoken: to the evening of Tuesday 2026-09-29."""
-LONGER = 6.0
-"""Days more, where a slow machine has left a channel without any outcome."""
+LONGER = 30.0
+"""Seconds more, where a slow machine has left a channel without any outcome."""
 SPEED = 28_000.0
 """Business seconds in one real second: a day in 3.1 s."""
 PUBLISHING = 8.0
@@ -294,14 +294,12 @@ class _Run:
 
     async def _until_done(self) -> None:
         """Until every case has ended, or the days are over and each channel has been told an outcome."""
-        end = self._began + int(DAYS * DAY)
-        while (now := self._show.clock.now()) < end + int(LONGER * DAY):
-            if now >= end and not self._show.tally.unanswered:
-                return
+        while self._show.clock.now() < self._began + int(DAYS * DAY):
             everything = len(self._gathering.inputs) >= self._show.total and not self._gathering.waiting
             if everything and not self._show.tally.open:
                 return
             await asyncio.sleep(TICK)
+        await _within(LONGER, lambda: not self._show.tally.unanswered)
 
     async def _come_to_rest(self) -> None:
         """In the direction of the flow: who writes first stops first, and the next one finishes what is there."""
