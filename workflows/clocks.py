@@ -128,15 +128,19 @@ def start_task_clock(
     """The clock of an officer's task: the one for this very reason where the policy has such a one.
 
     limit: set for this very task, in place of the policy's. policy: another one than the case's."""
-    rules = d.facts.policy(policy) if policy else d.policy
-    fitting = [template for template in _templates(rules, "task") if template.kind == TASK_CLOCK[kind]]
-    special = [template for template in fitting if template.reason and template.reason == reason]
-    chosen = special or [template for template in fitting if not template.reason]
+    chosen = _of_task(d.facts.policy(policy) if policy else d.policy, kind, reason)
     if limit:
         bare = ClockTemplate(kind="report", of="task", budget=limit, start="next_day", due="end_of_day")
         chosen = [replace(template, budget=limit) for template in chosen] or [bare]
     for template in chosen:
         d.emit(_start(d.calendar, template, policy or d.case.policy, task, d.now, awake=is_awake(d)))
+
+
+@lru_cache(maxsize=1024)
+def _of_task(policy: Policy, kind: str, reason: str) -> list[ClockTemplate]:
+    fitting = [template for template in _templates(policy, "task") if template.kind == TASK_CLOCK[kind]]
+    special = [template for template in fitting if template.reason and template.reason == reason]
+    return special or [template for template in fitting if not template.reason]
 
 
 def restart_leg_clock(d: Decision, leg: str, kind: str) -> None:
@@ -223,7 +227,7 @@ def stop_clocks(d: Decision, of: str, *kinds: str) -> None:
 
 def _settle(d: Decision, leg: Leg) -> None:
     """A leg replied or ended: what it paused goes on, and what it asked for, if it ended, nobody need decide."""
-    for clock in list(d.case.clocks.values()):
+    for clock in [clock for clock in d.case.clocks.values() if clock.course is not None]:
         if is_paused(clock) and (clock.of == leg.id or (leg.part == "lead" and not clock.of)):
             go_on(d, clock, "ended")
     if leg.state != "replied":

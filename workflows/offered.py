@@ -5,6 +5,7 @@ The limits of time and person are told only when it is tried; what is not offere
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from workflows.case import Leg, Task
 from workflows.courses import is_paused, moved_with
@@ -12,61 +13,72 @@ from workflows.decision import Decision
 from workflows.feedback import may_redo
 from workflows.hanging import HUNG, MEANWHILE
 from workflows.legs import level, waits_for
+from workflows.policies import Policy
 from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
 
 
 def of_leg(d: Decision, leg: Leg) -> tuple[str, ...]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
-    if leg.part == "copy":
-        return ("sign",) if leg.state == "dispatched" else ()
-    may = [action for action, fits in _ALLOWED[leg.state] if fits(d, leg)]
-    if leg.state == "dispatched":
-        may.insert(0, "sign")
+    may = [action for action, fits in _granted(d.policy, leg.state, leg.part) if fits is None or fits(d, leg)]
     if d.case.state == HUNG and leg.part == "lead":
         may = [action for action in may if action in MEANWHILE]
     return tuple(may)
 
 
-def _may_return(d: Decision, leg: Leg) -> bool:
-    return d.policy.returns and (bool(leg.parent) or d.case.disputes is None or d.case.disputes.ruling is None)
-
-
 def _has_units_below(d: Decision, leg: Leg) -> bool:
-    return (not leg.parent or level(leg) < d.policy.levels) and bool(d.facts.children(leg.unit))
+    return bool(d.facts.children(leg.unit)) and (not leg.parent or level(leg) < d.policy.levels)
+
+
+def _is_unruled(d: Decision, leg: Leg) -> bool:
+    disputes = d.case.disputes
+    return disputes is None or disputes.ruling is None or bool(leg.parent)
 
 
 def _is_paused(d: Decision, leg: Leg) -> bool:
-    return bool(d.policy.pauses) and any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
+    return any(map(is_paused, moved_with(d, leg, ("leg", "case"))))
 
 
-_FITS: Mapping[str, Callable[[Decision, Leg], bool]] = {
+Fits = Callable[[Decision, Leg], bool]
+
+_FITS: Mapping[str, Fits] = {
     "sub_dispatch": _has_units_below,
     "recall": lambda d, leg: any(child.parent == leg.id and child.open for child in d.case.legs.values()),
     "send_back_below": lambda d, leg: any(
         child.parent == leg.id and child.state == "replied" for child in d.case.legs.values()
     ),
-    "return": _may_return,
-    "arbitrate": lambda d, leg: not leg.parent and leg.state == "return_rejected",
+    "return": _is_unruled,
     "reply": lambda d, leg: not waits_for(d.case, leg),
-    "ask_extension": lambda d, leg: d.policy.extensions is not None,
-    "pause": lambda d, leg: bool(d.policy.pauses) and not _is_paused(d, leg),
+    "pause": lambda d, leg: not _is_paused(d, leg),
     "go_on": _is_paused,
-    "ask_hang": lambda d, leg: bool(d.policy.hangs) and leg.part == "lead",
 }
-"""What must be so that an action which the table allows is offered; of any other, nothing."""
+"""What must be so in the case that an action is offered; of any other, nothing."""
+_GRANTS: Mapping[str, Callable[[Policy, str, str], object]] = {
+    "return": lambda policy, state, part: policy.returns,
+    "arbitrate": lambda policy, state, part: part != "sub" and state == "return_rejected",
+    "ask_extension": lambda policy, state, part: policy.extensions,
+    "pause": lambda policy, state, part: policy.pauses,
+    "go_on": lambda policy, state, part: policy.pauses,
+    "ask_hang": lambda policy, state, part: policy.hangs and part == "lead",
+}
+"""The same by what most cases share: their policy, the state of the leg and its part."""
 _BELOW = ("recall", "send_back_below")
 """What needs units below: a leg that is not signed has none."""
 
-_ALLOWED: Mapping[str, tuple[tuple[str, Callable[[Decision, Leg], bool]], ...]] = {
-    state: tuple(
-        (action, _FITS.get(action, lambda d, leg: True))
+
+@lru_cache(maxsize=1024)
+def _granted(policy: Policy, state: str, part: str) -> list[tuple[str, Fits | None]]:
+    """What table and policy allow in this state; before it is signed, what they will allow then."""
+    unsigned = state == "dispatched"
+    if part == "copy":
+        return [("sign", None)] if unsigned else []
+    allowed = [
+        (action, _FITS.get(action))
         for action in ACTING
-        if LEG_ACTION.get(action, action) in LEG["signed" if state == "dispatched" else state]
-        and not (state == "dispatched" and action in _BELOW)
-    )
-    for state in LEG
-}
-"""What the table allows in each state; before it is signed, what it will allow then."""
+        if LEG_ACTION.get(action, action) in LEG["signed" if unsigned else state]
+        and not (unsigned and action in _BELOW)
+        and (action not in _GRANTS or _GRANTS[action](policy, state, part))
+    ]
+    return [("sign", None), *allowed] if unsigned else allowed
 
 
 def of_officer(d: Decision, task: Task, leg: Leg | None) -> tuple[str, ...]:

@@ -121,9 +121,11 @@ def _may_reply(d: Decision, leg: Leg, said: ReplyView) -> str:
 
 def _is_joined(d: Decision, said: ReplyView) -> bool:
     """Whether as many assists as the policy asks for have replied, or the lead names those that have not."""
+    if d.policy.join == "lead":
+        return True
     assists = [leg for leg in d.case.legs.values() if leg.part == "assist" and not leg.stage]
     waiting = {leg.unit for leg in assists if leg.open}
-    if not waiting or d.policy.join == "lead":
+    if not waiting:
         return True
     enough = d.policy.join != "all" and sum(leg.state == "replied" for leg in assists) >= int(d.policy.join)
     return enough or waiting <= set(said.unanswered)

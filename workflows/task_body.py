@@ -4,11 +4,13 @@ The body of a task: what its holder must know to act, as the case now stands.
 The request is passed through as it came, but for what the applicant keeps from a handling unit.
 """
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from schemas.times import to_text
 from workflows import offered
@@ -62,83 +64,55 @@ def task_body(
     """The task as it now stands. `reply`: the leg whose reply is to be looked at."""
     case = d.case
     leg = case.legs.get(task.leg)
-    handle = task.kind == "handle" and leg is not None
-    return TaskBody(
+    handled = leg if task.kind == "handle" else None
+    body = TaskBody(
         case_id=case.id,
         number=case.number,
         task_id=task.id,
         kind=task.kind,
-        part=leg.part if leg is not None and handle else "",
+        part=handled.part if handled else "",
         unit=task.unit,
         unit_name=unit_name(d, task.unit),
         leg=task.leg,
         title=asked.title,
-        request=asked.request if _sees_names(case, task) else asked.shown,
-        supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
-        reply_under_review=_reply_body(d, reply) if reply else None,
-        return_asked=_return_body(d, leg, task.reason) if leg is not None and task.kind in _ABOUT_A_RETURN else None,
+        request=asked.shown if handled or not _sees_names(case, task) else asked.request,
         urgency=_URGENCIES.get(case.urgency, case.urgency),
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
         else None,
         proposal=case.proposal,
         due=_dues(case, task),
-        allowed=offered.of_leg(d, leg) if leg is not None and handle else offered.of_officer(d, task, leg),
-        parent_task=case.legs[leg.parent].task if leg and leg.parent else None,
+        allowed=offered.of_leg(d, handled) if handled else offered.of_officer(d, task, leg),
         round=leg.round if leg else 0,
         reason=reason or task.reason or None,
-        order=_order_body(d, task) if task.kind in ("report", "read_report") else None,
-        limit=task.limit or None,
         version=version,
-        alike=_alike(case, task) if case.star else None,
-        members=tuple([member.number for member in case.star.members.values()]) if case.star else (),
-        former_number=case.former,
-        evaluation=_evaluation(case) if task.kind in _ABOUT_A_GRADE else None,
-        appeal=_appeal(d) if task.kind == "judge_review" else None,
     )
+    beside = _beside(d, task, leg, reply)
+    return replace(body, **beside) if beside else body
 
 
-_ABOUT_A_GRADE = frozenset({"call_back", "judge_review"})
-
-
-def _evaluation(case: Case) -> Raw | None:
-    """The grade that is looked into, and why it was given."""
-    held = case.feedback
-    if held is not None and held.said:
-        return Raw(held.said)
-    return Raw(msgspec.json.encode({"grade": case.grade})) if case.grade else None
-
-
-def _appeal(d: Decision) -> AppealBody | None:
-    appeal = d.case.feedback.appeal if d.case.feedback else None
-    if appeal is None:
-        return None
-    return AppealBody(
-        unit=appeal.by, unit_name=unit_name(d, appeal.by), text=appeal.text, attachments=Raw(appeal.attachments)
-    )
+def _beside(d: Decision, task: Task, leg: Leg | None, reply: Leg | None) -> dict[str, Any]:
+    """What few tasks tell."""
+    case = d.case
+    told = _BESIDE[task.kind](d, task) if task.kind in _BESIDE else {}
+    if reply is not None:
+        told["reply_under_review"] = _reply_body(d, reply)
+    if case.supplements:
+        told["supplements"] = tuple(map(Raw, case.supplements))
+    if leg is not None and leg.parent:
+        told["parent_task"] = case.legs[leg.parent].task
+    if task.limit:
+        told["limit"] = task.limit
+    if case.former:
+        told["former_number"] = case.former
+    if case.star is not None:
+        told["members"] = tuple([member.number for member in case.star.members.values()])
+    return told
 
 
 def _sees_names(case: Case, task: Task) -> bool:
     """The centre, whoever must call back, and who takes an emergency; whoever handles it sees what the applicant shows."""
     return task.kind != "handle" and (task.unit == case.centre or task.kind in ("confirm_receipt", "call_back"))
-
-
-def _order_body(d: Decision, task: Task) -> OrderBody | None:
-    for order in d.case.oversight.standing if d.case.oversight else ():
-        if task.id in (order.task, order.reading):
-            return OrderBody(
-                id=order.id, action=order.action, unit=order.by, unit_name=unit_name(d, order.by), text=order.text,
-                document=order.document, post=order.post, report=order.report,
-                attachments=Raw(order.attachments) if order.attachments else None,
-            )  # fmt: skip
-    return None
-
-
-def _alike(case: Case, task: Task) -> OtherBody | None:
-    """The case that a dispatcher is asked about."""
-    if case.star is None or task.kind != "decide_merge":
-        return None
-    return OtherBody(case_id=case.star.proposed, number=case.star.proposed_number)
 
 
 def _dues(case: Case, task: Task) -> list[DueBody]:
@@ -180,22 +154,72 @@ def _unanswered(case: Case) -> tuple[str, ...]:
     return tuple([leg.unit for leg in case.legs.values() if leg.part == "assist" and leg.open])
 
 
-_ABOUT_A_RETURN = frozenset({"decide_return", "arbitrate"})
-
-
-def _return_body(d: Decision, leg: Leg, reason: str) -> ReturnAskedBody:
+def _return_asked(d: Decision, task: Task) -> dict[str, Any]:
     """What the unit says against having the leg"""
+    leg = d.case.legs.get(task.leg)
+    if leg is None:
+        return {}
     asked = d.case.disputes.asked.get(leg.id) if d.case.disputes else None
-    return ReturnAskedBody(
+    body = ReturnAskedBody(
         unit=leg.unit,
         unit_name=unit_name(d, leg.unit),
-        reason=asked.reason if asked else reason,
+        reason=asked.reason if asked else task.reason,
         text=asked.text if asked else "",
         basis=asked.basis if asked else "",
         attachments=Raw(asked.attachments) if asked and asked.attachments else None,
         proposed_unit=leg.proposed or None,
         number=asked.number if asked else 0,
     )
+    return {"return_asked": body}
+
+
+def _order(d: Decision, task: Task) -> dict[str, Any]:
+    for order in d.case.oversight.standing if d.case.oversight else ():
+        if task.id in (order.task, order.reading):
+            body = OrderBody(
+                id=order.id, action=order.action, unit=order.by, unit_name=unit_name(d, order.by), text=order.text,
+                document=order.document, post=order.post, report=order.report,
+                attachments=Raw(order.attachments) if order.attachments else None,
+            )  # fmt: skip
+            return {"order": body}
+    return {}
+
+
+def _alike(d: Decision, task: Task) -> dict[str, Any]:
+    """The case that a dispatcher is asked about."""
+    star = d.case.star
+    return {"alike": OtherBody(case_id=star.proposed, number=star.proposed_number)} if star else {}
+
+
+def _evaluation(d: Decision, task: Task) -> dict[str, Any]:
+    """The grade that is looked into, and why it was given."""
+    case, held = d.case, d.case.feedback
+    if held is not None and held.said:
+        return {"evaluation": Raw(held.said)}
+    return {"evaluation": Raw(encode({"grade": case.grade}))} if case.grade else {}
+
+
+def _appeal(d: Decision, task: Task) -> dict[str, Any]:
+    """The same, and what is said against it."""
+    appeal = d.case.feedback.appeal if d.case.feedback else None
+    if appeal is None:
+        return _evaluation(d, task)
+    body = AppealBody(
+        unit=appeal.by, unit_name=unit_name(d, appeal.by), text=appeal.text, attachments=Raw(appeal.attachments)
+    )
+    return _evaluation(d, task) | {"appeal": body}
+
+
+_BESIDE: Mapping[str, Callable[[Decision, Task], dict[str, Any]]] = {
+    "decide_return": _return_asked,
+    "arbitrate": _return_asked,
+    "report": _order,
+    "read_report": _order,
+    "decide_merge": _alike,
+    "call_back": _evaluation,
+    "judge_review": _appeal,
+}
+"""What only tasks of a kind tell."""
 
 
 def _without_names(request: bytes | Raw) -> Raw:
