@@ -20,6 +20,7 @@ from schemas.faults import InvalidMessage
 from schemas.fields import Model
 from schemas.inspection import Inspection, inspect
 from schemas.json_text import parse
+from schemas.open_case import OpenCase
 from schemas.registry import MODELS
 from schemas.validation import suggestion
 from workflows.events import EventRecord
@@ -102,6 +103,7 @@ def golden() -> dict[str, str]:
     """The JSON Schema of every published type, by file name: what `schemas/json/` has to hold."""
     made = {f"{kind}.json": _of_model(kind, model) for kind, model in MODELS.items()}
     made["catalog.manifest.json"] = _of_model("catalog.manifest", CatalogueManifest)
+    made["open-case.json"] = _of_model("open-case", OpenCase)
     made["case.events.json"] = {"$schema": DIALECT, "$id": _urn("case.events"), **msgspec.json.schema(EventRecord)}
     return {name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n" for name, schema in made.items()}
 

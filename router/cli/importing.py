@@ -27,10 +27,12 @@ from adapters.channels.files import (
     to_event,
 )
 from router.cli.matters import matters
+from router.cli.open_cases import open_cases
 from router.operate.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="导入 / imports")
 app.command()(matters)
+app.command()(open_cases)
 
 File = Annotated[
     Path, typer.Argument(help="要导入的文件 / the file to import", exists=True, dir_okay=False, readable=True)

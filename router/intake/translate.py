@@ -182,7 +182,7 @@ def _submit(record: Record, event: Event, channel: Channel, known: Known, now: i
         source=source,
         channel=channel.id,
         ref=event.id,
-        request=Raw(_completed(event.data, body, channel)),
+        request=Raw(completed(event.data, body, channel)),
         digest=digest(body),
         received_at=received_at,
         query_code=query_code(known.secret, case),
@@ -206,7 +206,7 @@ def _says_nothing(request: ServiceRequest) -> bool:
     return not (request.appeal_category or request.matter_code or request.one_thing or request.direct_answer)
 
 
-def _completed(data: Mapping[str, Any], body: bytes, channel: Channel) -> bytes:
+def completed(data: Mapping[str, Any], body: bytes, channel: Channel) -> bytes:
     """The request with what the channel's row says where the request itself does not."""
     row = {"appeal_kind": channel.default_kind or "other", "medium": channel.medium, "origin": channel.origin}
     missing = {name: word for name, word in row.items() if word and data.get(name) is None}

@@ -36,7 +36,7 @@ is_role = re.compile(r"(?:[A-Z_]+=\S+ )*duokua run \w+").fullmatch
 is_embedded = re.compile(r"duokua kafka \w+").fullmatch
 is_look = re.compile(r"duokua case |curl ").match
 """What is asked again until it shows what the page shows: the read model follows a moment later."""
-PAGES = ("channel", "department", "rules", "import", "operate", "dead-letters", "chaos", "simulate")
+PAGES = ("channel", "department", "rules", "import", "operate", "dead-letters", "chaos", "simulate", "take-over")
 
 
 class Terminal:
