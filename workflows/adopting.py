@@ -20,7 +20,7 @@ from workflows import clocks
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.calendars import OFFSET, budget, day_of
-from workflows.case import Case, Clock, Course, Pending, Task, clock_key
+from workflows.case import Case, Clock, Course, Leg, Pending, Task, clock_key
 from workflows.courses import FINISH, is_awake, template_of
 from workflows.decision import Decision
 from workflows.facts import RequestView
@@ -160,7 +160,7 @@ def _let_pass(life: _Life, until: int, to_come: tuple[cmd.Past, ...], promised: 
     while (found := _earliest(d.case, until, clock_key(FINISH, "") if promised else "")) is not None:
         clock, mark = found
         passes = _PASSES.get(mark.what, _passed)
-        if mark.what == "deem_signed" and _signs(to_come, d.case.legs[clock.of].unit):
+        if mark.what == "deem_signed" and _signs(d.case, d.case.legs[clock.of], to_come):
             passes = _passed
         life.at(max(d.now, mark.at), lambda c=clock, m=mark, p=passes: p(d, c, m))  # type: ignore[misc]
 
@@ -178,9 +178,18 @@ def _earliest(case: Case, until: int, but: str) -> tuple[Clock, Pending] | None:
     return min(first, key=lambda found: found[1].at, default=None)
 
 
-def _signs(to_come: tuple[cmd.Past, ...], unit: str) -> bool:
-    """Somebody did sign, though later than is allowed here."""
-    return any(past.action == "sign" and past.unit == unit for past in to_come)
+def _signs(case: Case, leg: Leg, to_come: tuple[cmd.Past, ...]) -> bool:
+    """
+    Somebody did sign, though later than is allowed here. Of a unit that has two parts, or is named anew before it signs, the
+    signature is for the later one.
+    """
+    newest = [held.id for held in case.legs.values() if held.unit == leg.unit and held.state == "dispatched"][-1]
+    for past in to_come if newest == leg.id else ():
+        if past.unit == leg.unit and past.action == "sign":
+            return True
+        if f'"{leg.unit}"'.encode() in bytes(past.body):
+            return False
+    return False
 
 
 def _passed(d: Decision, clock: Clock, mark: Pending) -> None:

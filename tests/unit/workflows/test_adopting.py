@@ -209,3 +209,14 @@ def test_what_was_reopened_there_is_in_its_second_round(monkeypatch: pytest.Monk
     assert t.held.feedback is not None
     assert t.held.feedback.round == 1
     assert t.held.state not in ("closed", "review_passed")
+
+
+def test_a_late_signature_is_for_the_later_part_of_a_unit_that_has_two() -> None:
+    """Its first part is deemed signed, as nobody signed it before the unit was named again."""
+    again = past("15 10:00", "dispatch", targets=[{"unit": WATER}, {"unit": URBAN, "part": "assist"}])
+    returned = past("14 12:00", "return", URBAN, reason="x")
+    t = adopted(
+        dispatched(), returned, past("14 13:00", "accept_return", URBAN), again, past("16 16:00", "sign", URBAN)
+    )
+    signed = [(e.leg, e.deemed) for e in t.records[0].events if isinstance(e, ev.LegSigned)]
+    assert signed == [("1", False), ("2", True), ("3", False)]
