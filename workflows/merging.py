@@ -67,7 +67,7 @@ def ask(d: Decision, head: str, second: bool) -> str:
     ended = tuple(task.id for task in d.case.tasks.values() if task.kind == "decide_merge")
     for task in ended:
         stop_clocks(d, task)
-    d.emit(ev.MergeAsked(head=head, asked=held.asked + 1, second=second, ended=ended, stays=True))
+    d.emit(ev.MergeAsked(head=head, asked=held.asked + 1, second=second, ended=ended))
     _start_asking(d)
     return ""
 
@@ -150,16 +150,11 @@ def _taken(d: Decision, head: str, number: str) -> None:
 
 
 def _not_taken(d: Decision, code: str, number: str = "") -> None:
-    """
-    Whoever has it in hand goes on. Where it could still be merged a dispatcher is told why not, and asked once more. One that
-    has been `merging` since an older record nobody has in hand: a dispatcher says who acts.
-    """
-    head, unheld = star(d.case).head, d.case.state == "merging"
+    """Whoever has it in hand goes on. Where it could still be merged a dispatcher is told why not, and asked once more."""
+    head = star(d.case).head
     stop_clocks(d, _asking(d))
     d.emit(ev.MergeRefused(head=head, code=code))
-    if unheld:
-        ask_triage(d, f"merge_refused: {code}")
-    elif not verdict(APPEAL, d.case.state, "merge"):
+    if not verdict(APPEAL, d.case.state, "merge"):
         propose(d, head, number, f"merge_refused: {code}")
 
 

@@ -147,13 +147,6 @@ APPEAL: Table = {
         "take_member": "hung",
         "redirect": "redirected",
     },
-    "merging": {
-        "confirm_merge": "merged",
-        "refuse_merge": "accepted",
-        "supplement": "merging",
-        "withdraw": "withdrawn",
-        "redirect": "redirected",
-    },
     "merged": {"unmerge": "accepted", "supplement": "merged", "withdraw": "withdrawn", "close": "closed"},
     "withdrawn": {"close": "closed"},
     "closed": {
@@ -269,9 +262,6 @@ APPROVAL: Table = {
     "archived": {},
 }
 """One approval (许可) of a one-thing. Vocabulary for now: the legs of a one-thing run by the table LEG."""
-
-FORMER = frozenset({"merging"})
-"""States to which only older records lead: a case asked a head when nobody worked on it any more until that had answered."""
 
 TABLES: Mapping[str, Table] = {"appeal": APPEAL, "leg": LEG, "approval": APPROVAL}
 

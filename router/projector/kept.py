@@ -99,7 +99,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ResemblanceFound": ("what", "count", "score", "told"),
     "MergeProposed": ("task", "endpoint", "head", "number", "reason"),
     "MergeRejected": ("head",),
-    "MergeAsked": ("head", "asked", "second", "ended", "stays"),
+    "MergeAsked": ("head", "asked", "second", "ended"),
     "MergeAskedAgain": ("kind", "of", "head", "asked"),
     "MergeConfirmed": ("head", "number", "ended"),
     "MergeRefused": ("head", "code"),

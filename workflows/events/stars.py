@@ -37,17 +37,13 @@ class MergeRejected(Event, frozen=True):
 
 
 class MergeAsked(Event, frozen=True):
-    """
-    合并: `head` is asked to take this case. stays: until it does nothing else changes, and whoever works on it goes on; in
-    older records nobody did, and the case was `merging`.
-    """
+    """合并: `head` is asked to take this case. Until it does nothing else changes, and whoever works on it goes on."""
 
     head: str
     asked: int
     second: bool = False
     ended: tuple[str, ...] = ()
     """tasks that end with it"""
-    stays: bool = False
 
 
 class MergeAskedAgain(Event, frozen=True):

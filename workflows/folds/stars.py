@@ -25,7 +25,7 @@ def _rejected(case: Case, e: ev.MergeRejected, at: int) -> Case:
 
 def _asked(case: Case, e: ev.MergeAsked, at: int) -> Case:
     bound = _with(case, head=e.head, asked=e.asked, second=e.second, proposed="", proposed_number="")
-    return replace(bound, state=to(case, "merge") if e.stays else "merging", tasks=_less(case, e.ended))
+    return replace(bound, state=to(case, "merge"), tasks=_less(case, e.ended))
 
 
 def _asked_again(case: Case, e: ev.MergeAskedAgain, at: int) -> Case:
@@ -39,8 +39,7 @@ def _confirmed(case: Case, e: ev.MergeConfirmed, at: int) -> Case:
 
 
 def _refused(case: Case, e: ev.MergeRefused, at: int) -> Case:
-    free = _with(case, head="")
-    return replace(free, state=to(case, "refuse_merge")) if case.state == "merging" else free
+    return _with(case, head="")
 
 
 def _head_left(case: Case, e: ev.HeadLeft, at: int) -> Case:

@@ -10,8 +10,6 @@ from schemas.registry import MODELS
 from tests.unit.workflows.calendar_2026 import CHANGED
 from tests.unit.workflows.small_world import NOW, POLICIES, SmallWorld, Told, told
 from workflows import commands as cmd
-from workflows import events as ev
-from workflows.evolve import fold
 from workflows.folds.stars import star
 from workflows.handle import give_up, step
 from workflows.policies import Policy, Repeat
@@ -49,56 +47,6 @@ def ended(t: Told, reason: str = "solved", asked: int = 1) -> Told:
 
 def merging(category: str = "street") -> Told:
     return told().submit(category).order(CENTRE, "merge", cases=[HEAD.case])
-
-
-def asked_before() -> Told:
-    """As an older record has it: nobody works on a case from the moment at which it asks."""
-    t = told().submit("alone").reply("handle", "sign")
-    (task,) = t.held.tasks
-    clocks = [c for c in t.held.clocks.values() if c.running and c.of == "1"]
-    marks = (ev.Mark(at=NOW + 60_000, what="ask_again"), ev.Mark(at=NOW + 24 * 3_600_000, what="give_up"))
-    events = (
-        ev.LegWithdrawn(leg="1"),
-        *(ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=0, met=True) for clock in clocks),
-        ev.MergeAsked(head=HEAD.case, asked=1, ended=(task,)),
-        ev.ClockStarted(
-            kind="merge", of="merge-1", policy="city", calendar=t.facts.calendars, budget="24h", anchor=NOW,
-            due=marks[-1].at, provisional=False, start="receipt", marks=marks,
-        ),
-    )  # fmt: skip
-    record = replace(t.records[-1], version=t.held.version + 1, cause="before", events=events)
-    t.case = fold(t.held, ev.decode(ev.encode(record)))
-    return t
-
-
-def test_what_asked_its_head_before_units_went_on_meanwhile_is_answered_as_it_was_then() -> None:
-    """Nobody has it in hand: taken it is merged; refused, or not answered in a day, a dispatcher says who acts."""
-    assert asked_before().held.state == "merging"
-    assert answer(asked_before()).held.state == "merged"
-    assert ended(asked_before()).held.state == "closed"
-    assert asked_before().follow_up(cmd.Supplement, text="x").held.state == "merging"
-    assert asked_before().follow_up(cmd.Withdraw).held.close_reason == "withdrawn"
-    assert asked_before().order(CENTRE, "redirect", reason="listed").held.state == "redirected"
-    silent = asked_before()
-    for t in (
-        answer(asked_before(), "other_centre"),
-        ended(asked_before(), "withdrawn"),
-        silent.wait_until("2026-09-19 09:00"),
-    ):
-        assert t.held.state == "in_triage"
-        assert [task.kind for task in t.held.tasks.values()] == ["triage"]
-    assert "MergeAskedAgain" in [type(e).__name__ for r in silent.records for e in r.events]
-
-
-def test_an_older_record_of_a_refusal_leads_to_a_dispatcher() -> None:
-    """Refused then, in one record with the task that it brought."""
-    t = asked_before()
-    events = (
-        ev.MergeRefused(head=HEAD.case, code="x"),
-        ev.TriageAsked(task="t", endpoint="centre", reason="merge_refused: x"),
-    )
-    t.case = fold(t.held, replace(t.records[-1], version=t.held.version + 1, cause="then", events=events))
-    assert (t.held.state, star(t.held).head) == ("in_triage", "")
 
 
 def test_a_member_waits_for_its_head_and_ends_with_its_answer() -> None:
