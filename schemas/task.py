@@ -138,6 +138,14 @@ class OrderStanding(Model):
     attachments: Annotated[tuple[Attachment, ...], described("报告附件", "attachments of the report")] = ()
 
 
+class RefusalProposed(Model):
+    """不予受理的理由 why a case is not to be taken, for who confirms or reviews that."""
+
+    ground: Annotated[str, described("理由代码", "ground")]
+    basis: Annotated[str, described("法律依据", "legal basis")] = ""
+    where_to_turn: Annotated[str, described("可向何处反映", "where to turn instead")] = ""
+
+
 class OtherCase(Model):
     """另一工单 another case."""
 
@@ -195,6 +203,10 @@ class Task(Model):
         None
     )
     former_number: Annotated[str, described("接管前的工单编号", "its number in the system it was taken over from")] = ""
+    refusal: Annotated[
+        RefusalProposed | None,
+        described("拟定或已作出的不予受理", "for confirm_refusal: what was proposed, or is objected to"),
+    ] = None
 
 
 class TaskWithdrawn(Model):

@@ -19,6 +19,7 @@ from workflows.facts import Unit
 from workflows.feedback import may_redo
 from workflows.legs import close
 from workflows.ordered import Handler, Ordered
+from workflows.oversight import report_first
 from workflows.particulars import Refusal
 from workflows.said import ReplyHandler, ReplyView
 from workflows.states import APPEAL, verdict
@@ -118,6 +119,8 @@ def _answer_at_once(d: Decision, task: Task, said: ReplyView) -> str:
         return "not_allowed"
     if code := verdict(APPEAL, d.case.state, "answer_at_once"):
         return code
+    if report_first(d.case):
+        return "report_first"
     if not said.text or not said.officer:
         return "incomplete"
     merging.leave(d, "answered")

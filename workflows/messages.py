@@ -90,6 +90,14 @@ class AppealBody(Body, frozen=True, kw_only=True):
     attachments: Raw
 
 
+class RefusalBody(Body, frozen=True, kw_only=True):
+    """Why a case is not to be taken."""
+
+    ground: str
+    basis: str
+    where_to_turn: str
+
+
 class OtherBody(Body, frozen=True, kw_only=True):
     case_id: str
     number: str
@@ -125,6 +133,7 @@ class TaskBody(Body, frozen=True, kw_only=True):
     evaluation: Raw | None = None
     appeal: AppealBody | None = None
     former_number: str = ""
+    refusal: RefusalBody | None = None
 
 
 class TaskWithdrawnBody(Body, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from workflows.messages import (
     DueBody,
     OrderBody,
     OtherBody,
+    RefusalBody,
     ReplyUnderReviewBody,
     ReturnAskedBody,
     RuleBody,
@@ -191,6 +192,14 @@ def _alike(d: Decision, task: Task) -> dict[str, Any]:
     return {"alike": OtherBody(case_id=star.proposed, number=star.proposed_number)} if star else {}
 
 
+def _refusal(d: Decision, task: Task) -> dict[str, Any]:
+    """What was proposed, or is objected to: who confirms it answers for that very ground."""
+    held = d.case.refusal
+    if held is None:
+        return {}
+    return {"refusal": RefusalBody(ground=held.ground, basis=held.basis, where_to_turn=held.where_to_turn)}
+
+
 def _evaluation(d: Decision, task: Task) -> dict[str, Any]:
     """The grade that is looked into, and why it was given."""
     case, held = d.case, d.case.feedback
@@ -216,6 +225,7 @@ _BESIDE: Mapping[str, Callable[[Decision, Task], dict[str, Any]]] = {
     "report": _order,
     "read_report": _order,
     "decide_merge": _alike,
+    "confirm_refusal": _refusal,
     "call_back": _evaluation,
     "judge_review": _appeal,
 }

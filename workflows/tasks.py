@@ -40,10 +40,10 @@ _SHOWN = frozenset({"review", "call_back", "judge_review"})
 """Tasks about what a unit has answered."""
 
 
-def _assign(post: Post, task: Task) -> None:
+def _assign(post: Post, task: Task, reason: str = "") -> None:
     leg = post.case.legs.get(task.leg)
     again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
-    tell(post, SENT_BACK if again else ASSIGNED, task, _shown(post.case, task))
+    tell(post, SENT_BACK if again else ASSIGNED, task, _shown(post.case, task), reason)
 
 
 def _shown(case: Case, task: Task) -> Leg | None:
@@ -52,9 +52,9 @@ def _shown(case: Case, task: Task) -> Leg | None:
 
 
 def handed_over(post: Post, reason: str) -> None:
-    """All that is open, to whoever has it."""
+    """All that is open, to whoever has it; `reason` where the task has none of its own, by which it is decided."""
     for task in post.case.tasks.values():
-        tell(post, ASSIGNED, task, post.case.legs.get(task.leg) if task.kind in _SHOWN else None, reason)
+        _assign(post, task, task.reason or reason)
 
 
 Again = Iterable[tuple[Task, Leg | None, str]]

@@ -71,6 +71,25 @@ def test_units_get_their_task_under_both_numbers_and_nobody_else_is_told() -> No
     assert t.data("task.assigned")["former_number"] == "旧-1", "later tasks too"
 
 
+def test_who_decides_is_told_what_about() -> None:
+    """It is the first and only time that it is told here: the task's own reason, which the take-over does not hide."""
+    plan = "2026-12-30T09:00:00+08:00"
+    hang = adopted(
+        dispatched(), past("17 09:00", "ask_hang", URBAN, reason="listed", text="缺资金", until=plan), category="alone"
+    )
+    assert hang.data("task.assigned")["reason"] == "listed: 缺资金"
+    longer = adopted(dispatched(), past("17 09:00", "ask_extension", URBAN, reason="复杂", limit="3wd"))
+    task = longer.data("task.assigned")
+    assert (task["kind"], task["reason"], task["limit"]) == ("decide_extension", "复杂", "3wd")
+    back = adopted(
+        dispatched(),
+        past("15 09:00", "reply", URBAN, result="solved", text="x"),
+        past("15 10:00", "send_back", reason="材料不全"),
+    )
+    assert back.left == ["tasks.desk task.sent_back"]
+    assert back.data("task.sent_back")["reason"] == "材料不全"
+
+
 def test_what_is_long_past_is_no_flood_but_is_known_to_be_late() -> None:
     """No warning and no rung of a month ago; that the limit was missed is said once, at the time at which it was."""
     late = ms("2026-10-30 09:00")

@@ -336,6 +336,14 @@ def test_a_report_and_what_a_policy_protects_stay_hidden() -> None:
     assert t.data("order.answered")["reason"] == "not_entitled", "a copy handles nothing"
 
 
+def test_a_dispatcher_answers_nobody_before_the_leader() -> None:
+    t = told().submit("unclear").order("370100.mayor", "instruct", text="速办", post="市长")
+    t.reply("triage", "answer_at_once", text="见公告", officer="0001")
+    assert t.data("reply.refused")["code"] == "report_first"
+    t.reply("report", "report", text="已办").reply("triage", "answer_at_once", text="见公告", officer="0001")
+    assert t.held.close_reason == "answered"
+
+
 def test_an_order_to_report_outlives_a_refusal_to_take_the_case() -> None:
     """Its task stays with its clock, through proposal and rejection, until the report or the end."""
     t = told().submit("unclear").order("370100.mayor", "instruct", text="速办", post="市长")

@@ -34,8 +34,18 @@ def test_the_applicant_objects_and_the_supervising_office_decides() -> None:
     task, status = t.data("task.assigned"), t.data("case.status_changed")
     assert (task["kind"], task["unit"], task["reason"]) == ("confirm_refusal", "370100.watch", "review_asked")
     assert task["supplements"] == [{"text": "我的事归市里管"}]
+    assert task["refusal"] == {"ground": "listed", "basis": "某条例第九条", "where_to_turn": "人民法院"}
     assert (status["status"], str(status["promised_due"])[:10]) == ("under_review", "2026-10-09")
     assert t.held.clocks["finish/"].running and t.held.archive_at == 0
+
+
+def test_who_confirms_a_refusal_is_told_on_what_ground_whoever_proposed_it() -> None:
+    for t in (told().submit("refuse"), told().submit("unclear").order("370100.hotline", "refuse", **REFUSED)):
+        proposed = t.held.refusal
+        assert proposed is not None
+        assert t.data("task.assigned")["refusal"] == {
+            "ground": proposed.ground, "basis": "某条例第九条", "where_to_turn": "人民法院",
+        }  # fmt: skip
 
 
 def test_it_is_upheld_with_words_for_the_applicant_by_somebody_new() -> None:
