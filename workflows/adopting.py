@@ -64,22 +64,23 @@ def adopt(d: Decision, command: cmd.Adopt, say: Say) -> None:
         raise CannotAdopt("not_taken_over")
     if command.received_at > now:
         raise CannotAdopt("not_past")
-    if 0 < command.due <= command.received_at:
+    if command.due and command.due <= command.received_at:
         raise CannotAdopt("promised_before_receipt")
     life.at(command.received_at, lambda: take_in(d, _submitted(command), view, now, TAKEN_OVER))
     for number, past in enumerate(command.history, 1):
         if not d.now <= past.at <= now:
             raise CannotAdopt("not_past" if past.at > now else "out_of_order", number)
-        _let_pass(life, past.at, command.history[number - 1 :], bool(command.due))
+        while _passes(life, past.at, command.history[number - 1 :], bool(command.due)):
+            pass
         said = _command(d, command, past, number)
         life.at(past.at, lambda said=said: say(d, said))  # type: ignore[misc]
         if isinstance(refused := life.events[-1], ev.CommandRefused):
             raise CannotAdopt(refused.code, number)
     if d.case.state in ENDED:
         raise CannotAdopt("not_open", len(command.history))
-    if command.due:
-        life.at(now, lambda: _promise(d, command.due))
-    _let_pass(life, now, (), False)
+    promised = not command.due or _promise(life, command.due)
+    while _passes(life, now, (), not promised):
+        promised = promised or _promise(life, command.due)
     life.at(now, lambda: d.emit(_taken_over(command)))
     d.events, d.times = life.events, tuple(life.times)
 
@@ -150,19 +151,21 @@ def _is_meant(case: Case, task: Task, past: cmd.Past) -> bool:
 # -- what came due meanwhile --------------------------------------------------------------------
 
 
-def _let_pass(life: _Life, until: int, to_come: tuple[cmd.Past, ...], promised: bool) -> None:
+def _passes(life: _Life, until: int, to_come: tuple[cmd.Past, ...], promised: bool) -> bool:
     """
-    What was due until then, in the order of time: the states and dates that follow are as they were, nobody is told.
+    What was due first until then: the states and dates that follow are as they were, nobody is told. False where nothing was.
 
     promised: the citizen was told another date, from which follows when his clock is due, and all that comes of that.
     """
     d = life.d
-    while (found := _earliest(d.case, until, clock_key(FINISH, "") if promised else "")) is not None:
-        clock, mark = found
-        passes = _PASSES.get(mark.what, _passed)
-        if mark.what == "deem_signed" and _signs(d.case, d.case.legs[clock.of], to_come):
-            passes = _passed
-        life.at(max(d.now, mark.at), lambda c=clock, m=mark, p=passes: p(d, c, m))  # type: ignore[misc]
+    if (found := _earliest(d.case, until, clock_key(FINISH, "") if promised else "")) is None:
+        return False
+    clock, mark = found
+    passes = _PASSES.get(mark.what, _passed)
+    if mark.what == "deem_signed" and _signs(d.case, d.case.legs[clock.of], to_come):
+        passes = _passed
+    life.at(max(d.now, mark.at), lambda: passes(d, clock, mark))
+    return True
 
 
 def _earliest(case: Case, until: int, but: str) -> tuple[Clock, Pending] | None:
@@ -203,26 +206,27 @@ _PASSES: Mapping[str, clocks.Fire] = {what: clocks.FIRE[what] for what in ("due"
 # -- what was promised --------------------------------------------------------------------------
 
 
-def _promise(d: Decision, due: int) -> None:
+def _promise(life: _Life, due: int) -> bool:
     """
-    The citizen's clock is due when he was told, and what is still to come of it follows from there. Where days are counted it
-    is that day; what stands still, or waits for an extension, has no date yet that could be another.
+    The citizen's clock is due when he was told, from the last step on: what has come of it since follows from there. Where days
+    are counted it is that day. False of what stands still, or waits for an extension: it has no date yet that could be another.
     """
+    d = life.d
     clock = d.case.clocks.get(clock_key(FINISH, ""))
     course = (clock.course if clock else None) or Course()
     if clock is None or not clock.running or course.pause or course.held:
-        return
+        return False
     calendar, template = d.facts.calendar_named(clock.calendar), template_of(d, clock)
     if template is not None and by_the_day(template, clock.budget):
         due = calendar.after(day_of(due) * DAY - OFFSET + 1, 0, clock.budget, True).at
     if due == clock.due:
-        return
+        return True
     since = course.since or clock.anchor
     whole = course.consumed + max(0, calendar.consumed(since, due, budget(clock.budget).unit))
     made = moved(calendar, template, clock, replace(course, whole=whole), due, is_awake(d), d.now)
-    d.emit(
-        ev.ClockPromised(
-            kind=clock.kind, of=clock.of, before=clock.due, due=due, whole=whole, provisional=made.provisional,
-            marks=tuple([replace(m, at=max(m.at, due)) if m.what != "warn" else m for m in made.marks]),
-        )
+    event = ev.ClockPromised(
+        kind=clock.kind, of=clock.of, before=clock.due, due=due, whole=whole, provisional=made.provisional,
+        marks=tuple([replace(m, at=max(m.at, due)) if m.what != "warn" else m for m in made.marks]),
     )  # fmt: skip
+    life.at(d.now, lambda: d.emit(event))
+    return True

@@ -158,6 +158,33 @@ def test_a_promise_that_is_later_than_our_limit_is_not_late_before() -> None:
     assert [e.of for r in t.records for e in r.events if isinstance(e, ev.ClockOverdue)] == ["1", ""]
 
 
+@pytest.mark.parametrize("due", [0, ms("2026-09-20 17:00"), ms("2026-09-22 17:00")])
+def test_whatever_was_promised_all_else_has_its_own_time(due: int) -> None:
+    """A promise for another date, or for our own, moves nothing but the citizen's clock."""
+    late = ms("2026-12-28 09:00")
+    t = adopted(dispatched(), now=late, due=due)
+    said = {e.of: (show(at)[:16], e.due) for at, e in ev.timed(t.records[0]) if isinstance(e, ev.ClockOverdue)}
+    promised = due or ms("2026-09-20 17:00")
+    assert said == {"1": ("2026-09-18 17:00", ms("2026-09-18 17:00")), "": (show(promised)[:16], promised)}
+    signed = [show(at)[:16] for at, e in ev.timed(t.records[0]) if isinstance(e, ev.LegSigned)]
+    assert signed == ["2026-09-14 16:30"]
+    replied = past("15 09:00", "reply", URBAN, result="transferred", procedure="petition", text="x")
+    t = adopted(dispatched(), replied, past("15 10:00", "pass"), now=late, due=due)
+    (follow_up,) = (clock for clock in t.held.clocks.values() if clock.kind == "follow_up")
+    assert show(follow_up.due) == "2026-11-23 17:00:00"
+
+
+def test_a_promise_waits_for_the_pause_that_ended_by_itself() -> None:
+    """Used up on the 21st: from then on the promise holds, and it was missed when it was."""
+    paused = dispatched(), past("15 10:00", "pause", URBAN, reason="appraisal")
+    t = adopted(*paused, now=ms("2026-10-30 09:00"), due=ms("2026-10-14 17:00"))
+    moves = [e for e in t.records[0].events if isinstance(e, ev.ClockWentOn | ev.ClockPromised) and not e.of]
+    assert [type(e).__name__ for e in moves] == ["ClockWentOn", "ClockPromised"]
+    assert [show(at) for at, e in ev.timed(t.records[0]) if isinstance(e, ev.ClockOverdue) and not e.of] == [
+        "2026-10-14 17:00:00"
+    ]
+
+
 CANNOT = [
     ([past("14 11:00", "reply", URBAN, result="solved", text="x")], {}, "task_not_open"),
     ([past("14 11:00", "dispatch", targets=[{"unit": "nowhere"}])], {}, "unknown_unit"),
