@@ -53,12 +53,9 @@ class CannotAdopt(Exception):
 
 
 def adopt(d: Decision, command: cmd.Adopt, say: Say) -> None:
-    """The case as its history makes it; of one that is here already nothing. Raises CannotAdopt."""
+    """The case as its history makes it. Raises CannotAdopt, of one that is here already too: what the line says else would be lost."""
     if d.case.version:
-        if d.case.digest != command.digest:
-            raise CannotAdopt("id_reused")
-        d.emit(ev.DuplicateReceived())
-        return
+        raise CannotAdopt("already_here" if d.case.digest == command.digest else "id_reused")
     now, life, view = d.now, _Life(d), _view(command.request)
     if view.one_thing is not None or view.direct_answer is not None:
         raise CannotAdopt("not_taken_over")

@@ -118,6 +118,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "一件事和已直接答复的诉求不接管，请在本系统重新提交",
         "a one-thing, or what was answered at once, is not taken over: submit it here anew",
     ),
+    "already_here": (
+        "该工单已在本系统，不再接管：改动以指令在本系统办理",
+        "the case is here already and is not taken over again: what has changed is done here, by orders",
+    ),
     "out_of_order": ("历史步骤须按时间先后排列", "the steps of a history stand in the order of time"),
     "not_past": ("历史步骤的时间在接管之后", "a step of a history lies after the take-over"),
     "promised_before_receipt": ("承诺的时间早于收到时间", "it is promised for a time before it was received"),

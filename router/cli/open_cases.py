@@ -30,7 +30,7 @@ from router.intake.translate import Known
 from router.operate.taking_over import take_over
 from router.operate.topics import Topics
 from schemas.faults import Fault, InvalidMessage, fault
-from schemas.json_text import parse
+from schemas.json_text import nul_fault, parse
 from schemas.times import to_text
 from workflows import events as ev
 from workflows.adopting import CannotAdopt
@@ -221,7 +221,10 @@ def _adoptions(
             if not text.strip():
                 continue
             try:
-                made: Adopt | InvalidMessage = adoption(parse(text), known, given, at.now)
+                data = parse(text)
+                if found := nul_fault(text, data):
+                    raise InvalidMessage([found])
+                made: Adopt | InvalidMessage = adoption(data, known, given, at.now)
             except InvalidMessage as error:
                 made = error
             yield number, made

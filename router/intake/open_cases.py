@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw
 
-from router.intake.translate import Known, completed, query_code
+from router.intake.translate import AHEAD_MS, Known, completed, query_code
 from schemas import times
 from schemas.cloudevents import canonical, digest
 from schemas.faults import Fault, InvalidMessage, fault
@@ -20,10 +20,15 @@ from schemas.request import Evaluation, Supplement, Urging
 from schemas.task import Reply
 from schemas.validation import read, suggestion
 from workflows.commands import Adopt, Past
+from workflows.workdays import DAY
 
 _OF_APPLICANT: Mapping[str, type[Model]] = {"supplement": Supplement, "urge": Urging, "evaluate": Evaluation}
 _REPLIES = frozenset(word.value for word in ReplyAction)
 _ORDERS = frozenset(word.value for word in OrderAction)
+OLDEST = 946_656_000_000
+"""2000-01-01 in Beijing. What is said to be older is an empty date of a table: of 1900, or of the year 1."""
+FARTHEST = 100 * 366 * DAY
+"""So far ahead nothing was promised: a date of 9999 stands for none."""
 _ANY_CASE = "00000000-0000-5000-8000-000000000000"
 
 
@@ -42,7 +47,7 @@ def adoption(data: Any, known: Known, given: Given, now: int) -> Adopt:
     told = read(OpenCase, data)
     name = told.channel or given.channel
     channel = known.directory.channels.get(name)
-    faults = list(_faults(told, data, known))
+    faults = list(_faults(told, data, known, now))
     if channel is None:
         faults.append(fault("unknown_channel", "/data/channel", *suggestion(name, list(known.directory.channels))))
     if faults or channel is None or told.request.received_at is None:
@@ -76,10 +81,16 @@ def _past(step: PastStep, raw: Mapping[str, Any]) -> Past:
     )  # fmt: skip
 
 
-def _faults(told: OpenCase, data: Mapping[str, Any], known: Known) -> Iterator[Fault]:
+def _faults(told: OpenCase, data: Mapping[str, Any], known: Known, now: int) -> Iterator[Fault]:
     request = told.request
     if request.received_at is None:
         yield fault("missing_field", "/data/request/received_at")
+    elif times.milliseconds(request.received_at) < OLDEST:
+        yield fault("too_old", "/data/request/received_at")
+    if request.occurred_at is not None and times.milliseconds(request.occurred_at) > now + AHEAD_MS:
+        yield fault("time_ahead", "/data/request/occurred_at")
+    if told.due is not None and not OLDEST <= times.milliseconds(told.due) < now + FARTHEST:
+        yield fault("bad_value", "/data/due")
     places = {
         "place/region": request.place.region if request.place else None,
         "received_region": request.received_region,

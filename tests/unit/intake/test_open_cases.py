@@ -54,6 +54,12 @@ def test_the_same_line_is_the_same_command_and_another_one_another() -> None:
 
 FAULTY = [
     (line(request=REQUEST | {"received_at": None}), "missing_field", "/data/request/received_at"),
+    (line(request=REQUEST | {"received_at": "1900-01-01T00:00:00+08:00"}), "too_old", "/data/request/received_at"),
+    (line(request=REQUEST | {"received_at": "0001-01-01T00:00:00+08:00"}), "too_old", "/data/request/received_at"),
+    (line(request=REQUEST | {"occurred_at": "2026-09-19T00:00:00+08:00"}), "time_ahead", "/data/request/occurred_at"),
+    (line(due="1900-01-01T00:00:00+08:00"), "bad_value", "/data/due"),
+    (line(due="0001-01-01T00:00:00+08:00"), "bad_value", "/data/due"),
+    (line(due="9999-12-31T23:59:59+08:00"), "bad_value", "/data/due"),
     (line(request=REQUEST | {"place": {"region": "999999"}}), "unknown_region", "/data/request/place/region"),
     (line(channel="pigeon"), "unknown_channel", "/data/channel"),
     (line(id="a b"), "bad_value", "/data/id"),
@@ -112,15 +118,16 @@ def test_each_fault_is_told_with_what_to_do(tried: Any) -> None:
     late = {"at": "2026-09-14T10:30:00+08:00", "action": "sign", "unit": ROADS}
     nowhere = {**DISPATCHED, "said": {"targets": [{"unit": "370102.nowhere"}]}}
     wrong = {**DISPATCHED, "said": {"targets": [{"unit": 7}]}}
+    nul = line(id="5", request=REQUEST | {"title": "路灯\0不亮"})
     done = tried(
-        line(DISPATCHED, late), line(nowhere, id="2"), line(id="3"), line(id="3"), "x\n", line(wrong, id="4"),
+        line(DISPATCHED, late), line(nowhere, id="2"), line(id="3"), line(id="3"), "x\n", line(wrong, id="4"), nul,
         options=("--json",),
     )  # fmt: skip
     assert done.exit_code == 1
     told = json.decode(done.stdout.splitlines()[-1])
     assert [(one["line"], one["code"], one["pointer"]) for one in told["faults"]] == [
         (1, "out_of_order", "/history/1"), (2, "unknown_unit", "/history/0"), (4, "twice", "/id"), (5, "not_json", ""),
-        (6, "bad_value", "/history/0/said/targets/0/unit"),
+        (6, "bad_value", "/history/0/said/targets/0/unit"), (7, "bad_value", "/request/title"),
     ]  # fmt: skip
     assert all(one["advice_zh"] and one["advice_en"] for one in told["faults"][:3])
     for lang, text in (("zh", "按时间排序"), ("en", "sort the steps by time")):

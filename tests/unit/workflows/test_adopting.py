@@ -220,20 +220,34 @@ def test_a_history_that_no_case_can_have_opens_none_and_is_a_dead_letter(
 
 
 def test_the_same_again_changes_nothing() -> None:
-    """The very command is known; another of the same request is a duplicate; of another request a dead letter."""
+    """The very command is known. A line that was mended, or is of another request, has no effect, and a dead letter says so."""
     t = adopted(dispatched())
     held, command = t.held, cmd.Adopt(
         **t.base(), channel="website", ref="w-1", request=Raw(t.request), digest="d1", received_at=RECEIVED,
-        number="旧-1", by="张工", why="上线",
+        number="旧-1", by="张工", why="上线", due=ms("2026-09-30 17:00"),
     )  # fmt: skip
-    t.take(command)
-    assert (t.happened, t.left) == (["DuplicateReceived"], [])
-    assert replace(t.held, version=held.version, seen=held.seen) == held
-    t.take(command)
-    assert t.last.record is None
-    t.take(replace(command, id="another", digest="d2"))
-    assert t.last.record is None
-    assert t.data("dead_letter.written")["code"] == "id_reused"
+    t.take(replace(command, id=t.records[0].cause))
+    assert (t.last.record, t.left) == (None, [])
+    for digest, code in (("d1", "already_here"), ("d2", "id_reused")):
+        t.take(replace(command, id=f"another-{digest}", digest=digest))
+        assert t.last.record is None
+        assert t.left == ["dead-letters.engine dead_letter.written"]
+        assert t.data("dead_letter.written")["code"] == code
+    assert t.held == held
+
+
+def test_what_its_channel_has_sent_itself_is_not_taken_over() -> None:
+    """Its clocks run already from when it came: the promise of the line would be lost in silence."""
+    t = told(NOW).submit("timed")
+    held = t.held
+    t.take(
+        cmd.Adopt(
+            **t.base(), channel="website", ref="w-1", request=Raw(t.request), digest=held.digest, received_at=RECEIVED,
+            number="旧-1", by="张工", why="上线", history=(dispatched(),),
+        )
+    )  # fmt: skip
+    assert (t.held, t.last.record) == (held, None)
+    assert t.data("dead_letter.written")["code"] == "already_here"
 
 
 def test_an_emergency_of_last_week_calls_out_nobody() -> None:
