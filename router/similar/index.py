@@ -47,7 +47,8 @@ class Found(Struct, frozen=True):
 @dataclass(slots=True, eq=False)
 class Entry:
     """
-    A request as the index keeps it. `head`: the case that it is handled with. `rank`: when it was registered, and its case.
+    A request as the index keeps it. `head`: the case that it is handled with. `rank`: when it was registered, and as which
+    of its shard's day, as all that is decided together has one time.
 
     `origin`: the number under which its applicant came; a part that was split off has that of the case it was part of.
     """
@@ -56,7 +57,7 @@ class Entry:
     number: str
     origin: str
     at: int
-    rank: tuple[int, str]
+    rank: tuple[int, int]
     people: tuple[bytes, ...]
     region: str
     spot: bytes
@@ -70,6 +71,8 @@ class Entry:
     mergeable: bool
     closed: bool = False
     head: str = ""
+    is_known: bool = False
+    """it was taken over from another system: that many, or somebody again, say it is no news to anybody"""
 
     @property
     def other(self) -> Other:
@@ -116,13 +119,15 @@ def entry(record: ev.EventRecord, secret: bytes) -> Entry | None:
     spot = _spot(asked.place)
     return Entry(
         case=record.case, number=came.number, origin=came.part_of or came.number, at=came.received_at,
-        rank=(record.at, record.case), people=() if came.disclosure == "anonymous" else tuple(_people(asked.applicant, secret)),
+        rank=(record.at, int(came.number.rsplit("-", 2)[1])),
+        people=() if came.disclosure == "anonymous" else tuple(_people(asked.applicant, secret)),
         region=came.region, spot=blake2b(spot.encode(), key=secret, digest_size=8).digest() if spot else b"",
         matter=came.matter or came.category, centre=came.centre, sketch=sketch(asked.text), title=sketch(asked.title),
         shown=came.disclosure == "open",
         urgent=came.urgency == "emergency" or any(isinstance(e, ev.EmergencyRedirected) for e in record.events),
         mergeable=came.appeal_kind != "application",
         closed=any(isinstance(e, ev.CaseClosed) for e in record.events),
+        is_known=any(isinstance(e, ev.CaseTakenOver) for e in record.events),
     )  # fmt: skip
 
 
@@ -184,7 +189,7 @@ class Index:
     by_matter: defaultdict[tuple[str, str], deque[Entry]] = field(default_factory=lambda: defaultdict(deque))
     urgent: defaultdict[tuple[str, bytes], deque[Entry]] = field(default_factory=lambda: defaultdict(deque))
     now: int = 0
-    last: tuple[int, str] = (0, "")
+    last: tuple[int, int] = (0, 0)
     """the highest rank that was read"""
 
     def take(self, record: ev.EventRecord, secret: bytes) -> list[Found]:
@@ -229,11 +234,13 @@ class Index:
         if came.closed or came.is_part:
             return
         since = came.at - self.limits.days * 86_400_000
-        if again := self._again(came, since, looking):
+        if not came.is_known and (again := self._again(came, since, looking)):
             yield Found(came.case, "repeat", len(again) + 1, _others(again) if came.shown else ())
         near = self._near(came, since, looking)
         if (alike := self._alike(came, near)) is not None:
             yield Found(came.case, "alike", 2, (alike[1].other,), round(alike[0], 2))
+        if came.is_known:
+            return
         if self.limits.group > 1 and (many := self._group(came, near)):
             yield Found(came.case, "group", len(many) + 1, _others(many) if came.shown else ())
         if came.urgent and (burst := self._burst(came)):
@@ -296,10 +303,12 @@ class Index:
         return found[::-1] if _is_told(len(found) + 1, self.limits.group) else []
 
     def _burst(self, came: Entry) -> list[Entry]:
-        since = came.at - self.limits.burst_hours * 3_600_000
+        """Within the hours before it came, or after that, where it was registered later than others: a paper slip."""
+        within = self.limits.burst_hours * 3_600_000
         near = _by_origin(
-            other for other in self.urgent.get((came.region, came.spot), ()) if _is_other(came, other, since)
-        )
+            other for other in self.urgent.get((came.region, came.spot), ())
+            if _is_other(came, other, came.at - within) and other.at <= came.at + within
+        )  # fmt: skip
         return near if _is_told(len(near) + 1, self.limits.burst) else []
 
     # -- keeping ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import random
 from itertools import pairwise, permutations
 
 import pytest
+from msgspec.structs import replace
 
 from router.catalogue.rows import Similar
 from router.similar import sketch as sketches
@@ -132,6 +133,40 @@ def test_emergencies_at_one_place_are_put_together() -> None:
     redirected = ev.EmergencyRedirected(task="t", unit="u", endpoint="e")
     told = tell(*(came(n, NOISE, address=f"{n // 2}", category=f"C{n}", more=(redirected,)) for n in range(4)))
     assert told == [[], [], [], []]
+
+
+def test_a_slip_that_is_entered_later_is_put_with_those_of_its_own_hour() -> None:
+    """Not with all that came at that place since."""
+    hour = 3_600_000
+    told = tell(
+        *(
+            replace(came(n, NOISE, urgency="emergency", address="历山路 1 号", at=when * hour, category=f"C{n}"), at=100 * hour + n)
+            for n, when in enumerate([40, 80, 1, 2, 0])
+        )
+    )  # fmt: skip
+    assert [kinds(found) for found in told] == [[], [], [], [], ["burst"]]
+    assert [other.number for other in told[4][0].others] == ["n-2", "n-3"]
+
+
+def test_of_what_was_taken_over_it_is_only_asked_whether_it_is_one_with_another() -> None:
+    """How often somebody came and how many say it was known there; for those who come now it counts."""
+    over = (ev.CaseTakenOver(number="旧", by="张工", why="上线"),)
+    many = [
+        came(n, phone=f"1380000{n % 5:04d}", urgency="emergency", address="历山路 1 号", more=over)
+        for n in range(1, 12)
+    ]
+    told = tell(*many, came(12, phone="13800000001", urgency="emergency", address="历山路 1 号"))
+    assert [kinds(found) for found in told[:-1]] == [[]] + [["alike"]] * 10
+    assert "repeat" in kinds(told[-1]) and "burst" in kinds(told[-1])
+
+
+def test_what_is_decided_together_was_registered_in_the_order_of_its_numbers() -> None:
+    """A batch has one time: who is first must not be left to the case's id, nor anybody be taken as overtaken."""
+    apart = [came(n, phone=f"1380000{n:04d}") for n in range(1, 60)]
+    together = [replace(record, at=0, case=f"c-{-n}") for n, record in enumerate(apart)]
+    said = [[(found.what, found.count) for found in each] for each in tell(*apart)]
+    assert [[(found.what, found.count) for found in each] for each in tell(*together)] == said
+    assert sum(each.count(("alike", 2)) for each in said) == 58
 
 
 def test_the_estimate_is_near_the_truth() -> None:
