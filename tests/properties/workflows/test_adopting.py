@@ -194,7 +194,7 @@ def test_a_case_that_is_taken_over_stands_as_if_it_had_lived_here(lived_history:
     assert all(at > new.now for marks in ours.values() for at in marks), "what is past does not fire any more"
     # each open task goes out once, and nothing else
     assert sorted(json.decode(m.data)["task_id"] for m in new.last.messages) == sorted(b.tasks)
-    assert {m.type for m in new.last.messages} <= {"cn.duokua.task.assigned.v1"}
+    assert {m.type for m in new.last.messages} <= {"cn.duokua.task.assigned.v1", "cn.duokua.task.sent_back.v1"}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
