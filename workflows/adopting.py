@@ -19,11 +19,12 @@ from schemas.ids import command_id
 from workflows import clocks
 from workflows import commands as cmd
 from workflows import events as ev
+from workflows.bounds import FINISH, is_awake, template_of
 from workflows.calendars import OFFSET, budget, day_of
 from workflows.case import Case, Clock, Course, Leg, Pending, Task, clock_key
-from workflows.courses import FINISH, is_awake, template_of
 from workflows.decision import Decision
 from workflows.facts import RequestView
+from workflows.rebasing import keep_within
 from workflows.reckoning import by_the_day, moved
 from workflows.rights import RIGHTS
 from workflows.states import ENDED, TASK_ACTIONS
@@ -225,5 +226,11 @@ def _promise(life: _Life, due: int) -> bool:
         kind=clock.kind, of=clock.of, before=clock.due, due=due, whole=whole, provisional=made.provisional,
         marks=tuple([replace(m, at=max(m.at, due)) if m.what != "warn" else m for m in made.marks]),
     )  # fmt: skip
-    life.at(d.now, lambda: d.emit(event))
+    life.at(d.now, lambda: _bind(d, event))
     return True
+
+
+def _bind(d: Decision, event: ev.ClockPromised) -> None:
+    before = d.case.clocks
+    d.emit(event)
+    keep_within(d, before)

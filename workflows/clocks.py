@@ -12,9 +12,10 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from workflows import events as ev
+from workflows.bounds import FINISH, finish_of, is_awake, is_paused
 from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Course, Leg, Pending, clock_key
-from workflows.courses import FINISH, finish_of, go_on, held_by, is_awake, is_paused, release
+from workflows.courses import go_on, held_by, release
 from workflows.decision import Decision
 from workflows.folds.clocks import Started, started
 from workflows.ladders import escalate, holder

@@ -1,7 +1,7 @@
 """
 How a clock's due moves: it pauses and goes on, is held while an extension is undecided, and is extended.
 
-Nothing else moves a due date but a new calendar. Each of these is an event with the due before and after, why, and every
+Nothing else moves a due date but a new calendar and what binds it from outside (workflows/rebasing.py). Each of these is an event with the due before and after, why, and every
 mark to come (workflows/events/courses.py); what they come to is reckoned in workflows/reckoning.py.
 """
 
@@ -10,19 +10,12 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from workflows import events as ev
+from workflows.bounds import FINISH, finish_of, is_awake, latest_within, template_of
 from workflows.calendars import budget
 from workflows.case import Clock, Course, Leg, clock_key
 from workflows.decision import Decision
-from workflows.policies import ClockTemplate
+from workflows.rebasing import keep_within
 from workflows.reckoning import Reckoned, announced, consumed, given, longer, moved, waiting
-
-FINISH = "finish"
-
-
-def finish_of(d: Decision, leg: str) -> Clock | None:
-    """The finish clock that binds a leg: its own, else the case's."""
-    clocks = d.case.clocks
-    return clocks.get(clock_key(FINISH, leg)) or clocks.get(clock_key(FINISH, ""))
 
 
 def moved_with(d: Decision, leg: Leg, moves: Sequence[str]) -> list[Clock]:
@@ -36,15 +29,6 @@ def moved_with(d: Decision, leg: Leg, moves: Sequence[str]) -> list[Clock]:
 def held_by(d: Decision, leg: Leg) -> list[Clock]:
     """The clocks that are not late until the extension that this leg asked for is decided."""
     return [clock for clock in moved_with(d, leg, ("leg", "case")) if clock.course is not None and clock.course.held]
-
-
-def is_awake(d: Decision) -> bool:
-    """Urgent: whoever is to be told is told in his quiet hours too."""
-    return d.case.urgency != "normal"
-
-
-def is_paused(clock: Clock) -> bool:
-    return clock.course is not None and bool(clock.course.pause)
 
 
 def pause(d: Decision, clock: Clock, reason: str, allowed: int) -> None:
@@ -67,7 +51,7 @@ def go_on(d: Decision, clock: Clock, why: str) -> None:
     """A pause is over: now, or when what the policy allows was used up, if nobody came to look until now."""
     course = clock.course
     assert course is not None
-    calendar = d.facts.calendar_named(clock.calendar)
+    before, calendar = d.case.clocks, d.facts.calendar_named(clock.calendar)
     since = max(clock.anchor, min(d.now, clock.marks[0].at))
     runs = Course(course.whole, course.consumed, since, course.extended)
     made = moved(calendar, template_of(d, clock), clock, runs, latest_of(d, clock), is_awake(d))
@@ -78,6 +62,8 @@ def go_on(d: Decision, clock: Clock, why: str) -> None:
             reason=course.pause, provisional=made.provisional, marks=made.marks,
         )
     )  # fmt: skip
+    # sooner than before, where a new calendar came while it stood still
+    keep_within(d, before)
 
 
 def hold(d: Decision, clock: Clock) -> None:
@@ -125,16 +111,4 @@ def latest_of(d: Decision, clock: Clock) -> int:
         return 0
     if not leg.parent:
         return max(clock.due, outer.due)
-    return max(clock.due, d.calendar_of(d.case.legs[leg.parent].unit).subtract(outer.due, d.policy.reserve))
-
-
-def template_of(d: Decision, clock: Clock) -> ClockTemplate | None:
-    """By what the clock is reckoned in the catalogue in force; None where its policy has no such clock any more."""
-    case = d.case
-    task = case.tasks.get(clock.of)
-    group = "task" if task else "leg" if clock.of in case.legs else "case"
-    reason = task.reason.partition(": ")[0] if task else ""
-    policy = d.facts.policy(clock.of) if clock.kind in ("statutory", "follow_up") else d.policy
-    fitting = [t for t in policy.clocks if t.kind == clock.kind and t.of in (group, "case")]
-    fitting.sort(key=lambda t: (t.of != group, t.reason != reason, bool(t.reason)))
-    return fitting[0] if fitting else None
+    return max(clock.due, latest_within(d, clock, outer))

@@ -8,10 +8,11 @@ citizen is told; refused, the clock is late from the old due on, exactly.
 from collections.abc import Callable, Mapping
 
 from workflows import events as ev
+from workflows.bounds import is_paused
 from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import start_task_clock
-from workflows.courses import extend, held_by, hold, is_paused, longer_by, moved_with, release
+from workflows.courses import extend, held_by, hold, longer_by, moved_with, release
 from workflows.decision import Decision
 from workflows.facts import Unit
 from workflows.policies import Extensions

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 
 from schemas.times import parse
 from workflows import events as ev
+from workflows.bounds import is_paused
 from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import start_task_clock, stop_clocks
 from workflows.commands import Order
-from workflows.courses import go_on, is_paused, moved_with, pause
+from workflows.courses import go_on, moved_with, pause
 from workflows.decision import Decision
 from workflows.ordered import Handler, Ordered
 from workflows.said import ReplyHandler, ReplyView

@@ -7,8 +7,9 @@ The limits of time and person are told only when it is tried; what is not offere
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from workflows.bounds import is_paused
 from workflows.case import Leg, Task
-from workflows.courses import is_paused, moved_with
+from workflows.courses import moved_with
 from workflows.decision import Decision
 from workflows.feedback import may_redo
 from workflows.hanging import HUNG, MEANWHILE

@@ -6,9 +6,10 @@ There is no pause unless the policy says so. When what it allows is used up the 
 
 from collections.abc import Callable, Mapping
 
+from workflows.bounds import is_paused
 from workflows.calendars import budget
 from workflows.case import Clock, Leg
-from workflows.courses import go_on, is_paused, moved_with, pause
+from workflows.courses import go_on, moved_with, pause
 from workflows.decision import Decision
 from workflows.policies import Pause
 from workflows.said import ReplyView

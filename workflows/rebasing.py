@@ -5,6 +5,9 @@ Each is reckoned anew on the calendar in force from what it was given and has us
 comes to is an event of its own, which says the due before and after. A mark that has fired stays fired, whatever the new
 calendar makes of its time; one that now lies in the past fires at the next deadline pass.
 
+A unit below has to be done `reserve` before the one above: where that one's due moves sooner, by whatever event, the due
+below follows (`keep_within`). Later it does not: what a unit was promised to have is extended only by who asks for it.
+
 Nothing else may move with the calendar: which rules and marks a clock was started with is asked of its policy, and believed
 only where they give, on the calendar of that day, the very due and marks that the clock has. A policy that was edited since
 leaves the clock its own due rule and its own ladder.
@@ -18,15 +21,16 @@ from typing import NamedTuple, get_args
 from msgspec.structs import replace
 
 from workflows import events as ev
+from workflows.bounds import FINISH, is_awake, is_paused, latest_within, template_of
 from workflows.calendars import Calendar, DueRule, StartRule, budget
-from workflows.case import Clock, clock_key
-from workflows.courses import is_awake, is_paused, template_of
+from workflows.case import Clock, Course, clock_key
 from workflows.decision import Decision
 from workflows.policies import ClockTemplate
-from workflows.reckoning import Reckoned, announced, reckon, run_of, waiting
+from workflows.reckoning import Reckoned, announced, moved, reckon, run_of, waiting
 
 NEW_CALENDAR = "new_calendar"
-"""Why a clock was re-based."""
+OUTER_SOONER = "outer_sooner"
+"""Why a clock was re-based: its calendar; or the clock within which it runs."""
 
 
 def rebase(d: Decision) -> None:
@@ -35,6 +39,14 @@ def rebase(d: Decision) -> None:
     for clock in before.values():
         if clock.running or is_paused(clock):
             outer = _outer(d, clock)
+            _rebase(d, clock, before.get(outer), d.case.clocks.get(outer))
+
+
+def keep_within(d: Decision, before: Mapping[str, Clock]) -> None:
+    """The due of another clock has moved since `before`: who works below it is due no later than its unit needs that."""
+    for clock in before.values():
+        outer = _outer(d, clock)
+        if outer and clock.running and 0 < latest_within(d, clock, d.case.clocks.get(outer)) < clock.due:
             _rebase(d, clock, before.get(outer), d.case.clocks.get(outer))
 
 
@@ -53,10 +65,10 @@ def rebased_due(d: Decision, clock: Clock) -> int:
 def _outer(d: Decision, clock: Clock) -> str:
     """The clock within which a second-level unit's runs; empty for all others."""
     leg = d.case.legs.get(clock.of)
-    if leg is None or not leg.parent or clock.kind != "finish":
+    if leg is None or not leg.parent or clock.kind != FINISH:
         return ""
-    own = clock_key("finish", leg.parent)
-    return own if own in d.case.clocks else clock_key("finish", "")
+    own = clock_key(FINISH, leg.parent)
+    return own if own in d.case.clocks else clock_key(FINISH, "")
 
 
 class _Bound(NamedTuple):
@@ -68,11 +80,11 @@ class _Bound(NamedTuple):
 
 def _rebase(d: Decision, clock: Clock, outer_before: Clock | None, outer: Clock | None) -> None:
     old, new = d.facts.calendar_named(clock.calendar), _in_force(d, clock)
-    bound = _Bound(_latest(d, clock, outer_before), _latest(d, clock, outer))
+    bound = _Bound(latest_within(d, clock, outer_before), latest_within(d, clock, outer))
     if same_days(old, new) and not 0 < bound.now < clock.due:
         return
     if is_paused(clock):
-        made, marks, waits = _stands_still(clock, old, new)
+        made, marks, waits = _stands_still(d, clock, old, new, bound.now)
     else:
         made = _reckoned(d, clock, old, new, bound)
         is_held = clock.course is not None and clock.course.held
@@ -80,7 +92,7 @@ def _rebase(d: Decision, clock: Clock, outer_before: Clock | None, outer: Clock 
         waits = made.marks[len(marks) :]
     d.emit(
         ev.ClockRebased(
-            kind=clock.kind, of=clock.of, reason=NEW_CALENDAR, calendar=new.id, calendar_before=clock.calendar,
+            kind=clock.kind, of=clock.of, reason=OUTER_SOONER if same_days(old, new) else NEW_CALENDAR, calendar=new.id, calendar_before=clock.calendar,
             before=clock.due, due=made.due, provisional=made.provisional, marks=marks, waiting=waits,
         )
     )  # fmt: skip
@@ -98,14 +110,6 @@ def same_days(one: Calendar, other: Calendar) -> bool:
     return one is other or (one.rules, one.first, one.horizon) == (other.rules, other.first, other.horizon)
 
 
-def _latest(d: Decision, clock: Clock, outer: Clock | None) -> int:
-    if outer is None:
-        return 0
-    above = d.case.legs[d.case.legs[clock.of].parent].unit
-    calendar = d.facts.calendar_of(above) or d.facts.calendar_named(outer.calendar)
-    return calendar.subtract(outer.due, d.policy.reserve)
-
-
 # -- what it comes to ---------------------------------------------------------------------------
 
 
@@ -113,8 +117,11 @@ _Made = tuple[Reckoned, tuple[ev.Mark, ...], tuple[ev.Mark, ...]]
 """What a clock comes to, what it announces, and what waits."""
 
 
-def _stands_still(clock: Clock, old: Calendar, new: Calendar) -> _Made:
-    """It is due when it goes on, and is reckoned then; till when the policy lets it stand is as much of its counting as before."""
+def _stands_still(d: Decision, clock: Clock, old: Calendar, new: Calendar, latest: int) -> _Made:
+    """
+    It is due when it goes on, and is reckoned then, but never later than `latest`; till when the policy lets it stand is as
+    much of its counting as before.
+    """
     course = clock.course
     assert course is not None
     since, unit = max(clock.anchor, course.paused_at), budget(clock.budget).unit
@@ -122,6 +129,10 @@ def _stands_still(clock: Clock, old: Calendar, new: Calendar) -> _Made:
         replace(announced(mark), at=new.after(since, old.consumed(since, mark.at, unit), clock.budget, False).at)
         for mark in clock.marks
     ]
+    if 0 < latest < clock.due:
+        runs = Course(course.whole, course.consumed, since, course.extended)
+        made = moved(new, template_of(d, clock), clock, runs, latest, is_awake(d))
+        return made, tuple(marks), made.marks
     made = Reckoned(clock.anchor, clock.due, clock.provisional, ())
     return made, tuple(marks), tuple(map(announced, course.waiting))
 

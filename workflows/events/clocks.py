@@ -72,7 +72,7 @@ class ClockRebased(Event, frozen=True):
     """
     The calendar that a clock counts by was published anew: from here on it counts by `calendar`.
 
-    reason: new_calendar. before, due: when it was due and is now, equal where the change does not touch it. marks: all that
+    reason: new_calendar | outer_sooner (the calendar stays; the one above is due sooner, and this one leaves it its reserve). before, due: when it was due and is now, equal where the change does not touch it. marks: all that
     is still to come, instead of what was announced before. waiting: what comes to nothing until an extension is decided. Of
     a clock that stands still the due is reckoned when it goes on; till when it may stand still is reckoned now.
     """

@@ -144,6 +144,14 @@ def test_what_was_promised_holds(promised: str, due: str) -> None:
         assert fired == [(due, event.due)], "exactly then"
 
 
+def test_a_promise_that_is_sooner_leaves_who_dispatched_further_its_reserve() -> None:
+    """Where no unit has a limit of its own, those below are bound by the citizen's."""
+    below = past("17 16:00", "sub_dispatch", URBAN, units=["370102001.town"])
+    for due, allowed in (("2026-09-30 17:00", "2026-09-15 10:00:00"), ("2026-09-14 17:00", "2026-09-11 17:00:00")):
+        t = adopted(dispatched(), below, category="watched", due=ms(due))
+        assert show(t.held.clocks["finish/1.1"].due) == allowed
+
+
 def test_the_same_promise_moves_nothing() -> None:
     t = adopted(dispatched(), due=ms("2026-09-20 23:59"))
     assert "ClockPromised" not in t.happened

@@ -10,6 +10,9 @@ from workflows.calendars import Calendar
 from workflows.case import Clock
 from workflows.policies import Step
 
+HANG = {"reason": "listed", "text": "列入计划", "until": "2027-03-31T17:00:00+08:00"}
+TWO = {"officer": "0001", "confirmed_by": "0002"}
+
 
 def clock(t: Told, key: str = "finish/") -> Clock:
     return t.held.clocks[key]
@@ -146,6 +149,49 @@ def test_a_unit_below_stays_within_the_one_above() -> None:
     t.rebase(CHANGED)
     assert due(t, "finish/1") == "2026-09-29 17:00"
     assert clock(t, "finish/1.1").due == CHANGED.subtract(clock(t, "finish/1").due, "1wd")
+
+
+@pytest.mark.parametrize("ends", ["plan", "release"])
+def test_a_unit_below_follows_when_the_one_above_goes_on_sooner_than_it_stood(ends: str) -> None:
+    """The calendar changed while the lead's clock stood still: what that makes of its due is known when it goes on."""
+    t = told().submit("alone").reply("handle", "sign").rebase(CHANGED)
+    t.reply("handle", "ask_hang", **HANG).reply("decide_hang", "grant_hang", **TWO)
+    t.reply("handle", "sub_dispatch", units=["370102001.town"]).rebase(PUBLISHED)
+    assert due(t, "finish/1") == "2026-09-29 17:00"
+    if ends == "plan":
+        t.reply("review_plan", "review_plan", **HANG | TWO | {"until": "2027-02-26T17:00:00+08:00"})
+    else:
+        t.order("370100.hotline", "release", reason="listed", confirmed_by="0002")
+    assert (due(t, "finish/1"), due(t, "finish/1.1")) == ("2026-09-23 17:00", "2026-09-22 17:00")
+    (event,) = [e for e in rebased(t) if e.reason == "outer_sooner"]
+    assert (event.of, event.calendar, event.calendar_before) == ("1.1", PUBLISHED.id, PUBLISHED.id)
+    assert "tasks.town task.assigned" in t.left, "the unit below is told"
+    t.wait_until("2026-09-22 17:00")
+    assert "ClockOverdue" in t.happened, "at the new due"
+
+
+def test_a_unit_below_whose_clock_stands_still_is_due_in_time_too() -> None:
+    """And goes on within the one above, however long it stood."""
+    t = told()
+    t.facts = replace(t.facts, china=CHANGED)
+    t.submit("timed").reply("handle", "sub_dispatch", unit="370102.urban", units=["370102001.town"])
+    t.reply("handle", "pause", unit="370102001.town", reason="appraisal").rebase(CHINA)
+    assert (due(t, "finish/1"), due(t, "finish/1.1")) == ("2026-09-23 17:00", "2026-09-22 17:00")
+    t.now = ms("2026-09-21 10:00")
+    t.reply("handle", "go_on", unit="370102001.town")
+    assert due(t, "finish/1.1") == "2026-09-22 17:00"
+    assert [(m.what, show(m.at)[:16]) for m in clock(t, "finish/1.1").marks if m.what != "warn"] == [
+        ("due", "2026-09-22 17:00"), ("escalate", "2026-09-22 17:00"),
+    ]  # fmt: skip
+
+
+def test_two_levels_below_follow() -> None:
+    t = told().submit("deep").reply("handle", "sign", unit="370102.urban").rebase(CHANGED)
+    t.reply("handle", "ask_hang", unit="370102.urban", **HANG).reply("decide_hang", "grant_hang", **TWO)
+    t.reply("handle", "sub_dispatch", unit="370102.urban", units=["370102001.town"])
+    t.reply("handle", "sub_dispatch", unit="370102001.town", units=["370102001001.village"]).rebase(CHINA)
+    t.order("370100.hotline", "release", reason="listed", confirmed_by="0002")
+    assert [due(t, f"finish/{leg}")[5:10] for leg in ("1", "1.1", "1.1.1")] == ["09-23", "09-22", "09-21"]
 
 
 def test_what_is_sent_back_goes_on_by_the_calendar_of_that_day() -> None:
