@@ -214,3 +214,4 @@ class OversightStep(Word):
     RELEASED = "released", "销账", "released from the list of hard cases"
     RE_DISPATCH = "re_dispatch", "改派", "dispatched to another unit"
     CONCLUDE = "conclude", "终结", "concluded"
+    REDIRECT = "redirect", "转应急", "redirected to an emergency service"

@@ -26,7 +26,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     OrderAction.REDIRECT: ("reason",),
     OrderAction.REFUSE: ("reason", "basis", "where_to_turn"),
     OrderAction.RELEASE: ("reason", "confirmed_by"),
-    OrderAction.CONCLUDE: ("reason", "text", "confirmed_by"),
+    OrderAction.CONCLUDE: ("reason", "text", "confirmed_by", "attachments"),
     OrderAction.EX_OFFICIO: ("basis",),
     OrderAction.MARK_MALICIOUS: ("reason", "document", "confirmed_by"),
     OrderAction.REVEAL: ("reason", "fields"),

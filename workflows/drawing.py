@@ -284,6 +284,7 @@ def _needs(right: Right) -> str:
         "second": "另一人复核 second officer",
         "document": "文号 document number",
         "text": "说明 text",
+        "evidence": "佐证材料 evidence",
     }
     return "、".join(word for name, word in words.items() if getattr(right, name))
 

@@ -7,7 +7,7 @@ going on, which takes nothing from anybody.
 from collections.abc import Mapping
 
 from msgspec import Raw
-from msgspec.json import encode
+from msgspec.json import decode, encode
 
 from workflows import events as ev
 from workflows import merging
@@ -89,7 +89,12 @@ def _conclude(d: Decision, command: Order, said: Ordered) -> str:
     """终结: after it was done again, if its policy has that. What comes later is attached, and brings nobody a task."""
     if may_redo(d) and not (d.case.feedback and d.case.feedback.round):
         return "redo_first"
-    d.emit(ev.CaseConcluded(ground=said.reason, basis=said.basis))
+    d.emit(
+        ev.CaseConcluded(
+            ground=said.reason, basis=said.basis, evidence=len(decode(said.attachments or b"[]")),
+            attachments=said.attachments,
+        )
+    )  # fmt: skip
     close(d, "concluded", said.text)
     return ""
 

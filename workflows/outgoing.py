@@ -116,7 +116,7 @@ _TOLD: Mapping[type[ev.Event], Telling] = {
     ev.CallBackAsked: Telling(status="called_back"),
     ev.RedoOrdered: Telling(status="redo"),
     ev.CaseWithdrawn: Telling(answer=answers.accepted, status="withdrawn"),
-    ev.EmergencyRedirected: Telling(status="redirected"),
+    ev.EmergencyRedirected: Telling(status="redirected", news=supervision.redirected),
     ev.CaseAnsweredAtOnce: Telling(status="answered_at_once"),
     ev.CaseRefused: Telling(status="refused"),
     ev.RefusalReviewAsked: Telling(answer=answers.review_asked, status="under_review"),

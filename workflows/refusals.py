@@ -67,6 +67,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "same_person": ("重办须由另一人办理", "done again by another person: this officer has answered it before"),
     "redo_used_up": ("重办次数已用完，或此类工单不重办", "it is not done again, or not once more"),
     "redo_first": ("重办之后仍无新情况的，才能终结", "it can be concluded only after it was done again"),
+    "evidence_needed": ("须附佐证材料", "it needs evidence: attachments that show it"),
     "not_evaluated": ("诉求人没有评价", "the applicant has not evaluated"),
     "already_appealed": ("对该评价已申诉过", "that evaluation was appealed against already"),
     "not_refused": ("该工单不是因不予受理办结的", "this case did not end with a refusal"),

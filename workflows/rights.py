@@ -9,6 +9,8 @@ about, or stands below, holds none; but the centre that owns the case does unles
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from workflows.decision import Decision
 from workflows.facts import Unit
 from workflows.ordered import Ordered
@@ -20,7 +22,7 @@ class Right(NamedTuple):
     An order's row. offices: any one of them may give it.
 
     Needed with it: a `reason` of the action's closed list, a `second` officer who confirms, a `document` number (文号),
-    a `text`.
+    a `text`, `evidence` (attachments).
     """
 
     offices: tuple[str, ...]
@@ -28,6 +30,7 @@ class Right(NamedTuple):
     second: bool = False
     document: bool = False
     text: bool = False
+    evidence: bool = False
 
 
 RIGHTS: Mapping[str, Right] = {
@@ -38,7 +41,7 @@ RIGHTS: Mapping[str, Right] = {
     "re_dispatch": Right(("centre", "county_centre"), reason=True),
     "redirect": Right(("centre", "county_centre"), reason=True),
     "refuse": Right(("centre",), reason=True),
-    "conclude": Right(("centre",), reason=True, second=True, text=True),
+    "conclude": Right(("centre",), reason=True, second=True, text=True, evidence=True),
     "ex_officio": Right(("lead", "centre")),
     "mark_malicious": Right(("centre",), reason=True, second=True, document=True),
     "release": Right(("centre", "county_centre"), reason=True, second=True),
@@ -92,7 +95,9 @@ def _lacks(d: Decision, right: Right, action: str, said: Ordered) -> str:
         return code
     if right.second and said.confirmed_by in ("", said.officer):
         return "second_officer"
-    return "document_needed" if right.document and not said.document else ""
+    if right.document and not said.document:
+        return "document_needed"
+    return "evidence_needed" if right.evidence and not msgspec.json.decode(said.attachments or b"[]") else ""
 
 
 # -- offices ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """
 What supervisors are told: of clocks that are nearly or quite due, of rungs of a ladder, of many cases alike, and of what
-offices order and decide (督办, 批示, 挂账, 终结, 改派). Units, codes and dates: nobody's name and nobody's words.
+offices order and decide (督办, 批示, 挂账, 终结, 改派, 转应急). Units, codes and dates: nobody's name and nobody's words.
 """
 
 from typing import Any
@@ -81,6 +81,13 @@ def ordered(post: Post, event: ev.OrderGiven) -> None:
     dispatched = next((e for e in post.d.events if isinstance(e, ev.LegDispatched)), None)
     unit, leg = (dispatched.unit, dispatched.leg) if dispatched else (lead.unit, lead.id) if lead else ("", "")
     _tell(post, event.action, event.unit, unit, leg, reason=event.reason or None, document=event.document or None)
+
+
+def redirected(post: Post, event: ev.EmergencyRedirected) -> None:
+    """By an officer, ordered or in triage: who has to take it. What comes in as an emergency goes there before anybody decides."""
+    if event.what:
+        by = post.command.unit if isinstance(post.command, cmd.Order) else post.case.centre
+        _tell(post, "redirect", by, event.unit, "", reason=event.what)
 
 
 def report_ordered(post: Post, event: ev.ReportOrdered) -> None:

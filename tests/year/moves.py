@@ -61,7 +61,7 @@ MOVES: tuple[Move, ...] = (
     Move("lead", "redirect", "centre", 0.2, (MINUTE, DAY), OFFICER | {"reason": "police"}),
     Move("untouched", "answer_at_once", "unit", 8.0, AT_ONCE, OFFICER | {"text": "您咨询的事项，窗口周六上午开放。"}),
     Move("untouched", "refuse", "centre", 20.0, AT_ONCE, OFFICER | {"reason": "not_within_scope", "basis": "国办发〔2020〕53号", "where_to_turn": "人民法院"}),
-    Move("called_again", "conclude", "centre", 15.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。"}),
+    Move("called_again", "conclude", "centre", 15.0, AT_ONCE, SECOND | {"reason": "unreasonable", "text": "已充分解释。", "attachments": [{"name": "解释记录.pdf", "uri": "oss://records/1"}]}),
     Move("after conclude", "supplement", "applicant", 50.0, (DAY, 5 * DAY)),
     Move("lead", "ex_officio", "centre", 0.5, (HOUR, DAY), OFFICER | {"basis": "某条例第九条"}),
     Move("after ex_officio", "withdraw", "applicant", 40.0, (HOUR, DAY)),

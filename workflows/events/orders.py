@@ -183,6 +183,10 @@ class CaseConcluded(Event, frozen=True):
 
     ground: str
     basis: str = ""
+    evidence: int = 0
+    """how many attachments show it"""
+    attachments: Raw | UnsetType = UNSET
+    """JSON, as in the Order of the contract"""
 
 
 class SupplementAttached(Event, frozen=True):

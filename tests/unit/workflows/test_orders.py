@@ -13,6 +13,8 @@ from workflows.handle import give_up, step
 from workflows.orders import ORDERS
 from workflows.rights import RIGHTS
 
+EVIDENCE = [{"name": "两次办理情况.pdf", "uri": "oss://a"}]
+
 
 def test_every_right_has_a_handler_and_every_handler_a_right() -> None:
     assert set(RIGHTS) == set(ORDERS)
@@ -250,12 +252,17 @@ def test_what_was_dispatched_is_not_refused_any_more() -> None:
 
 def test_what_is_concluded_stays_so_and_more_is_filed() -> None:
     """终结 is for what was done again: a case in another state cannot be concluded."""
-    said = {"reason": "listed", "text": "已两次办理，无新情况", "confirmed_by": "0002"}
+    said = {"reason": "listed", "text": "已两次办理，无新情况", "confirmed_by": "0002", "attachments": EVIDENCE}
     t = told().submit("alone").order("370100.hotline", "conclude", **said)
     assert t.data("order.answered")["reason"] == "not_allowed"
     t.case = replace(t.held, state="redo")
+    for none in ({}, {"attachments": []}):
+        t.order("370100.hotline", "conclude", **{k: v for k, v in said.items() if k != "attachments"} | none)
+        assert (t.held.state, t.data("order.answered")["reason"]) == ("redo", "evidence_needed")
     t.order("370100.hotline", "conclude", **said)
     assert (t.held.state, t.held.close_reason) == ("closed", "concluded")
+    (event,) = [e for e in t.last.record.events if isinstance(e, ev.CaseConcluded)] if t.last.record else []
+    assert (event.evidence, json.decode(bytes(event.attachments or b""))) == (1, EVIDENCE)
     t.follow_up(cmd.Supplement, text="还是不满意")
     assert t.left == ["answers.website receipt.issued"]
     assert t.happened == ["SupplementAttached"]
@@ -263,7 +270,7 @@ def test_what_is_concluded_stays_so_and_more_is_filed() -> None:
 
 def test_what_can_be_done_again_is_done_again_before_it_is_concluded() -> None:
     """终结 takes the applicant's last word from him: not while the policy still has it done again once."""
-    said = {"reason": "listed", "text": "已办理，无新情况", "confirmed_by": "0002"}
+    said = {"reason": "listed", "text": "已办理，无新情况", "confirmed_by": "0002", "attachments": EVIDENCE}
     answer = {"result": "solved", "text": "x"}
     t = told().submit("heard").reply("handle", "reply", **answer).reply("review", "pass")
     before = t.held

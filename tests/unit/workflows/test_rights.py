@@ -1,6 +1,7 @@
 """The whole table of rights: each action by each office in each state gives the table's answer, and nothing else."""
 
 import pytest
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from tests.unit.workflows.small_world import UNITS, told
@@ -10,7 +11,14 @@ from workflows.ordered import Ordered
 from workflows.rights import RIGHTS, refused
 from workflows.states import ANYTIME, APPEAL, ENDED
 
-FULL = Ordered(officer="0001", confirmed_by="0002", reason="listed", text="x", document="政督〔2026〕1号")
+FULL = Ordered(
+    officer="0001",
+    confirmed_by="0002",
+    reason="listed",
+    text="x",
+    document="政督〔2026〕1号",
+    attachments=Raw(b'[{"name":"a","uri":"b"}]'),
+)
 WHO = {
     # unit → what it is to the case `street`, by hand
     "370100.hotline": {"centre"},
@@ -61,5 +69,6 @@ def test_what_an_order_needs(action: str, case: Case) -> None:
         ({"confirmed_by": ""}, "second_officer" if right.second else ""),
         ({"confirmed_by": "0001"}, "second_officer" if right.second else ""),
         ({"document": ""}, "document_needed" if right.document else ""),
+        ({"attachments": UNSET}, "evidence_needed" if right.evidence else ""),
     ):
         assert refused(d, UNITS[unit].endpoint, unit, action, replace(FULL, **lacking)) == code, lacking

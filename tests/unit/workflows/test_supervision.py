@@ -11,6 +11,7 @@ from tests.unit.workflows.small_world import Told, told
 SUPERVISED: dict[str, Any] = {"reason": "listed", "text": "督查员王五要求", "document": "政督〔2026〕1号"}
 HANG: dict[str, Any] = {"reason": "listed", "text": "列入张三家门口的计划", "until": "2027-03-31T17:00:00+08:00"}
 TWO: dict[str, Any] = {"officer": "0001", "confirmed_by": "0002"}
+EVIDENCE = [{"name": "a.pdf", "uri": "oss://a"}]
 NAMED: dict[str, Any] = {"applicant": {"kind": "person", "name": "张三", "phone": "13800000000"}}
 
 
@@ -92,10 +93,21 @@ def test_another_unit_and_a_conclusion_are_told() -> None:
     t = told().submit("heard").reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
     t.reply("call_back", "redo", contacted=True, solved=False, satisfied=False, reason="listed")
     t.reply("handle", "reply", result="solved", text="已办").reply("review", "pass")
-    t.order("370100.hotline", "conclude", reason="listed", text="无新情况", confirmed_by="0002")
+    t.order("370100.hotline", "conclude", reason="listed", text="无新情况", confirmed_by="0002", attachments=EVIDENCE)
     assert [(said["what"], said["unit"], said["reason"]) for said in overseen(t)] == [
         ("conclude", "370102.urban", "listed")
     ]
+
+
+def test_an_officers_redirection_is_told_and_no_other() -> None:
+    """Who has to take it, by the list; as an order, or by the dispatcher who is asked who acts."""
+    expected = {"what": "redirect", "unit": "370102.police", "reason": "listed"}
+    t = told().submit("alone").order("370102.hotline", "redirect", reason="listed", text="张三家着火")
+    assert (expected | {"by": "370102.hotline"}).items() <= overseen(t)[0].items()
+    t = told().submit("nobody").reply("triage", "redirect", reason="listed")
+    assert (expected | {"by": "370100.hotline"}).items() <= overseen(t)[0].items()
+    t = told().submit("alone", urgency="emergency")
+    assert (t.held.state, overseen(t)) == ("redirected", [])
 
 
 def test_nobodys_name_and_nobodys_words_are_in_it() -> None:
