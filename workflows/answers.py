@@ -126,6 +126,8 @@ def _order_answered(command: cmd.Order, outcome: str, code: str, state: str) -> 
 
 def _dead_letter(post: Post, code: str) -> None:
     command = post.command
+    # of what nobody has sent there is no record to look at: its line is found by channel and id
+    line = f"{command.channel}:{command.ref}" if isinstance(command, cmd.Adopt) else ""
     letter = body.DeadLetterBody(
         stage="engine",
         code=code,
@@ -133,6 +135,7 @@ def _dead_letter(post: Post, code: str) -> None:
         case=command.case,
         action=type(command).__name__,
         text=body.refusal_text(code),
+        input=line,
     )
     post.add("dead-letters.engine", command.case, DEAD_LETTER, letter)
 

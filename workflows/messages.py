@@ -269,6 +269,7 @@ class DeadLetterBody(Body, frozen=True, kw_only=True):
     case: str
     action: str
     text: Said
+    input: str = ""
 
 
 def refusal_text(code: str) -> Said:

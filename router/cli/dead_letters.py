@@ -30,6 +30,7 @@ from router.operate.redrive import SETTLE_SECONDS, Outcome, Person, carry_out
 from router.operate.settings import Settings
 from router.operate.topics import STAGES, Topics
 from schemas import faults
+from workflows.refusals import REFUSALS
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="死信：没能处理的记录 / dead letters"
@@ -111,7 +112,7 @@ class Voice:
             typer.echo(json.dumps(facts, ensure_ascii=False))
 
     def code(self, code: str) -> str:
-        told = CODES.get(code) or faults.CODES.get(code)
+        told = CODES.get(code) or faults.CODES.get(code) or REFUSALS.get(code)
         return f"{code} {told[self.lang == 'en']}" if told else code
 
 
@@ -321,7 +322,7 @@ def _instant(voice: Voice, text: str) -> int:
 
 def _line(voice: Voice, letter: Letter) -> str:
     parts = (letter.id, to_text(letter.written), voice.text(f"state.{letter.state}"), voice.code(letter.code))
-    return "  ".join((*parts, letter.case or "-", letter.original))
+    return "  ".join((*parts, letter.case or "-", letter.original or letter.said.input))
 
 
 def _facts(letter: Letter) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _same_as(letter: Letter) -> tuple[str, ...]:
     if letter.stage == "engine":
         said = msgspec.json.encode(letter.said).decode()
         return letter.stage, named.get("ce_id") or letter.id, named.get("ce_time", ""), letter.key, said
-    place = letter.original if letter.original.strip("/") else letter.id
+    place = letter.original or letter.id
     return letter.stage, place, named.get("x-original-sha256", ""), named.get("x-message-id", "")
 
 
@@ -85,7 +85,7 @@ def _letter(stage: str, record: Any, topics: Topics) -> Letter:
         id=f"{stage}/{record.partition}/{record.offset}",
         stage=stage,
         code=said.code,
-        original=place.removeprefix(topics.prefix),
+        original=place.removeprefix(topics.prefix) if place.strip("/") else "",
         written=record.timestamp,
         key=(record.key or b"").decode("utf-8", "replace"),
         headers=headers,

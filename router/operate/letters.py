@@ -34,7 +34,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     Why the engine could not take a record; the record's own words stay where they are.
 
-    source: the record's place. input: the place of what it came from. case, action: as far as they could be read.
+    source: the record's place. input: the place of what it came from, or the channel and id of a case taken over. case, action: as far as they could be read.
     parked: the how-manieth letter of its case's parking this is; faults: how many of them were no `case_parked`.
     retry_of, root: of a command that was written again, the letter and the place of its first try.
     """
@@ -96,8 +96,8 @@ that is open; others of its case come first; nothing to write again."""
 class Letter:
     """
     One dead letter, without what its sender wrote. `original` is the place of the record it stands for, or a deadline's
-    name; written: broker time, milliseconds. said: the engine's own words, empty for other stages. copies: the ids
-    under which the same letter stands on its topic again.
+    name, or empty where no record is told of; written: broker time, milliseconds. said: the engine's own words, empty
+    for other stages. copies: the ids under which the same letter stands on its topic again.
     """
 
     id: str

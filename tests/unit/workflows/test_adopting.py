@@ -223,7 +223,8 @@ def test_a_history_that_no_case_can_have_opens_none_and_is_a_dead_letter(
     t = adopted(*history, body=body)
     assert (t.case, t.records) == (None, [])
     assert t.left == ["dead-letters.engine dead_letter.written"]
-    assert t.data("dead_letter.written")["code"] == code
+    letter = t.data("dead_letter.written")
+    assert (letter["code"], letter["input"]) == (code, "website:w-1"), "by which its line is found"
     assert not any(m.to.startswith("answers.") for m in t.said), "the channel has sent nothing"
 
 
