@@ -25,7 +25,7 @@ from workflows.case import Case, Clock, Course, Leg, Pending, Task, clock_key
 from workflows.decision import Decision
 from workflows.facts import RequestView
 from workflows.rebasing import keep_within
-from workflows.reckoning import by_the_day, moved
+from workflows.reckoning import announced, by_the_day, moved
 from workflows.rights import RIGHTS
 from workflows.states import ENDED, TASK_ACTIONS
 from workflows.submit import take_in
@@ -79,6 +79,8 @@ def adopt(d: Decision, command: cmd.Adopt, say: Say) -> None:
     promised = not command.due or _promise(life, command.due)
     while _passes(life, now, (), not promised):
         promised = promised or _promise(life, command.due)
+    if not promised:
+        _promise(life, command.due, still=True)
     life.at(now, lambda: d.emit(_taken_over(command)))
     d.events, d.times = life.events, tuple(life.times)
 
@@ -204,27 +206,35 @@ _PASSES: Mapping[str, clocks.Fire] = {what: clocks.FIRE[what] for what in ("due"
 # -- what was promised --------------------------------------------------------------------------
 
 
-def _promise(life: _Life, due: int) -> bool:
+def _promise(life: _Life, due: int, still: bool = False) -> bool:
     """
     The citizen's clock is due when he was told, from the last step on: what has come of it since follows from there. Where days
-    are counted it is that day. False of what stands still, or waits for an extension: it has no date yet that could be another.
+    are counted it is that day. False where it stands still, as it may have gone on by itself since then; with `still` it has
+    not, and that was the date when it stopped: when it goes on it has what was left until then.
     """
     d = life.d
     clock = d.case.clocks.get(clock_key(FINISH, ""))
     course = (clock.course if clock else None) or Course()
-    if clock is None or not clock.running or course.pause or course.held:
+    if clock is None or not clock.running or (course.pause and not still):
         return False
     calendar, template = d.facts.calendar_named(clock.calendar), template_of(d, clock)
     if template is not None and by_the_day(template, clock.budget):
         due = calendar.after(day_of(due) * DAY - OFFSET + 1, 0, clock.budget, True).at
     if due == clock.due:
         return True
-    since = course.since or clock.anchor
-    whole = course.consumed + max(0, calendar.consumed(since, due, budget(clock.budget).unit))
-    made = moved(calendar, template, clock, replace(course, whole=whole), due, is_awake(d), d.now)
+    since = max(clock.anchor, course.paused_at) if course.pause else course.since or clock.anchor
+    whole = max(1, course.consumed + max(0, calendar.consumed(since, due, budget(clock.budget).unit)))
+    runs = replace(course, whole=whole, since=since if course.pause else course.since)
+    made = moved(calendar, template, clock, runs, due, is_awake(d), d.now)
+    marks = tuple([replace(m, at=max(m.at, due)) if m.what != "warn" else m for m in made.marks])
+    says = marks
+    if course.pause:
+        says = tuple(map(announced, clock.marks))
+    elif course.held:
+        says = tuple([mark for mark in marks if mark.at < due])
     event = ev.ClockPromised(
-        kind=clock.kind, of=clock.of, before=clock.due, due=due, whole=whole, provisional=made.provisional,
-        marks=tuple([replace(m, at=max(m.at, due)) if m.what != "warn" else m for m in made.marks]),
+        kind=clock.kind, of=clock.of, before=clock.due, due=due, whole=whole, provisional=made.provisional, marks=says,
+        waiting=marks if course.pause else marks[len(says) :],
     )  # fmt: skip
     life.at(d.now, lambda: _bind(d, event))
     return True

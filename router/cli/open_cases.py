@@ -52,7 +52,6 @@ TEXTS = {
     "fault": ("第 {line} 行  {pointer}  [{code}] {text}", "line {line}  {pointer}  [{code}] {text}"),
     "advice": ("    → {advice}", "    → {advice}"),
     "differs": ("第 {line} 行  {number}：原系统承诺 {promised}，按本系统政策为 {ours}", "line {line}  {number}: promised for {promised}, by the policy here {ours}"),
-    "fixed_later": ("第 {line} 行  {number}：时限暂停或延期待批，承诺的 {promised} 未采用", "line {line}  {number}: its clock stands still or waits for a decision; the promise {promised} is not used"),
     "more": ("…… 另有 {count} 条，加 --details 全部列出", "… {count} more; --details lists them all"),
     "totals": ("可接管 {sound} 件，{faulty} 行有误", "{sound} cases can be taken over, {faulty} lines cannot"),
     "state": ("状态  {name}  {count}", "state  {name}  {count}"),
@@ -113,12 +112,6 @@ class Report:
         if moved is not None:
             facts = {"promised": to_text(moved.due), "ours": to_text(moved.before)}
             self.differing.append({"line": line, "number": command.number, **facts})
-        elif (
-            command.due and clock is not None and clock.course is not None and (clock.course.pause or clock.course.held)
-        ):
-            self.differing.append(
-                {"line": line, "number": command.number, "promised": to_text(command.due), "ours": ""}
-            )
 
 
 def open_cases(
@@ -294,7 +287,7 @@ def _tell(at: Stage, report: Report, details: bool) -> None:
             at.say(at.choose(TEXTS["advice"], advice=told[f"advice_{side}"]))
     shown = report.differing if details else report.differing[:SHOWN]
     for told in shown:
-        at.say(at.choose(TEXTS["differs" if told["ours"] else "fixed_later"], **told))
+        at.say(at.choose(TEXTS["differs"], **told))
     if len(report.differing) > len(shown):
         at.say(at.choose(TEXTS["more"], count=len(report.differing) - len(shown)))
     for state, count in report.states.most_common():
@@ -307,8 +300,8 @@ def _tell(at: Stage, report: Report, details: bool) -> None:
         at.say(at.choose(TEXTS["unit"], name=unit, count=count))
     if len(report.units) > len(units):
         at.say(at.choose(TEXTS["more"], count=len(report.units) - len(units)))
-    if moved := sum(bool(told["ours"]) for told in report.differing):
-        at.say(at.choose(TEXTS["dates"], count=moved))
+    if report.differing:
+        at.say(at.choose(TEXTS["dates"], count=len(report.differing)))
     at.say(at.choose(TEXTS["totals"], sound=report.sound, faulty=report.faulty))
 
 

@@ -27,6 +27,8 @@ class ClockPromised(Event, frozen=True):
     """what the clock is given in all by that, in milliseconds of its own counting"""
     provisional: bool = False
     marks: tuple[Mark, ...] = ()
+    waiting: tuple[Mark, ...] = ()
+    """those that come to nothing while it stands still or an extension is undecided"""
 
 
 class CaseTakenOver(Event, frozen=True):

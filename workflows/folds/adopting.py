@@ -13,7 +13,7 @@ from workflows.folds.clocks import mark_fired, pending
 def _promised(case: Case, e: ev.ClockPromised, at: int) -> Case:
     key = clock_key(e.kind, e.of)
     clock = case.clocks[key]
-    course = replace(clock.course or Course(), whole=e.whole)
+    course = replace(clock.course or Course(), whole=e.whole, waiting=pending(e.waiting))
     moved = replace(clock, due=e.due, provisional=e.provisional, marks=pending(e.marks), course=course)
     return replace(case, clocks={**case.clocks, key: moved})
 

@@ -225,6 +225,8 @@ class AdoptedCase(AnyCase):
                 history=tuple(history), due=0 if due is None else registered.received_at + due * HOUR,
             )
         )  # fmt: skip
+        now, clocks = self.told.now, self.told.held.clocks.values() if self.told.case else ()
+        assert all(m.at > now for clock in clocks if clock.running for m in clock.marks), "what is past fires no more"
 
 
 AdoptedCase.TestCase.settings = settings(AnyCase.TestCase.settings, max_examples=80)

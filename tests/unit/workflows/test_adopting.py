@@ -11,6 +11,7 @@ from tests.unit.workflows.small_world import COUNTY, POLICIES, Told, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.attribution import attribute, happened
+from workflows.workdays import HOUR
 
 RECEIVED = ms("2026-09-14 10:00")
 NOW = ms("2026-09-18 09:00")
@@ -191,6 +192,39 @@ def test_a_promise_waits_for_the_pause_that_ended_by_itself() -> None:
     assert [show(at) for at, e in ev.timed(t.records[0]) if isinstance(e, ev.ClockOverdue) and not e.of] == [
         "2026-10-14 17:00:00"
     ]
+
+
+def test_a_promise_holds_of_what_stands_still() -> None:
+    """What was left until then is left when it goes on: on the 18th and not on the 15th."""
+    promised = "2026-10-20 17:00"
+    paused = past("15 10:00", "pause", URBAN, reason="appraisal")
+    t = adopted(dispatched(), paused, due=ms(promised))
+    t.reply("handle", "go_on", unit=URBAN)
+    left = CHINA.consumed(ms("2026-09-15 10:00"), ms(promised), "wd")
+    due = t.held.clocks["finish/"].due
+    assert 0 <= CHINA.consumed(ms("2026-09-18 09:00"), due, "wd") - left < 8 * HOUR, "to the end of that day"
+    t.wait_until("2026-12-31 00:00")
+    marks = [
+        (show(r.at), r.at < due) for r in t.records for e in r.events if isinstance(e, ev.ClockWarned) and not e.of
+    ]
+    late = [(r.at, e.due) for r in t.records for e in r.events if isinstance(e, ev.ClockOverdue) and not e.of]
+    assert late == [(due, due)]
+    assert [before for _, before in marks] == [True], "warned anew, in time"
+
+
+@pytest.mark.parametrize("decision", ["refuse_extension", "grant_extension"])
+def test_a_promise_holds_while_an_extension_is_undecided(decision: str) -> None:
+    asked = past("17 09:00", "ask_extension", URBAN, reason="r", limit="3wd")
+    t = adopted(dispatched(), asked, now=ms("2026-09-24 09:00"), due=ms("2026-09-30 17:00"))
+    t.reply("decide_extension", decision, reason="x")
+    late = [e.due for r in t.records for e in r.events if isinstance(e, ev.ClockOverdue) and not e.of]
+    assert late == []
+    if decision == "refuse_extension":
+        assert show(t.held.clocks["finish/"].due) == "2026-09-30 17:00:00"
+    t.wait_until("2026-12-31 00:00")
+    late = [(r.at, e.due) for r in t.records for e in r.events if isinstance(e, ev.ClockOverdue) and not e.of]
+    assert late == [(t.held.clocks["finish/"].due,) * 2]
+    assert t.held.clocks["finish/"].due >= ms("2026-09-30 17:00")
 
 
 CANNOT = [
