@@ -13,7 +13,7 @@ beats by the time of the last complete one.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import structlog
@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 
 from adapters.kafka.log import Writer
 from router.auditor.store import AuditStore
-from router.auditor.watch import Finding, Watch, repair_id
+from router.auditor.watch import Finding, Kind, Watch, repair_id
 from router.operate import metrics
 from router.operate.process import Process
 from router.operate.pump import LOST, find_footing
@@ -94,6 +94,10 @@ class Auditor:
     begun: int = 0
     """When the pass began, in business time (0: none has), and where each partition of the log ended then."""
     ends: Mapping[TopicPartition, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in get_args(Kind):
+            metrics.AUDIT_FINDINGS.labels(kind)  # from 0 on: no increase is seen of what begins with its first finding
 
     async def follow(self) -> None:
         beginning = await self.reader.beginning_offsets(self.slots)

@@ -12,7 +12,7 @@ One process has all partitions, as anybody may be like anybody. A second one say
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from heapq import merge
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import structlog
@@ -25,7 +25,7 @@ from router.operate.history import start
 from router.operate.process import Process
 from router.operate.pump import Batch, pump
 from router.operate.topics import DAY
-from router.similar.index import Found, Index, key
+from router.similar.index import Found, Index, What, key
 from schemas.ids import command_id, shard_of
 from workflows import commands, events
 
@@ -83,6 +83,8 @@ class Similar:
 
     def __init__(self, process: Process, following: Following, writer: Writer) -> None:
         self.index = Index(following.current.header.similar)
+        for what in get_args(What):
+            metrics.SIMILAR_FOUND.labels(what)  # from 0 on: no increase is seen of what begins with its first finding
         self._process, self._following, self._writer = process, following, writer
         self._secret = key(process.settings.secret.get_secret_value().encode())
 

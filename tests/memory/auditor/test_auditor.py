@@ -16,6 +16,7 @@ from router.engine.aside import Parked
 from router.engine.batch import Batch
 from router.engine.record import ShardRecord
 from router.engine.store import Store, body_of, state_value
+from router.operate import metrics
 from schemas.ids import case_id, command_id, shard_of
 from tests.memory.engine.house import HandClock, facts
 from tests.unit.workflows.small_world import NOW, told
@@ -222,6 +223,15 @@ def test_who_was_looked_at_and_is_still_away_does_not_hold_the_pass_up(tmp_path:
     assert not store.passes_over(at + 5000, [0], 10)
     assert store.passes_over(at + 5000, [0], 5), "a page of them: nobody goes through all"
     store.close()
+
+
+def test_what_was_never_found_is_counted_from_the_start() -> None:
+    """An alert asks how much a count has grown: of one that begins with its first finding that is nothing."""
+    metrics.AUDIT_FINDINGS.clear()
+    role.Auditor(None, None, role.Pace(), None, None, None, [])  # type: ignore[arg-type]
+    (family,) = metrics.AUDIT_FINDINGS.collect()
+    counts = {one.labels["kind"]: one.value for one in family.samples if one.name.endswith("_total")}
+    assert counts == dict.fromkeys(("missed", "doubled", "early", "late"), 0)
 
 
 class Topic:

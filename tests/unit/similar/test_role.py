@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from adapters.clock import Clock
 from router.catalogue.rows import Similar as Limits
+from router.operate import metrics
 from router.operate.topics import Topics
 from router.similar.role import SLICE, Similar, _remember
 from tests.unit.similar.requests import came
@@ -107,3 +108,12 @@ async def test_a_request_that_cannot_be_read_stops_nobody() -> None:
     (bad,) = log(msgspec.structs.replace(came(1), events=(broken,)))
     await similar.take({SLOT: [bad, Said(1, None), *log(came(2), came(3))]})
     assert [(one.case, one.what) for one in writer.said if isinstance(one, commands.Resemble)] == [(case(3), "alike")]
+
+
+def test_what_was_never_found_is_counted_from_the_start() -> None:
+    """An alert asks how much a count has grown: of one that begins with its first finding that is nothing."""
+    metrics.SIMILAR_FOUND.clear()
+    made(Limits())
+    (family,) = metrics.SIMILAR_FOUND.collect()
+    counts = {one.labels["what"]: one.value for one in family.samples if one.name.endswith("_total")}
+    assert counts == dict.fromkeys(("repeat", "alike", "group", "burst"), 0)
