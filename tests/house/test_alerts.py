@@ -54,6 +54,14 @@ def test_an_alert_is_told_in_both_languages(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical")
 
 
+@pytest.mark.parametrize("metric", ["duokua_cases_not_rebased", "duokua_rebase_share"])
+def test_of_what_a_sweep_is_at_nothing_is_said_at_the_first_look(metric: str) -> None:
+    """Who takes a shard over in the middle of it has seen but a moment: a window over that is as full as it can be."""
+    for rule in (rule for rule in RULES if metric in rule["expr"]):
+        assert "_over_time" not in rule["expr"]
+        assert rule["for"]
+
+
 def test_of_a_shard_that_went_to_another_process_nothing_is_said() -> None:
     """Else an alert that sums over processes would count it twice, and never end."""
     gauges = {m for m in METRICS.values() if m._type == "gauge" and m._labelnames == ("shard",)}
