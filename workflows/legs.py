@@ -219,7 +219,7 @@ def waits_for(case: Case, leg: Leg) -> str:
     for child in case.legs.values():
         if child.parent == leg.id and child.open:
             return "children_open"
-    return "stages_open" if leg.part == "lead" and not plan_is_done(case) else ""
+    return "stages_open" if case.plan and leg.part == "lead" and not plan_is_done(case) else ""
 
 
 def close(d: Decision, reason: str, result: str = "") -> None:

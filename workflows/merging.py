@@ -176,8 +176,8 @@ def _unmerge(d: Decision, command: Order, said: Ordered) -> str:
 
 def leave(d: Decision, why: str) -> None:
     """Leave the head, if there is one."""
-    held = star(d.case)
-    if held.head:
+    held = d.case.star
+    if held is not None and held.head:
         stop_clocks(d, _asking(d))
         d.emit(ev.HeadLeft(head=held.head, asked=held.asked, why=why))
 

@@ -2,9 +2,12 @@
 What the channel is told of its case without having asked: how it stands, a date that moved, how it ended.
 """
 
+from msgspec.structs import replace
+
 from workflows import between, supervision
 from workflows import events as ev
 from workflows import messages as body
+from workflows.case import Leg
 from workflows.outbox import OUTCOME, STATUS
 from workflows.post import Post
 
@@ -13,24 +16,25 @@ def status(post: Post, word: str) -> None:
     """How the case stands after the record."""
     case = post.case
     lead = case.lead
-    begun = (
-        next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None) if word == "in_procedure" else None
+    said = body.StatusBody(
+        ref=case.ref,
+        case_id=case.id,
+        number=case.number,
+        status=word,
+        at=body.instant(post.d.now),
+        unit_name=body.unit_name(post.d, lead.unit) if lead else None,
+        promised_due=body.promised_due(case),
     )
-    post.answer(
-        STATUS,
-        body.StatusBody(
-            ref=case.ref,
-            case_id=case.id,
-            number=case.number,
-            status=word,
-            at=body.instant(post.d.now),
-            unit_name=body.unit_name(post.d, lead.unit) if lead else None,
-            promised_due=body.promised_due(case),
-            text=lead.text or None if begun and lead else None,
-            procedure=begun.procedure if begun else None,
-            procedure_name=body.Said(zh=begun.name_zh, en=begun.name_en) if begun else None,
-        ),
-    )
+    post.answer(STATUS, _with_procedure(post, said, lead) if word == "in_procedure" else said)
+
+
+def _with_procedure(post: Post, said: body.StatusBody, lead: Leg | None) -> body.StatusBody:
+    """Which procedure it is, and what the lead says of it."""
+    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun)), None)
+    if begun is None:
+        return said
+    name = body.Said(zh=begun.name_zh, en=begun.name_en)
+    return replace(said, text=lead.text or None if lead else None, procedure=begun.procedure, procedure_name=name)
 
 
 NEW_CALENDAR = "节假日安排公布或调整"
@@ -99,7 +103,9 @@ def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRe
 def _outcome(post: Post, event: ev.CaseClosed) -> None:
     case = post.case
     refusal = case.refusal if event.reason == "refused" else None
-    begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun | ev.ProcedureEnded)), None)
+    begun = None
+    if event.reason == "transferred":
+        begun = next((e for e in post.d.events if isinstance(e, ev.ProcedureBegun | ev.ProcedureEnded)), None)
     post.answer(
         OUTCOME,
         body.OutcomeBody(

@@ -20,19 +20,17 @@ from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
 
 def of_leg(d: Decision, leg: Leg) -> tuple[str, ...]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
+    case = d.case
     may = [action for action, fits in _granted(d.policy, leg.state, leg.part) if fits is None or fits(d, leg)]
-    if d.case.state == HUNG and leg.part == "lead":
+    if case.disputes is not None and case.disputes.ruling is not None and not leg.parent:
+        may = [action for action in may if action != "return"]
+    if case.state == HUNG and leg.part == "lead":
         may = [action for action in may if action in MEANWHILE]
     return tuple(may)
 
 
 def _has_units_below(d: Decision, leg: Leg) -> bool:
     return bool(d.facts.children(leg.unit)) and (not leg.parent or level(leg) < d.policy.levels)
-
-
-def _is_unruled(d: Decision, leg: Leg) -> bool:
-    disputes = d.case.disputes
-    return disputes is None or disputes.ruling is None or bool(leg.parent)
 
 
 def _is_paused(d: Decision, leg: Leg) -> bool:
@@ -47,7 +45,6 @@ _FITS: Mapping[str, Fits] = {
     "send_back_below": lambda d, leg: any(
         child.parent == leg.id and child.state == "replied" for child in d.case.legs.values()
     ),
-    "return": _is_unruled,
     "reply": lambda d, leg: not waits_for(d.case, leg),
     "pause": lambda d, leg: not _is_paused(d, leg),
     "go_on": _is_paused,

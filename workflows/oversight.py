@@ -39,7 +39,7 @@ def is_quiet(case: Case) -> bool:
 
 def report_first(case: Case) -> bool:
     """Whether a leader waits for an answer (批示): the citizen's comes after it."""
-    return any(not order.reported for order in standing(case, "instruct"))
+    return case.oversight is not None and any(not order.reported for order in standing(case, "instruct"))
 
 
 # -- by an office -------------------------------------------------------------------------------

@@ -65,18 +65,18 @@ _CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in rang
 
 def case_number(place: str, at: int, serial: str) -> str:
     """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
-    begun, check = _begun_number(place, day_of(at))
     which = serial.zfill(7)
-    for digit in which:
+    begun, check = _begun_number(place, day_of(at), which[:-2])
+    for digit in which[-2:]:
         check = _CHECKED[check][digit]
-    return f"{begun}{which}-{(1 - (check or 10) * 2 % 11) % 10}"
+    return f"{begun}{which[-2:]}-{(1 - (check or 10) * 2 % 11) % 10}"
 
 
 @lru_cache(maxsize=1024)
-def _begun_number(place: str, day: int) -> tuple[str, int]:
-    """What the numbers of a place and day have in common, and the check sum over it."""
+def _begun_number(place: str, day: int, hundred: str) -> tuple[str, int]:
+    """What the numbers of a place and day, a hundred of them, have in common, and the check sum over it."""
     where, when = f"{place[:6]:0<6}", date_of(day * DAY).strftime("%y%m%d")
-    return f"{where}-{when}-", mod_11_10.checksum(where + when)
+    return f"{where}-{when}-{hundred}", mod_11_10.checksum(where + when + hundred)
 
 
 def _register(d: Decision, command: Submit, view: RequestView, now: int) -> None:

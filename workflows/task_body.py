@@ -122,9 +122,11 @@ def _dues(case: Case, task: Task) -> list[DueBody]:
     own: dict[str, Clock] = {}
     leg = task.leg if task.kind == "handle" else task.id
     for clock in case.clocks.values():
-        if clock.running and (not clock.of or clock.kind in ("statutory", "follow_up")):
+        if not clock.running:
+            continue
+        if not clock.of or clock.kind in ("statutory", "follow_up"):
             citizens[clock.kind] = clock
-        elif clock.running and clock.of in (task.id, leg):
+        elif clock.of == leg or clock.of == task.id:
             own[clock.kind] = clock
     return [
         _due_body(clock.kind, clock.due, clock.provisional, clock.course is not None and bool(clock.course.pause))
