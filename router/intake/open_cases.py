@@ -13,6 +13,7 @@ from schemas.cloudevents import canonical, digest
 from schemas.faults import Fault, InvalidMessage, fault
 from schemas.fields import Model
 from schemas.handling import OrderAction, ReplyAction
+from schemas.identity import like_personal_data
 from schemas.ids import case_id, command_id
 from schemas.open_case import OpenCase, PastStep
 from schemas.order import Order
@@ -83,6 +84,8 @@ def _past(step: PastStep, raw: Mapping[str, Any]) -> Past:
 
 def _faults(told: OpenCase, data: Mapping[str, Any], known: Known, now: int) -> Iterator[Fault]:
     request = told.request
+    if like_personal_data(told.number):
+        yield fault("id_like_personal_data", "/data/number")
     if request.received_at is None:
         yield fault("missing_field", "/data/request/received_at")
     elif times.milliseconds(request.received_at) < OLDEST:

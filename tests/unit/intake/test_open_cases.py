@@ -64,6 +64,7 @@ FAULTY = [
     (line(channel="pigeon"), "unknown_channel", "/data/channel"),
     (line(id="a b"), "bad_value", "/data/id"),
     (line(id="13812345678"), "id_like_personal_data", "/data/id"),
+    (line(number="13812345678"), "id_like_personal_data", "/data/number"),
     (line({"at": "yesterday", "action": "sign"}), "bad_time", "/data/history/0/at"),
     (line({**DISPATCHED, "action": "signn"}), "bad_value", "/data/history/0/action"),
     (line({**DISPATCHED, "said": {"target": []}}), "unknown_field", "/data/history/0/said/target"),
