@@ -68,9 +68,9 @@ class Found:
 
     @property
     def passed(self) -> bool:
-        """Whether every mark fired once, everything came to rest, both counts agree, and nothing was left untried."""
+        """Whether every mark fired once, everything came to rest, both counts agree, and nothing was left untried or unlooked at."""
         rest, told = not any(self.behind.values()), self.counted
-        tried = not (self.whole and told.missing)
+        tried = not self.whole or (not told.missing and all(told.checked.values()))
         return not told.wrong and rest and tried and told.cases > 0 and told.by_product == told.by_sql
 
 

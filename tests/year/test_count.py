@@ -1,6 +1,7 @@
 """What is counted by SQL finds what it is there to find, and nothing in an honest history; all that can be said is said by somebody."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +13,11 @@ from adapters.departments import simulated
 from tests.unit.workflows.calendar_2026 import CHINA, PUBLISHED
 from tests.unit.workflows.small_world import Told, told
 from tests.year.catalogue import closed_on
-from tests.year.count import Counted, hear, keep, opened, weigh
+from tests.year.count import Counted, _check, hear, keep, opened, weigh
 from tests.year.happened import EXCEPTED, missing, possible, sayable
 from tests.year.hours import Hours
 from tests.year.moves import MOVES
+from tests.year.run import Found
 from tests.year.town import AFTERWARDS
 from workflows import events as ev
 from workflows.events import EventRecord
@@ -163,3 +165,14 @@ def test_somebody_says_whatever_can_be_said() -> None:
     said |= {name.lower() for name in re.findall(r"ReplyAction\.([A-Z_]+)", departments)}
     wanted = {name.split()[1] for name in sayable() if name.startswith(("reply ", "order "))}
     assert wanted <= said
+
+
+def test_a_whole_year_passes_only_where_each_check_has_looked_at_something() -> None:
+    """A query that finds no rows any more, as an event has another name, would find nothing wrong either."""
+    told = Counted(cases=1, checked=Counter(dues=1, marks=1))
+    assert Found(counted=told, whole=True).passed
+    told.checked["marks"] = 0
+    assert not Found(counted=told, whole=True).passed
+    empty = Counted()
+    _check(opened(":memory:"), "marks", "CHINA", empty)
+    assert empty.checked == {"marks": 0}
