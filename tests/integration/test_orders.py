@@ -23,7 +23,7 @@ from tests.unit.catalogue.small import edited
 
 pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
-LIMIT = 60.0
+LIMIT = 120.0
 OFFICE, ROADS = "370100.government", "370102.roads"
 REQUEST = {"appeal_kind": "help", "appeal_category": "C111", "place": {"region": "370102"}, "title": "路面破损"}
 
