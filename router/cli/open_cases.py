@@ -42,7 +42,7 @@ from workflows.refusals import REFUSALS
 from workflows.workdays import DAY
 
 SHOWN = 20
-"""Dates that differ, and units, that people are shown without `--details`."""
+"""Faults, dates that differ, and units, that people are shown without `--details`."""
 TRIED = "0000001"
 """In the numbers of a try: the real ones are given out by the shards."""
 LATE = ((0, "open"), (1, "1d"), (5, "5d"), (30, "30d"))
@@ -281,10 +281,12 @@ def _fault_facts(found: Fault) -> dict[str, Any]:
 
 def _tell(at: Stage, report: Report, details: bool) -> None:
     side = "en" if at.lang == "en" else "zh"
-    for told in report.faults:
+    for told in report.faults if details else report.faults[:SHOWN]:
         at.say(at.choose(TEXTS["fault"], text=told[side], **{k: told[k] for k in ("line", "pointer", "code")}))
         if f"advice_{side}" in told:
             at.say(at.choose(TEXTS["advice"], advice=told[f"advice_{side}"]))
+    if len(report.faults) > SHOWN and not details:
+        at.say(at.choose(TEXTS["more"], count=len(report.faults) - SHOWN))
     shown = report.differing if details else report.differing[:SHOWN]
     for told in shown:
         at.say(at.choose(TEXTS["differs"], **told))

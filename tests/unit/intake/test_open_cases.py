@@ -138,3 +138,13 @@ def test_each_fault_is_told_with_what_to_do(tried: Any) -> None:
 def test_writing_needs_a_name_a_reason_and_a_log(tried: Any) -> None:
     assert tried(line(), options=("--write",)).exit_code == 2
     assert tried(line(), options=("--write", "--actor", "张工", "--reason", "上线")).exit_code == 3
+
+
+def test_a_file_of_something_else_does_not_flood_the_screen(tried: Any) -> None:
+    """Twenty faults are shown, the others counted; `--details` shows them all."""
+    lines = ["a,b\n"] * 25
+    short, whole = tried(*lines, options=("--lang", "en")), tried(*lines, options=("--lang", "en", "--details"))
+    assert (short.exit_code, whole.exit_code) == (1, 1)
+    assert (short.stdout.count("["), whole.stdout.count("[")) == (20, 25)
+    assert "… 5 more; --details lists them all" in short.stdout
+    assert "0 cases can be taken over, 25 lines cannot" in short.stdout
