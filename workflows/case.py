@@ -5,6 +5,7 @@ Compact on purpose (msgpack, structs as arrays): millions are open at a time. Ne
 end of a struct and have a default, so that older states can be read. The request's body is not in it.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -255,7 +256,9 @@ def stub(case: Case, forget_at: int) -> Case:
     )
 
 
+@lru_cache(maxsize=64)
 def _short(command: str) -> bytes:
+    """Asked for twice by each command: whether it was here before, and to remember it."""
     digest = _BEGUN.copy()
     digest.update(command.encode())
     return digest.digest()

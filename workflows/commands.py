@@ -256,6 +256,8 @@ class Adopt(Command, frozen=True, tag="adopt"):
     receipt: bool = False
 
 
+OPENING = (Submit, Adopt)
+"""What a case begins with. Where each command passes, ask `type(…) is`: that it is none of a Struct `isinstance` finds slowly."""
 Between = Join | JoinAnswered | Leave | HeadEnded | MemberSaid | PartRefused | Resemble | Adopt
 """What nobody outside has sent: nobody outside is answered."""
 

@@ -35,7 +35,7 @@ def decide(
 
 def decision(case: Case | None, command: cmd.AnyCommand | cmd.Rebase | cmd.GiveUp, facts: Facts, now: int) -> Decision:
     """The same, with the case after the events."""
-    name = command.of.id if isinstance(command, cmd.GiveUp) else command.id
+    name = command.of.id if type(command) is cmd.GiveUp else command.id
     made = Decision(case or unborn(command.case), name, facts, now)
     _DECIDE[type(command)](made, command)
     return made

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from workflows.adopting import CannotAdopt
 from workflows.answers import lost, not_adopted, undecided
 from workflows.case import Case, has_seen
-from workflows.commands import Adopt, AnyCommand, GiveUp, Rebase, Submit
+from workflows.commands import OPENING, AnyCommand, GiveUp, Rebase
 from workflows.decide import decision
 from workflows.decision import Decision
 from workflows.events import EventRecord
@@ -42,7 +42,7 @@ def step(case: Case | None, command: AnyCommand, facts: Facts, now: int, request
     looking it up is dear. The same inputs give the same bytes.
     """
     if case is None:
-        if not isinstance(command, Submit | Adopt):
+        if not isinstance(command, OPENING):
             return Step(None, None, lost(command))
         request = partial(Raw, command.request)
     elif has_seen(case, command.id):

@@ -21,7 +21,8 @@ from workflows.states import ACTING, LEG, LEG_ACTION, TASK_ACTIONS
 def of_leg(d: Decision, leg: Leg) -> tuple[str, ...]:
     """What the unit may answer as things stand; the limits of time and person are told only when it tries."""
     case = d.case
-    may = [action for action, fits in _granted(d.policy, leg.state, leg.part) if fits is None or fits(d, leg)]
+    alone = len(case.legs) == 1 and not case.plan
+    may = [action for action, fits in _granted(d.policy, leg.state, leg.part, alone) if fits is None or fits(d, leg)]
     if case.disputes is not None and case.disputes.ruling is not None and not leg.parent:
         may = [action for action in may if action != "return"]
     if case.state == HUNG and leg.part == "lead":
@@ -60,20 +61,23 @@ _GRANTS: Mapping[str, Callable[[Policy, str, str], object]] = {
 }
 """The same by what most cases share: their policy, the state of the leg and its part."""
 _BELOW = ("recall", "send_back_below")
-"""What needs units below: a leg that is not signed has none."""
+"""What needs units below: a leg that is not signed has none, nor has the only one."""
 
 
 @lru_cache(maxsize=1024)
-def _granted(policy: Policy, state: str, part: str) -> list[tuple[str, Fits | None]]:
-    """What table and policy allow in this state; before it is signed, what they will allow then."""
+def _granted(policy: Policy, state: str, part: str, alone: bool) -> list[tuple[str, Fits | None]]:
+    """
+    What table and policy allow in this state; before it is signed, what they will allow then. `alone`: it is the only leg,
+    and no other will follow: it waits for nobody.
+    """
     unsigned = state == "dispatched"
     if part == "copy":
         return [("sign", None)] if unsigned else []
     allowed = [
-        (action, _FITS.get(action))
+        (action, None if alone and action == "reply" else _FITS.get(action))
         for action in ACTING
         if LEG_ACTION.get(action, action) in LEG["signed" if unsigned else state]
-        and not (unsigned and action in _BELOW)
+        and not ((unsigned or alone) and action in _BELOW)
         and (action not in _GRANTS or _GRANTS[action](policy, state, part))
     ]
     return [("sign", None), *allowed] if unsigned else allowed

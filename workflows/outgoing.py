@@ -23,7 +23,7 @@ def outgoing(
     `before`: the case before the command. `request`: gives the body of its ServiceRequest; asked when a task carries it.
     """
     post = Post(d, command, request, before)
-    if isinstance(command, cmd.Adopt):
+    if type(command) is cmd.Adopt:
         _taken_over(post, command)
         return tuple(post.messages)
     told = [(event, telling) for event in d.events if (telling := _TOLD.get(type(event)))]

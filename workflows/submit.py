@@ -6,6 +6,7 @@ rule; a rule may dispatch, start a one-thing, answer a question from the knowled
 *propose* a refusal.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -59,24 +60,32 @@ def take_in(d: Decision, command: Submit, view: RequestView, now: int, triage: s
     _route(d, _left_to_a_person(route), triage)
 
 
-_CHECKED = [{str(digit): ((check or 10) * 2 % 11 + digit) % 10 for digit in range(10)} for check in range(10)]
-"""The check sum after one more digit."""
+def _endings(check: int) -> dict[str, str]:
+    """By the last two digits of a serial, these and the check digit; `check`: the sum over all that is before them."""
+    ends = {}
+    for digits in map("{:02}".format, range(100)):
+        total = check
+        for digit in digits:
+            total = ((total or 10) * 2 % 11 + int(digit)) % 10
+        ends[digits] = f"{digits}-{(1 - (total or 10) * 2 % 11) % 10}"
+    return ends
+
+
+_ENDINGS = [_endings(check) for check in range(10)]
 
 
 def case_number(place: str, at: int, serial: str) -> str:
     """工单编号: division of the centre, business day, serial, and a check digit (ISO 7064 Mod 11,10) over all digits."""
     which = serial.zfill(7)
-    begun, check = _begun_number(place, day_of(at), which[:-2])
-    for digit in which[-2:]:
-        check = _CHECKED[check][digit]
-    return f"{begun}{which[-2:]}-{(1 - (check or 10) * 2 % 11) % 10}"
+    begun, endings = _begun_number(place, day_of(at), which[:-2])
+    return begun + endings[which[-2:]]
 
 
 @lru_cache(maxsize=1024)
-def _begun_number(place: str, day: int, hundred: str) -> tuple[str, int]:
-    """What the numbers of a place and day, a hundred of them, have in common, and the check sum over it."""
+def _begun_number(place: str, day: int, hundred: str) -> tuple[str, Mapping[str, str]]:
+    """What the numbers of a place and day, a hundred of them, have in common, and how each of them ends."""
     where, when = f"{place[:6]:0<6}", date_of(day * DAY).strftime("%y%m%d")
-    return f"{where}-{when}-{hundred}", mod_11_10.checksum(where + when + hundred)
+    return f"{where}-{when}-{hundred}", _ENDINGS[mod_11_10.checksum(where + when + hundred)]
 
 
 def _register(d: Decision, command: Submit, view: RequestView, now: int) -> None:

@@ -77,6 +77,8 @@ def task_body(
         leg=task.leg,
         title=asked.title,
         request=asked.shown if handled or not _sees_names(case, task) else asked.request,
+        supplements=tuple(map(Raw, case.supplements)) if case.supplements else (),
+        reply_under_review=_reply_body(d, reply) if reply else None,
         urgency=_URGENCIES.get(case.urgency, case.urgency),
         rule=RuleBody(id=case.rule, number=case.rule_number, catalogue=case.rule_catalogue, why=case.why)
         if case.rule
@@ -88,18 +90,14 @@ def task_body(
         reason=reason or task.reason or None,
         version=version,
     )
-    beside = _beside(d, task, leg, reply)
+    beside = _beside(d, task, leg)
     return replace(body, **beside) if beside else body
 
 
-def _beside(d: Decision, task: Task, leg: Leg | None, reply: Leg | None) -> dict[str, Any]:
+def _beside(d: Decision, task: Task, leg: Leg | None) -> dict[str, Any]:
     """What few tasks tell."""
     case = d.case
     told = _BESIDE[task.kind](d, task) if task.kind in _BESIDE else {}
-    if reply is not None:
-        told["reply_under_review"] = _reply_body(d, reply)
-    if case.supplements:
-        told["supplements"] = tuple(map(Raw, case.supplements))
     if leg is not None and leg.parent:
         told["parent_task"] = case.legs[leg.parent].task
     if task.limit:
@@ -148,7 +146,7 @@ def _reply_body(d: Decision, leg: Leg) -> ReplyUnderReviewBody:
         contacted=leg.contacted,
         basis=leg.basis or None,
         attachments=Raw(leg.attachments) if leg.attachments else None,
-        unanswered=_unanswered(d.case) if leg.part == "lead" else (),
+        unanswered=_unanswered(d.case) if leg.part == "lead" and len(d.case.legs) > 1 else (),
     )
 
 

@@ -27,7 +27,7 @@ def opened_and_over(post: Post, before: Case | None) -> None:
     if old is new:
         return
     command = post.command
-    acted = (command.task, command.endpoint) if isinstance(command, cmd.Reply) else None
+    acted = (command.task, command.endpoint) if type(command) is cmd.Reply else None
     for task in old.values():
         if task.id not in new and (task.id, task.endpoint) != acted:
             _withdraw(post, task)
@@ -43,7 +43,8 @@ _SHOWN = frozenset({"review", "call_back", "judge_review"})
 def _assign(post: Post, task: Task, reason: str = "") -> None:
     leg = post.case.legs.get(task.leg)
     again = task.kind == "handle" and leg is not None and leg.state == "sent_back"
-    tell(post, SENT_BACK if again else ASSIGNED, task, _shown(post.case, task), reason)
+    shown = _shown(post.case, task) if task.kind in _SHOWN else None
+    tell(post, SENT_BACK if again else ASSIGNED, task, shown, reason)
 
 
 def _shown(case: Case, task: Task) -> Leg | None:

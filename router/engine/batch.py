@@ -246,7 +246,7 @@ class Batch:
         if self.stale and before is not None and before.clocks:
             before = self._rebased(key, before, facts, now)
         request = None
-        if before is None and isinstance(command, commands.Submit | commands.Adopt):
+        if before is None and isinstance(command, commands.OPENING):
             request = bytes(command.request)
             command = replace(command, serial=next_serial(self.shard, self.partition, now))
         result = step(before, command, facts, now, None if before is None else partial(self._request, key))
