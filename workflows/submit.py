@@ -34,7 +34,9 @@ def submit(d: Decision, command: Submit) -> None:
     """A new case, or the answer that it is not new."""
     if d.case.version:
         same = d.case.digest == command.digest
-        if command.parent:
+        if (
+            command.parent and not same
+        ):  # the same one is this very part, of which an archived case knows no more that it came
             d.emit(ev.PartRefused(parent=command.parent, ref=command.ref))
         else:
             d.emit(ev.DuplicateReceived() if same else ev.IdReused(digest=command.digest))

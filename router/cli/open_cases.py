@@ -18,7 +18,7 @@ import rich.progress
 import typer
 from rich.console import Console
 
-from adapters.kafka.log import Fenced
+from adapters.kafka.log import MAX_RECORD_BYTES, Fenced
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import FolderUnreadable, load
@@ -34,8 +34,9 @@ from schemas.json_text import nul_fault, parse
 from schemas.times import to_text
 from workflows import events as ev
 from workflows.adopting import CannotAdopt
-from workflows.case import Case, clock_key
-from workflows.commands import Adopt
+from workflows.bounds import is_paused
+from workflows.case import Case, Clock, clock_key
+from workflows.commands import Adopt, encode
 from workflows.decide import decision
 from workflows.facts import Facts
 from workflows.refusals import REFUSALS
@@ -66,7 +67,8 @@ TEXTS = {
     "no_version": ("尚未发布过目录：先 duokua catalog publish", "no catalogue was published yet: duokua catalog publish first"),
     "folder": ("目录读不出：{folder}", "the catalogue cannot be read: {folder}"),
     "late.open": ("未超期", "not late"), "late.1d": ("1 天以内", "up to 1 day"), "late.5d": ("2 至 5 天", "2 to 5 days"),
-    "late.30d": ("6 至 30 天", "6 to 30 days"), "late.more": ("30 天以上", "more than 30 days"), "late.none": ("无时限", "no limit"),
+    "late.30d": ("6 至 30 天", "6 to 30 days"), "late.more": ("30 天以上", "more than 30 days"),
+    "late.still": ("暂停、待批或已停计时", "paused, undecided or stopped"), "late.none": ("无时限", "no limit"),
 }  # fmt: skip
 LEAVE_OUT = (
     "原系统允许而这里的政策不允许的：去掉这一步，用 due 写明承诺的时间；或先改政策",
@@ -85,6 +87,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "task_not_open": ("此时该单位没有这样的任务：检查前面的步骤和 unit", "no such task was open then: look at the steps before, and at `unit`"),
     "not_open": ("已办结的不接管，从文件中去掉", "closed cases stay where they are: leave the line out"),
     "out_of_order": ("按时间排序", "sort the steps by time"),
+    "too_large": ("超过 6 MB：把往来文字缩短", "more than 6 MB: shorten what was said"),
     "twice": ("同一渠道编号只能有一行", "one line for each channel and id"),
 }  # fmt: skip
 
@@ -106,8 +109,7 @@ class Report:
         self.sound += 1
         self.states[case.state] += 1
         self.units[case.lead.unit if case.lead else case.centre] += 1
-        clock = case.clocks.get(clock_key("finish", ""))
-        self.late[_lateness(clock.due, now) if clock else "none"] += 1
+        self.late[_lateness(case.clocks.get(clock_key("finish", "")), now)] += 1
         moved = next((event for event in events if isinstance(event, ev.ClockPromised)), None)
         if moved is not None:
             facts = {"promised": to_text(moved.due), "ours": to_text(moved.before)}
@@ -241,6 +243,10 @@ def _decided(command: Adopt, line: int, facts: Facts, now: int, report: Report, 
     if command.case in seen:
         return (Fault("twice", "/id", "文件中有两行是同一工单", "two lines of the file are the same case"),)
     seen.add(command.case)
+    if (
+        len(encode(command)) > MAX_RECORD_BYTES // 2
+    ):  # what happened, as the shard writes it down, is about as long again
+        return (fault("too_large", ""),)
     try:
         made = decision(None, msgspec.structs.replace(command, serial=TRIED), facts, now)
     except CannotAdopt as error:
@@ -252,8 +258,13 @@ def _decided(command: Adopt, line: int, facts: Facts, now: int, report: Report, 
     return ()
 
 
-def _lateness(due: int, now: int) -> str:
-    days = -((due - now) // DAY) if due < now else 0
+def _lateness(clock: Clock | None, now: int) -> str:
+    """The group it is told in. What stands still, or waits for an extension, is not late for all that its due has passed."""
+    if clock is None:
+        return "none"
+    if not clock.running or is_paused(clock) or (clock.course is not None and clock.course.held):
+        return "still"
+    days = -((clock.due - now) // DAY) if clock.due < now else 0
     return next((name for most, name in LATE if days <= most), "more")
 
 
@@ -294,7 +305,7 @@ def _tell(at: Stage, report: Report, details: bool) -> None:
         at.say(at.choose(TEXTS["more"], count=len(report.differing) - len(shown)))
     for state, count in report.states.most_common():
         at.say(at.choose(TEXTS["state"], name=state, count=count))
-    for name in [name for _, name in LATE] + ["more", "none"]:
+    for name in [name for _, name in LATE] + ["more", "still", "none"]:
         if report.late[name]:
             at.say(at.choose(TEXTS["late"], name=at.choose(TEXTS[f"late.{name}"]), count=report.late[name]))
     units = report.units.most_common(None if details else SHOWN)

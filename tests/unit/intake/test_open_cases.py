@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from msgspec import json
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from router.catalogue.load import from_files
 from router.cli.main import app
+from router.cli.open_cases import Report
 from router.intake.open_cases import Given, adoption
 from router.intake.translate import Known
 from schemas.faults import InvalidMessage
@@ -16,6 +18,8 @@ from schemas.ids import case_id
 from tests.unit.catalogue.small import small
 from tests.unit.workflows.calendar_2026 import ms
 from workflows import commands
+from workflows.case import Case, Clock, Course, clock_key
+from workflows.workdays import DAY
 
 NOW = ms("2026-09-18 09:00")
 ROADS = "370102.roads"
@@ -133,6 +137,33 @@ def test_each_fault_is_told_with_what_to_do(tried: Any) -> None:
     assert all(one["advice_zh"] and one["advice_en"] for one in told["faults"][:3])
     for lang, text in (("zh", "按时间排序"), ("en", "sort the steps by time")):
         assert text in tried(line(DISPATCHED, late), options=("--lang", lang)).stdout
+
+
+def test_a_case_too_large_for_the_log_is_found_by_the_try(tried: Any) -> None:
+    """Else the write would end in the middle, each time at the same line."""
+    note = {"at": "2026-09-14T12:00:00+08:00", "action": "note", "unit": ROADS, "said": {"text": "长" * 9_000}}
+    done = tried(line(DISPATCHED, *[note] * 260), line(DISPATCHED, id="2"), options=("--json",))
+    told = json.decode(done.stdout.splitlines()[-1])
+    assert [(one["line"], one["code"]) for one in told["faults"]] == [(1, "too_large")]
+    assert told["sound"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "group"),
+    [
+        ({}, "more"),
+        ({"running": False}, "still"),
+        ({"course": Course(pause="waits")}, "still"),
+        ({"course": Course(held=True)}, "still"),
+        ({"course": Course(extended=("1wd",))}, "more"),
+    ],
+)
+def test_what_stands_still_is_not_told_as_late(changes: dict[str, Any], group: str) -> None:
+    clock = Clock("finish", "", "c", "5wd", NOW - 90 * DAY, NOW - 80 * DAY, False, ())
+    case = Case(id="c", clocks={clock_key("finish", ""): replace(clock, **changes)})
+    report = Report()
+    report.add(1, read(line()), case, [], NOW)
+    assert report.late == {group: 1}
 
 
 def test_writing_needs_a_name_a_reason_and_a_log(tried: Any) -> None:

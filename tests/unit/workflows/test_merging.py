@@ -524,6 +524,8 @@ def test_a_part_takes_the_next_number_where_the_channel_has_used_its_id() -> Non
     begun = step(None, replace(again, serial="0200044"), whole.facts, NOW)
     assert begun.case is not None and begun.case.state == "dispatched"
     assert step(begun.case, again, whole.facts, NOW).record is None, "heard twice"
+    later = step(begun.case, replace(again, id="after it was archived"), whole.facts, NOW)
+    assert not [m for m in later.messages if m.to.startswith("case:")], "the part is there: no reason to make another"
 
 
 def test_how_far_a_request_can_be_split() -> None:
