@@ -18,7 +18,8 @@ import rich.progress
 import typer
 from rich.console import Console
 
-from adapters.kafka.log import MAX_RECORD_BYTES, Fenced
+from adapters.kafka.log import Fenced
+from adapters.kafka.writing import MAX_RECORD_BYTES
 from router.catalogue.catalogue import Catalogue
 from router.catalogue.findings import CatalogueFaulty
 from router.catalogue.load import FolderUnreadable, load
