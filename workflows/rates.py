@@ -74,6 +74,9 @@ class _Case:
         elif isinstance(event, ev.CallBackAsked):
             # a closed one that is asked about was answered when it was: what it is promised now is another matter
             self.reopened, self.closed = self.closed, False
+        elif isinstance(event, ev.RefusalReviewAsked):
+            # the refusal that closed it answered nobody: whatever answers is promised anew
+            self.closed = False
         elif isinstance(event, ev.CalledBack):
             self.call = event
         elif isinstance(event, ev.LegReviewPassed):

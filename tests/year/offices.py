@@ -98,6 +98,8 @@ class Offices:
             known = self._known.get(case)
             return follow_up(at, move.action, known.channel, known.ref) if known else None
         said = {"case_id": case, "action": move.action} | dict(move.said) | self._more(move, task, at, pick)
+        if said.get("cases") == []:  # nobody else is there to merge it into
+            return None
         if move.by in _TASKS:
             holder = self._holder(move.by, task)
             if holder is None:

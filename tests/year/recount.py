@@ -19,6 +19,8 @@ FIRED = {
     "EscalationSkipped": "escalate",
 }
 """Which kind of mark an event stands for."""
+STARTING = ("ClockStarted", "ClockResumed")
+"""All else that is said of a clock that has stopped announces what is to come should it go on, and starts nothing."""
 COUNTED = frozenset({"warn", "due", "deem_signed", "escalate"})
 """Marks that somebody learns of. The others let a clock go on, and are seen by what it then does."""
 
@@ -82,10 +84,9 @@ class Recount:
         elif what := FIRED.get(name):
             self._fired(record, key, clock, what)
         else:
-            if name == "ClockPaused":
+            if name == "ClockPaused" and clock.running:
                 self._missed(record.case, key, clock, record.at - self._grace)
-            if name != "ClockRebased":  # one that stands still goes on standing still
-                clock.running = name != "ClockPaused"
+            clock.running = clock.running or name in STARTING
             clock.since = record.at
             if hasattr(event, "marks"):
                 clock.waiting = [mark for mark in event.marks if mark.what in COUNTED]

@@ -77,3 +77,24 @@ def test_a_planted_fault_is_found(plant: Callable[[list[EventRecord]], list[Even
     case = late_case()
     recount = counted(plant(case.records), case.now)
     assert recount.counts[what]
+
+
+def test_an_extension_of_what_was_answered_meanwhile_starts_nothing() -> None:
+    """Decided after the unit has replied it moves the due, should the reply be sent back; until then nothing comes due."""
+    case = told().submit("timed").wait_until("2026-09-18 10:00")
+    case.reply("handle", "ask_extension", reason="complex", limit="5wd")
+    case.reply("handle", "reply", result="transferred", procedure="petition", text="已转信访")
+    case.reply("decide_extension", "grant_extension").reply("review", "pass").wait_until("2026-10-30 18:00")
+    assert not counted(case.records, case.now).wrong
+
+
+def test_one_that_was_sent_back_after_that_comes_due() -> None:
+    case = told().submit("timed").wait_until("2026-09-18 10:00")
+    case.reply("handle", "ask_extension", reason="complex", limit="5wd").reply(
+        "handle", "reply", result="solved", text="x"
+    )
+    case.reply("decide_extension", "grant_extension").reply("review", "send_back", reason="不实")
+    case.wait_until("2026-10-30 18:00")
+    recount = counted(case.records, case.now)
+    assert not recount.wrong
+    assert recount.counts["marks: due"] >= 2

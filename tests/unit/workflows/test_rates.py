@@ -1,10 +1,12 @@
 """The rates of a small town, counted by hand."""
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from tests.unit.workflows.small_world import Told, told
 from tests.unit.workflows.test_feedback import ASKED, SIGNED, answered, closed
 from workflows import commands as cmd
+from workflows import events as ev
 from workflows.events import EventRecord
 from workflows.rates import Rates, Share, rates
 
@@ -69,3 +71,16 @@ def test_a_bad_grade_that_was_asked_about_stays_one_case_and_its_time_as_it_was(
     case = closed().evaluate(2, "slow").wait_until("2026-10-20 09:00").reply("call_back", "call_back", **ASKED)
     made = _of(case)
     assert (made.answered, made.in_time, made.satisfied, made.bad) == (1, Share(1, 1), Share(0, 1), 1)
+
+
+def test_a_refusal_that_was_objected_to_keeps_no_promise() -> None:
+    """The refusal came in time and the answer late; that a call-back was drawn then does not open what was answered."""
+    stopped = {"kind": "finish", "of": "", "consumed": 1}
+    told_of = (
+        ev.ClockStopped(**stopped, met=True), ev.CaseClosed(reason="refused"),
+        ev.RefusalReviewAsked(task="1", unit="370100.watch", endpoint="watch", body=Raw(b"{}")),
+        ev.LegReviewPassed(leg="1"), ev.CallBackAsked(task="2", unit="c", endpoint="c", leg="1", why="drawn"),
+        ev.CalledBack(task="2", attempts=1), ev.ClockStopped(**stopped, met=False), ev.CaseClosed(reason="solved"),
+    )  # fmt: skip
+    made = rates(EventRecord(case="1", version=n, at=n, cause=str(n), events=(e,)) for n, e in enumerate(told_of, 1))
+    assert made.in_time == Share(0, 1)
