@@ -48,20 +48,7 @@ def due_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockReb
         return
     if isinstance(event, ev.ClockWentOn) and event.why == "plan_moved":
         return
-    case = post.case
-    post.answer(
-        STATUS,
-        body.StatusBody(
-            ref=case.ref,
-            case_id=case.id,
-            number=case.number,
-            status="due_moved",
-            at=body.instant(post.d.now),
-            promised_due=body.instant(event.due),
-            promised_before=body.instant(event.before),
-            reason=_why_moved(post, event),
-        ),
-    )
+    _promise(post, "due_moved", event.before, event.due, _why_moved(post, event))
 
 
 _HUNG = {"released": "已销账，恢复计时", "pause_used_up": "挂账计划日期已到，恢复计时"}
@@ -71,23 +58,28 @@ def plan_moved(post: Post, event: ev.PlanReviewed) -> None:
     """挂账计划改期: the citizen and the supervisors are told the new date; him why as well."""
     if not event.plan:
         return
-    case = post.case
     listed = post.d.facts.reasons("review_plan").get(event.reason)
+    unit = body.unit_name(post.d, post.case.legs[event.leg].unit)
+    _promise(post, "hung", event.before, event.plan, listed.name_zh if listed else event.reason, unit)
+    supervision.plan_moved(post, event)
+
+
+def _promise(post: Post, word: str, before: int, due: int, why: str, unit_name: str | None = None) -> None:
+    case = post.case
     post.answer(
         STATUS,
         body.StatusBody(
             ref=case.ref,
             case_id=case.id,
             number=case.number,
-            status="hung",
+            status=word,
             at=body.instant(post.d.now),
-            unit_name=body.unit_name(post.d, case.legs[event.leg].unit),
-            promised_due=body.instant(event.plan),
-            promised_before=body.instant(event.before),
-            reason=listed.name_zh if listed else event.reason,
+            unit_name=unit_name,
+            promised_due=body.instant(due),
+            promised_before=body.instant(before),
+            reason=why,
         ),
     )
-    supervision.plan_moved(post, event)
 
 
 def _why_moved(post: Post, event: ev.ClockExtended | ev.ClockWentOn | ev.ClockRebased) -> str:

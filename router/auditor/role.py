@@ -25,7 +25,7 @@ from router.auditor.store import AuditStore
 from router.auditor.watch import Finding, Kind, Watch, repair_id
 from router.operate import metrics
 from router.operate.process import Process
-from router.operate.pump import LOST, find_footing
+from router.operate.pump import batches
 from router.operate.table import Rocks
 from workflows import commands, events
 
@@ -112,13 +112,7 @@ class Auditor:
         )
         self.process.health.ready()
         clock, passed = self.process.clock, float("-inf")
-        while not self.process.stop.is_set():
-            try:
-                batch = await self.reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-            except LOST as error:
-                await find_footing(self.process, self.reader, error)
-                continue
-            self.process.health.beat()
+        async for batch in batches(self.process, self.reader, MAX_RECORDS):
             for tp, records in batch.items():
                 await self._take(tp, records)
             if clock.monotonic() - passed >= self.pace.every:

@@ -7,7 +7,7 @@ go to another without a word. Here it is said how much is gone, and reading goes
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -124,6 +124,18 @@ def _age(process: Process, batch: Batch) -> float:
     """Seconds since the oldest record of a batch was written, by the log's own time."""
     written = min((records[0].timestamp for records in batch.values()), default=None)
     return 0.0 if written is None else max(0.0, process.clock.wall() - written / 1000)
+
+
+async def batches(process: Process, reader: Any, most: int) -> AsyncIterator[Batch]:
+    """For a role that keeps its own place: what is read until it is asked to stop, an empty batch where nothing came. Beats."""
+    while not process.stop.is_set():
+        try:
+            batch: Batch = await reader.getmany(timeout_ms=200, max_records=most)
+        except LOST as error:
+            await find_footing(process, reader, error)
+            continue
+        process.health.beat()
+        yield batch
 
 
 LOST = (NoOffsetForPartitionError, OffsetOutOfRangeError)

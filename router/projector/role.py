@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from adapters.readmodel import Batch, OffsetMoved, ReadModel
 from router.operate import metrics
 from router.operate.process import Process
-from router.operate.pump import LOST, find_footing
+from router.operate.pump import batches
 from router.operate.topics import Topics
 from router.projector.fold import add_events, add_outbox, touched
 from workflows import events, outbox
@@ -69,13 +69,7 @@ class _Follower:
         await self._start()
         self.process.health.ready()
         looked = 0.0
-        while not self.process.stop.is_set():
-            try:
-                batch = await self.reader.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-            except LOST as error:
-                await find_footing(self.process, self.reader, error)
-                continue
-            self.process.health.beat()
+        async for batch in batches(self.process, self.reader, MAX_RECORDS):
             if batch:
                 await self._project(batch)
             if self.process.clock.monotonic() - looked >= LOOK:

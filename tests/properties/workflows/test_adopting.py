@@ -13,7 +13,8 @@ from msgspec import Raw, json
 from msgspec.structs import asdict, replace
 
 from router.auditor.watch import AUDITED, Sweep, take
-from tests.properties.workflows.test_any_case import FULL, AnyCase, _fits
+from tests.properties.workflows.saying import FULL, fits
+from tests.properties.workflows.test_any_case import AnyCase
 from tests.unit.workflows.calendar_2026 import CHINA
 from tests.unit.workflows.small_world import NOW, UNITS, SmallWorld, Told
 from workflows import commands as cmd
@@ -65,7 +66,7 @@ def _next_step(draw: Any, t: Told) -> cmd.Past | None:
     leg = case.legs.get(task.leg)
     actions = [a for a in TASK_ACTIONS[task.kind] if a not in SPENT]
     if task.kind == "handle" and leg is not None:
-        actions = [a for a in actions if _fits(leg.state, a) and a != "ask_hang"] or ["sign"]
+        actions = [a for a in actions if fits(leg.state, a) and a != "ask_hang"] or ["sign"]
     action = draw(st.sampled_from(actions))
     if action == "sign" and leg is not None and [held.unit for held in case.legs.values()].count(leg.unit) > 1:
         return None  # nor for which of its parts a unit signed
