@@ -189,7 +189,7 @@ class Words:
             return self.label("case_state", value)
         if event == "CommandRefused" and field == "state":
             return self.label("case_state", value)
-        if event in ("ClockWentOn", "CallBackAsked", "RedoOrdered") and field == "why":
+        if field == "why" and event != "CaseRouted":  # a code; of a routing it is the columns that matched
             return self.word(value)
         if event == "ClockExtended" and field == "by":
             return self.budget(value)

@@ -164,7 +164,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "SplitOff": ("title", "text"),
     "HeadAnswered": ("text",),
     "ClockRebased": ("marks", "waiting"),
-    "ClockPromised": ("marks",),
+    "ClockPromised": ("marks", "waiting"),
     "CaseTakenOver": ("why",),
 }
 

@@ -9,11 +9,11 @@ import pytest
 from aiokafka import TopicPartition
 from typer.testing import CliRunner, Result
 
-from adapters.readmodel import ReadModel
+from adapters.readmodel import CaseFile, CaseRow, ReadModel, StepRow
 from router.cli.case import app
 from router.cli.case_texts import HEADINGS, SENTENCES, WORDS
 from router.cli.case_words import Words
-from router.projector.kept import KEPT
+from router.projector.kept import KEPT, detail
 from router.projector.role import Projection
 from tests.unit.reading.made_up import (
     EVENTS,
@@ -27,6 +27,9 @@ from tests.unit.reading.made_up import (
     registered,
     whole_life,
 )
+from workflows.events import decode
+
+EXAMPLES = Path(__file__).parents[3] / "examples/events/case.events.jsonl"
 
 
 @pytest.fixture
@@ -134,6 +137,21 @@ def test_each_event_has_its_sentence_in_both_languages() -> None:
         asked = [{f for _, f, _, _ in string.Formatter().parse(text) if f} for text in (zh, en)]
         assert asked[0] == asked[1] <= kept and (not variant or variant in kept), name
     assert all(len(pair) == 2 and all(pair) for texts in (HEADINGS, WORDS) for pair in texts.values())
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_each_event_can_be_told(lang: str, tmp_path: Path) -> None:
+    """Whatever the values of its fields are like: those of the examples, which hold each event."""
+    words, told = Words(lang, tmp_path), set()
+    file = CaseFile(CaseRow("c", number="1", centre="centre"), [], [], [], [], {})
+    for line in EXAMPLES.read_bytes().splitlines():
+        happened = decode(line)
+        for n, event in enumerate(happened.events):
+            name = type(event).__name__
+            step = StepRow(0, 0, n, happened.case, happened.version, happened.at, f"{name}.v1", 1, detail(event))
+            assert words.sentence(step, file) != step.type
+            told.add(name)
+    assert told == set(KEPT)
 
 
 def test_fields_of_the_form_and_states_are_in_words(tmp_path: Path) -> None:
