@@ -17,8 +17,7 @@ def _dispatched(case: Case, e: ev.LegDispatched, at: int) -> Case:
         case = moved(case, e.parent, "sub_dispatch")
     state = to(case, "dispatch") if e.part == "lead" and not e.parent else case.state
     leg = Leg(
-        e.leg, e.task, e.unit, e.endpoint, e.part, at,
-        parent=e.parent, function=e.function, matter=e.matter, stage=e.stage, blocking=e.blocking,
+        e.leg, e.task, e.unit, e.endpoint, e.part, at, "dispatched", e.parent, e.function, e.matter, e.stage, e.blocking
     )  # fmt: skip
     after = replace(case, state=state, legs={**case.legs, e.leg: leg}, tasks={**case.tasks, e.task: handling(leg)})
     return in_place(after, e) if e.instead and case.disputes else after
