@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from schemas.ids import case_id, command_id
 from tests.unit.workflows.calendar_2026 import CALENDARS, CHINA, HALL, ms
 from workflows import commands as cmd
+from workflows import events as ev
 from workflows.calendars import Calendar
 from workflows.case import Case
 from workflows.events import EventRecord
@@ -508,6 +509,13 @@ class Told(Struct):
         """The newest message of this type."""
         found = next(m for m in reversed(self.said) if m.type == f"cn.duokua.{kind}.v1")
         return json.decode(found.data, type=dict[str, object])
+
+
+def refused(t: "Told") -> str:
+    """The code by which what was said last was refused, and nothing else came of it."""
+    (event,) = t.last.record.events if t.last.record else ()
+    assert isinstance(event, ev.CommandRefused)
+    return event.code
 
 
 def told(now: int = NOW) -> Told:

@@ -9,19 +9,13 @@ import pytest
 from msgspec import UNSET, json
 
 from tests.unit.workflows.calendar_2026 import ms
-from tests.unit.workflows.small_world import Told, told
+from tests.unit.workflows.small_world import Told, refused, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.evolve import evolve
 
 ANSWER = {"result": "solved", "text": "已办"}
 RULING = {"document": "裁〔2026〕3号", "reason": "市级养护"}
-
-
-def _refused(t: Told) -> str:
-    (event,) = t.last.record.events if t.last.record else ()
-    assert isinstance(event, ev.CommandRefused)
-    return event.code
 
 
 def _returned(t: Told, proposed: str = "", unit: str = "", **said: object) -> Told:
@@ -58,7 +52,7 @@ def test_the_second_return_of_a_place_goes_to_arbitration() -> None:
     assert clocks["finish/"].running
     assert clocks["finish/2"].running
     assert [task.kind for task in t.held.tasks.values()] == ["handle", "arbitrate"]
-    assert _refused(t.reply("handle", "reply", **ANSWER)) == "not_allowed"
+    assert refused(t.reply("handle", "reply", **ANSWER)) == "not_allowed"
 
 
 def test_returns_of_different_places_are_counted_apart() -> None:
@@ -88,7 +82,7 @@ def test_a_ruling_binds() -> None:
     assert t.held.clocks["finish/"].due == due
     assert t.left[:2] == ["tasks.water task.withdrawn", "tasks.desk task.assigned"]
     assert "return" not in t.data("task.assigned")["allowed"]  # type: ignore[operator]
-    assert _refused(_returned(t)) == "ruled_case"
+    assert refused(_returned(t)) == "ruled_case"
     assert t.reply("handle", "reply", **ANSWER).reply("review", "pass").held.state == "closed"
 
 
@@ -132,7 +126,7 @@ def test_where_nobody_is_named_the_first_receiver_leads() -> None:
 )
 def test_a_ruling_is_whole(said: dict[str, object], code: str) -> None:
     t = _in_arbitration(subject_of_complaint=[{"kind": "unit", "unit": "370102.police"}])
-    assert _refused(t.reply("arbitrate", "rule", **RULING | {"targets": [{"unit": "370102.urban"}]} | said)) == code
+    assert refused(t.reply("arbitrate", "rule", **RULING | {"targets": [{"unit": "370102.urban"}]} | said)) == code
 
 
 def test_there_is_no_second_ruling() -> None:
@@ -140,7 +134,7 @@ def test_there_is_no_second_ruling() -> None:
     task = next(task for task in t.held.tasks.values() if task.kind == "arbitrate")
     t.reply("arbitrate", "rule", **RULING, targets=[{"unit": "370100.urban"}])
     before = t.held.legs
-    assert _refused(t.reply_to(task.id, task.endpoint, "rule", **RULING)) == "task_not_open"
+    assert refused(t.reply_to(task.id, task.endpoint, "rule", **RULING)) == "task_not_open"
     assert t.held.legs == before
 
 
@@ -160,7 +154,7 @@ def test_none_of_those_who_disagree_rules() -> None:
     assert t.data("task.assigned")["unit"] == "370000.hotline"
     complained = [{"kind": "unit", "unit": "370000.hotline"}]
     t = _returned(told().submit("alone", subject_of_complaint=complained))
-    assert _refused(t.reply("decide_return", "arbitrate", reason="职责交叉")) == "no_arbiter"
+    assert refused(t.reply("decide_return", "arbitrate", reason="职责交叉")) == "no_arbiter"
     t.reply("decide_return", "accept_return").reply("triage", "dispatch", targets=[{"unit": "370102.water"}])
     assert _returned(t).happened[-2:] == ["LegReturnAsked", "ClockStarted"]
 
@@ -174,7 +168,7 @@ def test_an_undecided_arbitration_is_overdue_by_its_own_clock() -> None:
 def test_what_is_supervised_is_not_returned_without_leave() -> None:
     """Leave is that the office lifts its order; other legs may still be returned."""
     t = told().submit().order("370100.watch", "supervise", reason="listed", limit="2wd")
-    assert _refused(_returned(t, unit="370102.urban")) == "under_supervision"
+    assert refused(_returned(t, unit="370102.urban")) == "under_supervision"
     assert _returned(t, unit="370102.water").happened[-2:] == ["LegReturnAsked", "ClockStarted"]
     t.order("370100.watch", "lift")
     assert _returned(t, unit="370102.urban").happened[-2:] == ["LegReturnAsked", "ClockStarted"]
@@ -193,7 +187,7 @@ def test_what_is_undecided_no_unit_takes_past_the_dispatcher() -> None:
     """The dispatcher's clock measures a task that is there; the unit is not offered what it may not do."""
     t = _returned(told().submit("alone"))
     assert t.last.messages
-    assert _refused(t.reply("handle", "arbitrate", reason="绕过派单员")) == "not_allowed"
+    assert refused(t.reply("handle", "arbitrate", reason="绕过派单员")) == "not_allowed"
     task = next(task for task in t.held.tasks.values() if task.kind == "decide_return")
     assert t.held.clocks[f"return_decision/{task.id}"].running
     t.follow_up(cmd.Supplement, text="x")

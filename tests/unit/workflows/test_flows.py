@@ -4,19 +4,12 @@ import pytest
 from stdnum.iso7064 import mod_11_10
 
 from tests.unit.workflows.calendar_2026 import ms, show
-from tests.unit.workflows.small_world import NOW, SmallWorld, Told, told
+from tests.unit.workflows.small_world import NOW, SmallWorld, Told, refused, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.facts import RequestView
 
 ANSWER = {"result": "solved", "text": "已修复", "contacted": True}
-
-
-def _refused(t: Told) -> str:
-    assert t.last.record is not None
-    (event,) = t.last.record.events
-    assert isinstance(event, ev.CommandRefused)
-    return event.code
 
 
 # -- in -----------------------------------------------------------------------------------------
@@ -166,7 +159,7 @@ def test_the_number_can_be_read_and_checked() -> None:
 def test_a_dispatcher_names_exactly_one_lead(targets: list[dict[str, str]], code: str) -> None:
     """And no unit that is unknown or must stand aside."""
     t = told().submit("unclear", subject_of_complaint=[{"kind": "unit", "unit": "370102.water"}])
-    assert _refused(t.reply("triage", "dispatch", targets=targets)) == code
+    assert refused(t.reply("triage", "dispatch", targets=targets)) == code
     assert [task.kind for task in t.held.tasks.values()] == ["triage"]
 
 
@@ -237,7 +230,7 @@ def test_a_rejected_return_leaves_the_time_with_the_unit() -> None:
     assert t.happened == ["LegReturnRejected", "ClockStopped"]
     assert t.held.clocks["finish/1"].due == due
     assert t.data("task.assigned")["reason"] == "属于你局职责"
-    assert _refused(t.reply("handle", "return", reason="再退")) == "not_allowed"
+    assert refused(t.reply("handle", "return", reason="再退")) == "not_allowed"
     assert t.reply("handle", "reply", **ANSWER).held.state == "replied"
 
 
@@ -246,13 +239,13 @@ def test_a_return_has_a_window(at: str, code: str) -> None:
     """Two working days, counted from the day after dispatch: Friday 18, worked Sunday 20, Monday 21."""
     t = told().submit("alone")
     t.wait_until(at).reply("handle", "return", reason="不属本局")
-    assert (_refused(t) if code else "") == code
+    assert (refused(t) if code else "") == code
 
 
 def test_some_cases_cannot_be_returned() -> None:
     t = told().submit("ruled")
     assert "return" not in t.data("task.assigned")["allowed"]  # type: ignore[operator]
-    assert _refused(t.reply("handle", "return", reason="不属本局")) == "return_not_allowed"
+    assert refused(t.reply("handle", "return", reason="不属本局")) == "return_not_allowed"
 
 
 def test_a_returned_assist_is_replaced_by_an_assist() -> None:
@@ -281,7 +274,7 @@ def test_a_first_level_unit_dispatches_further() -> None:
     assert show(t.held.clocks["finish/1.1"].due) == "2026-09-22 17:00:00"
     task = t.data("task.assigned")
     assert (task["part"], task["parent_task"]) == ("sub", t.held.legs["1"].task)
-    assert _refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "children_open"
+    assert refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "children_open"
     t.reply("handle", "reply", unit="370102001.town", result="solved", text="甲已办")
     assert t.left == ["tasks.desk task.assigned"]
     assert "reply" not in t.data("task.assigned")["allowed"]  # type: ignore[operator]
@@ -297,15 +290,13 @@ def test_a_first_level_unit_dispatches_further() -> None:
     [([], "incomplete"), (["370102.water"], "not_own_unit"), (["370102001.town", "x"], "not_own_unit")],
 )
 def test_only_own_units_can_be_named(units: list[str], code: str) -> None:
-    assert _refused(told().submit("alone").reply("handle", "sub_dispatch", units=units)) == code
+    assert refused(told().submit("alone").reply("handle", "sub_dispatch", units=units)) == code
 
 
 def test_a_second_level_unit_cannot_dispatch_further_but_may_return() -> None:
     """Who dispatched decides: the first-level unit, which then may name another of its own."""
     t = told().submit("alone").reply("handle", "sub_dispatch", units=["370102001.town"])
-    assert (
-        _refused(t.reply("handle", "sub_dispatch", unit="370102001.town", units=["370102002.town"])) == "second_level"
-    )
+    assert refused(t.reply("handle", "sub_dispatch", unit="370102001.town", units=["370102002.town"])) == "second_level"
     t.reply("handle", "return", unit="370102001.town", reason="不在辖区", proposed_unit="370102002.town")
     task = t.data("task.assigned")
     assert (task["kind"], task["unit"]) == ("decide_return", "370102.urban")
@@ -346,7 +337,7 @@ def test_a_reply_sent_back_keeps_its_due() -> None:
 
 def test_a_review_sent_back_needs_a_reason() -> None:
     t = told().submit("alone").reply("handle", "reply", **ANSWER)
-    assert _refused(t.reply("review", "send_back")) == "incomplete"
+    assert refused(t.reply("review", "send_back")) == "incomplete"
 
 
 # -- one-thing ------------------------------------------------------------------------------------
@@ -360,7 +351,7 @@ def test_the_stages_of_a_one_thing_follow_each_other() -> None:
         ("370102.police", "assist", "register", "m-1"),
         ("370102.bank", "assist", "register", "m-2"),
     ]
-    assert _refused(t.reply("handle", "reply", unit="370102.health", **ANSWER)) == "stages_open"
+    assert refused(t.reply("handle", "reply", unit="370102.health", **ANSWER)) == "stages_open"
     t.reply("handle", "reply", unit="370102.police", **ANSWER)
     assert [name for name in t.happened if not name.startswith("Clock")] == [
         "LegSigned",
@@ -371,7 +362,7 @@ def test_the_stages_of_a_one_thing_follow_each_other() -> None:
     ]
     assert [leg.unit for leg in t.held.legs.values()][3:] == ["370102.water", "370102.health"]
     t.reply("handle", "reply", unit="370102.water", **ANSWER)
-    assert _refused(t.reply("handle", "reply", unit="370102.health", **ANSWER)) == "stages_open"
+    assert refused(t.reply("handle", "reply", unit="370102.health", **ANSWER)) == "stages_open"
     t.reply_to(t.held.legs["5"].task, "desk", "reply", **ANSWER)
     assert "reply" in t.data("task.assigned")["allowed"]  # type: ignore[operator]
     t.reply_to(t.held.legs["1"].task, "desk", "reply", **ANSWER).reply("review", "pass")
@@ -417,7 +408,7 @@ def test_a_supplement_restarts_no_clock_and_reaches_who_works() -> None:
 
 def test_supplements_have_an_end() -> None:
     t = told().submit("alone").follow_up(cmd.Supplement, text="x" * 65_536)
-    assert _refused(t.follow_up(cmd.Supplement, text="y")) == "too_many_supplements"
+    assert refused(t.follow_up(cmd.Supplement, text="y")) == "too_many_supplements"
 
 
 def test_a_withdrawal_ends_everything_that_is_open() -> None:
@@ -437,16 +428,16 @@ def test_a_withdrawal_takes_the_review_back() -> None:
 
 def test_a_report_of_wrongdoing_cannot_be_withdrawn() -> None:
     t = told().submit("alone", appeal_kind="report").follow_up(cmd.Withdraw)
-    assert _refused(t) == "report_stays"
+    assert refused(t) == "report_stays"
     assert t.data("receipt.issued")["reason"] == "report_stays"
 
 
 def test_an_evaluation_counts_once_and_after_the_end() -> None:
     t = told().submit("alone")
-    assert _refused(t.evaluate(5)) == "not_allowed"
+    assert refused(t.evaluate(5)) == "not_allowed"
     t.reply("handle", "reply", **ANSWER).reply("review", "pass").evaluate(5)
     assert t.happened == ["CaseEvaluated"]
-    assert _refused(t.evaluate(1)) == "already_evaluated"
+    assert refused(t.evaluate(1)) == "already_evaluated"
     assert t.held.grade == 5
 
 

@@ -8,17 +8,11 @@ leg's failure is its own.
 import pytest
 
 from tests.unit.workflows.calendar_2026 import show
-from tests.unit.workflows.small_world import Told, told
+from tests.unit.workflows.small_world import Told, refused, told
 from workflows import events as ev
 
 ANSWER = {"result": "solved", "text": "已办"}
 TOWN, VILLAGE = "370102001.town", "370102001001.village"
-
-
-def _refused(t: Told) -> str:
-    (event,) = t.last.record.events if t.last.record else ()
-    assert isinstance(event, ev.CommandRefused)
-    return event.code
 
 
 def _deep() -> Told:
@@ -33,7 +27,7 @@ def _deep() -> Told:
 def test_the_lead_waits_for_as_many_assists_as_the_policy_says() -> None:
     """One of two; or it names those that have not answered, and the reviewer sees who has not."""
     t = told().submit("deep")
-    assert _refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "assists_open"
+    assert refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "assists_open"
     t.reply("handle", "reply", unit="370102.urban", **ANSWER, unanswered=["370102.water", "370102.health"])
     review = t.data("task.assigned")["reply_under_review"]
     assert review["unanswered"] == ["370102.water", "370102.health"]  # type: ignore[index]
@@ -65,13 +59,13 @@ def test_there_are_as_many_levels_as_the_policy_allows() -> None:
     t = _deep()
     dues = [show(t.held.clocks[f"finish/{leg}"].due) for leg in ("1", "1.1", "1.1.1")]
     assert dues == ["2026-09-23 17:00:00", "2026-09-22 17:00:00", "2026-09-21 17:00:00"]
-    assert _refused(t.reply("handle", "sub_dispatch", unit=VILLAGE, units=["x"])) == "second_level"
+    assert refused(t.reply("handle", "sub_dispatch", unit=VILLAGE, units=["x"])) == "second_level"
     assert "sub_dispatch" not in t.data("task.assigned")["allowed"]  # type: ignore[operator]
 
 
 def test_replies_rise_level_by_level() -> None:
     t = _deep()
-    assert _refused(t.reply("handle", "reply", unit=TOWN, **ANSWER)) == "children_open"
+    assert refused(t.reply("handle", "reply", unit=TOWN, **ANSWER)) == "children_open"
     t.reply("handle", "reply", unit=VILLAGE, **ANSWER)
     assert (t.data("task.assigned")["unit"], t.data("task.assigned")["reason"]) == (TOWN, "reply_below")
     t.reply("handle", "reply", unit=TOWN, **ANSWER)
@@ -96,7 +90,7 @@ def test_a_unit_may_speak_for_those_below_it_and_for_no_others(endpoint: str, ac
     task = t.held.legs["1.1.1"].task
     t.reply_to(task, endpoint, action, **ANSWER, reason="x", units=["x"])  # type: ignore[arg-type]
     if code:
-        assert _refused(t) == code
+        assert refused(t) == code
     elif action == "reply":
         replied = next(e for e in t.records[-1].events if isinstance(e, ev.LegReplied))
         assert (replied.leg, replied.by) == ("1.1.1", {"town": TOWN, "desk": "370102.urban"}[endpoint])
@@ -106,7 +100,7 @@ def test_a_unit_may_speak_for_those_below_it_and_for_no_others(endpoint: str, ac
 
 def test_a_unit_below_cannot_speak_for_the_one_above() -> None:
     t = _deep()
-    assert _refused(t.reply_to(t.held.legs["1"].task, "town", "reply", **ANSWER)) == "wrong_endpoint"
+    assert refused(t.reply_to(t.held.legs["1"].task, "town", "reply", **ANSWER)) == "wrong_endpoint"
 
 
 def test_who_dispatched_further_may_take_it_back() -> None:
@@ -120,7 +114,7 @@ def test_who_dispatched_further_may_take_it_back() -> None:
     of = {task.id for task in t.held.tasks.values()} | {leg.id for leg in t.held.legs.values() if leg.open} | {""}
     assert {clock.of for clock in t.held.clocks.values() if clock.running} <= of
     assert t.data("task.withdrawn")["reason"] == "taken_back"
-    assert _refused(t.reply("handle", "recall", unit="370102.urban", units=[TOWN])) == "not_below"
+    assert refused(t.reply("handle", "recall", unit="370102.urban", units=[TOWN])) == "not_below"
     t.reply("handle", "sub_dispatch", unit="370102.urban", units=["370102002.town"])
     assert t.held.legs["1.2"].unit == "370102002.town"
 
@@ -140,13 +134,13 @@ def test_who_dispatched_further_may_send_a_reply_back() -> None:
     again = t.data("task.sent_back")
     assert (again["task_id"], again["round"], again["reason"]) == (leg.task, 1, "没有照片")
     assert (t.held.clocks["finish/1.1"].due, t.held.clocks["finish/1.1"].running) == (due, True)
-    assert _refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "children_open"
+    assert refused(t.reply("handle", "reply", unit="370102.urban", **ANSWER)) == "children_open"
     t.reply("handle", "reply", unit=TOWN, **ANSWER).reply("handle", "reply", unit="370102.urban", **ANSWER)
     assert t.held.state == "replied"
 
 
 def test_only_what_was_dispatched_by_oneself_can_be_taken_back_or_sent_back() -> None:
     t = _deep()
-    assert _refused(t.reply("handle", "recall", unit="370102.urban", units=[VILLAGE])) == "not_below"
-    assert _refused(t.reply("handle", "send_back_below", unit="370102.urban", units=[TOWN], reason="x")) == "not_below"
-    assert _refused(t.reply("handle", "recall", unit="370102.urban")) == "incomplete"
+    assert refused(t.reply("handle", "recall", unit="370102.urban", units=[VILLAGE])) == "not_below"
+    assert refused(t.reply("handle", "send_back_below", unit="370102.urban", units=[TOWN], reason="x")) == "not_below"
+    assert refused(t.reply("handle", "recall", unit="370102.urban")) == "incomplete"

@@ -3,7 +3,7 @@
 from msgspec import json
 
 from tests.unit.workflows.calendar_2026 import CHINA, ms, show
-from tests.unit.workflows.small_world import Told, told
+from tests.unit.workflows.small_world import Told, refused, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.workdays import HOUR
@@ -13,12 +13,6 @@ DAY_OF_WORK = int(6.5 * HOUR)
 
 def _due(t: Told, clock: str) -> str:
     return show(t.held.clocks[clock].due)[5:16]
-
-
-def _code(t: Told) -> str:
-    (event,) = t.last.record.events if t.last.record else ()
-    assert isinstance(event, ev.CommandRefused)
-    return event.code
 
 
 def _paused(at: str, reason: str = "appraisal") -> Told:
@@ -64,24 +58,24 @@ def test_no_oftener_and_no_longer_than_the_policy_allows() -> None:
         "2026-09-24 17:00:00"
     }
     t.wait_until("2026-09-28 09:00")
-    assert _code(t.reply("handle", "pause", unit="370102.urban", reason="appraisal")) == "pause_used_up"
+    assert refused(t.reply("handle", "pause", unit="370102.urban", reason="appraisal")) == "pause_used_up"
 
 
 def test_no_pause_unless_the_policy_says_so() -> None:
-    assert _code(told().submit("alone").reply("handle", "pause", reason="appraisal")) == "pause_not_allowed"
+    assert refused(told().submit("alone").reply("handle", "pause", reason="appraisal")) == "pause_not_allowed"
     assert (
-        _code(told().submit("timed").reply("handle", "pause", unit="370102.urban", reason="lunch"))
+        refused(told().submit("timed").reply("handle", "pause", unit="370102.urban", reason="lunch"))
         == "pause_not_allowed"
     )
     late = told().submit("timed").wait_until("2026-09-23 18:00")
-    assert _code(late.reply("handle", "pause", unit="370102.urban", reason="appraisal")) == "pause_after_due"
-    assert _code(told().submit("timed").reply("handle", "go_on", unit="370102.urban")) == "clock_runs"
+    assert refused(late.reply("handle", "pause", unit="370102.urban", reason="appraisal")) == "pause_after_due"
+    assert refused(told().submit("timed").reply("handle", "go_on", unit="370102.urban")) == "clock_runs"
     assert (
-        _code(_paused("2026-09-21 10:00").reply("handle", "pause", unit="370102.urban", reason="appraisal"))
+        refused(_paused("2026-09-21 10:00").reply("handle", "pause", unit="370102.urban", reason="appraisal"))
         == "clock_paused"
     )
     asked = _paused("2026-09-21 10:00").reply("handle", "ask_extension", unit="370102.urban", limit="1wd", reason="x")
-    assert _code(asked) == "clock_paused"
+    assert refused(asked) == "clock_paused"
 
 
 def test_who_waits_for_the_applicant_waits_no_longer_than_that() -> None:

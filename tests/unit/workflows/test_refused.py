@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from tests.unit.workflows.small_world import NOW, Told, told
+from tests.unit.workflows.small_world import NOW, refused, told
 from workflows import commands as cmd
 from workflows import events as ev
 from workflows.case import KEPT_MS
@@ -11,30 +11,23 @@ from workflows.evolve import fold
 ANSWER = {"result": "solved", "text": "已修复", "contacted": True}
 
 
-def _refused(t: Told) -> str:
-    assert t.last.record is not None
-    (event,) = t.last.record.events
-    assert isinstance(event, ev.CommandRefused)
-    return event.code
-
-
 def test_a_reply_must_come_from_who_has_the_task() -> None:
     """Task, endpoint and action must fit, or the sender gets a code."""
     t = told().submit("alone")
     task = t.held.legs["1"].task
-    assert _refused(t.reply_to("0" * 8, "desk", "sign")) == "task_not_open"
-    assert _refused(t.reply_to(task, "water", "sign")) == "wrong_endpoint"
-    assert _refused(t.reply_to(task, "desk", "pass")) == "wrong_action"
-    assert _refused(t.reply_to(task, "desk", "reply", result="solved")) == "incomplete"
+    assert refused(t.reply_to("0" * 8, "desk", "sign")) == "task_not_open"
+    assert refused(t.reply_to(task, "water", "sign")) == "wrong_endpoint"
+    assert refused(t.reply_to(task, "desk", "pass")) == "wrong_action"
+    assert refused(t.reply_to(task, "desk", "reply", result="solved")) == "incomplete"
     assert t.reply_to(task, "desk", "sign").happened == ["LegSigned", "ClockStopped"]
-    assert _refused(t.reply_to(task, "desk", "sign")) == "already_signed"
+    assert refused(t.reply_to(task, "desk", "sign")) == "already_signed"
     t.reply_to(task, "desk", "reply", **ANSWER)
-    assert _refused(t.reply_to(task, "desk", "reply", **ANSWER)) == "task_not_open"
+    assert refused(t.reply_to(task, "desk", "reply", **ANSWER)) == "task_not_open"
 
 
 def test_a_copy_is_signed_and_that_is_all() -> None:
     t = told().submit()
-    assert _refused(t.reply("handle", "reply", unit="370102.police", **ANSWER)) == "wrong_action"
+    assert refused(t.reply("handle", "reply", unit="370102.police", **ANSWER)) == "wrong_action"
     t.reply("handle", "sign", unit="370102.police")
     assert "370102.police" not in {task.unit for task in t.held.tasks.values()}
 
@@ -109,8 +102,8 @@ def test_a_flooded_case_takes_no_more_from_its_channel() -> None:
     t = told().submit("alone")
     for _ in range(1_999):
         t.submit("alone")
-    assert _refused(t.submit("alone")) == "too_many_commands"
-    assert _refused(t.follow_up(cmd.Supplement, text="x")) == "too_many_commands"
+    assert refused(t.submit("alone")) == "too_many_commands"
+    assert refused(t.follow_up(cmd.Supplement, text="x")) == "too_many_commands"
     assert t.reply("handle", "sign").happened == ["LegSigned", "ClockStopped"]
     assert len(t.held.seen) == 16_000
 
@@ -121,7 +114,7 @@ def test_an_archived_case_leaves_a_stub_that_is_recognised() -> None:
     assert t.happened == ["CaseArchived"]
     assert (t.held.state, t.held.version, t.held.closed_at) == ("archived", 2, NOW)
     assert t.held.next_due == t.records[-1].at + KEPT_MS
-    assert _refused(t.evaluate(5)) == "archived_case"
+    assert refused(t.evaluate(5)) == "archived_case"
     assert t.submit("alone", direct_answer={"text": "x"}).happened == ["DuplicateReceived"]
 
 
