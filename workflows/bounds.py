@@ -31,6 +31,11 @@ def is_paused(clock: Clock) -> bool:
     return clock.course is not None and bool(clock.course.pause)
 
 
+def is_held(clock: Clock) -> bool:
+    """Whether an extension is undecided: until it is, the clock is not late."""
+    return clock.course is not None and clock.course.held
+
+
 def template_of(d: Decision, clock: Clock) -> ClockTemplate | None:
     """By what the clock is reckoned in the catalogue in force; None where its policy has no such clock any more."""
     case = d.case

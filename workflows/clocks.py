@@ -12,7 +12,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.bounds import FINISH, finish_of, is_awake, is_paused
+from workflows.bounds import FINISH, finish_of, is_awake, is_held, is_paused
 from workflows.calendars import OFFSET, Calendar, day_of
 from workflows.case import Clock, Course, Leg, Pending, clock_key
 from workflows.courses import go_on, held_by, release
@@ -263,8 +263,7 @@ def _stop(d: Decision, clocks: Sequence[Clock]) -> None:
 
 def _stopped(d: Decision, clock: Clock) -> ev.ClockStopped:
     used = consumed(d.facts.calendar_named(clock.calendar), clock, d.now)
-    undecided = clock.course is not None and clock.course.held
-    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=used, met=undecided or d.now <= clock.due)
+    return ev.ClockStopped(kind=clock.kind, of=clock.of, consumed=used, met=is_held(clock) or d.now <= clock.due)
 
 
 # -- firing -------------------------------------------------------------------------------------

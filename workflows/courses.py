@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.bounds import FINISH, finish_of, is_awake, latest_within, template_of
+from workflows.bounds import FINISH, finish_of, is_awake, is_held, latest_within, template_of
 from workflows.calendars import budget
 from workflows.case import Clock, Course, Leg, clock_key
 from workflows.decision import Decision
@@ -28,7 +28,7 @@ def moved_with(d: Decision, leg: Leg, moves: Sequence[str]) -> list[Clock]:
 
 def held_by(d: Decision, leg: Leg) -> list[Clock]:
     """The clocks that are not late until the extension that this leg asked for is decided."""
-    return [clock for clock in moved_with(d, leg, ("leg", "case")) if clock.course is not None and clock.course.held]
+    return [clock for clock in moved_with(d, leg, ("leg", "case")) if is_held(clock)]
 
 
 def pause(d: Decision, clock: Clock, reason: str, allowed: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from schemas.times import parse
 from workflows import events as ev
-from workflows.bounds import is_paused
+from workflows.bounds import is_held, is_paused
 from workflows.calendars import budget
 from workflows.case import Leg, Task
 from workflows.clocks import start_task_clock, stop_clocks
@@ -73,7 +73,7 @@ def _grant(d: Decision, task: Task, said: ReplyView) -> str:
     if code := _bad_plan(d, asked.plan):
         return code
     clocks = moved_with(d, leg, ("leg", "case"))
-    if any(clock.course is not None and clock.course.held for clock in clocks):
+    if any(map(is_held, clocks)):
         return "extension_undecided"
     review = d.new_task()
     d.emit(ev.CaseHung(leg=leg.id, task=task.id, review=review, ground=task.reason.partition(": ")[0], plan=asked.plan))

@@ -6,7 +6,7 @@ There is no pause unless the policy says so. When what it allows is used up the 
 
 from collections.abc import Callable, Mapping
 
-from workflows.bounds import is_paused
+from workflows.bounds import is_held, is_paused
 from workflows.calendars import budget
 from workflows.case import Clock, Leg
 from workflows.courses import go_on, moved_with, pause
@@ -24,7 +24,7 @@ def _may_pause(d: Decision, leg: Leg, said: ReplyView) -> str:
         return "clock_paused"
     if not clocks or any(not clock.running or clock.due < d.now for clock in clocks):
         return "pause_after_due"
-    if any(clock.course is not None and clock.course.held for clock in clocks):
+    if any(map(is_held, clocks)):
         return "extension_undecided"
     return "pause_used_up" if any(_left(d, clock, rule) <= 0 for clock in clocks) else ""
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, get_args
 from msgspec.structs import replace
 
 from workflows import events as ev
-from workflows.bounds import FINISH, is_awake, is_paused, latest_within, template_of
+from workflows.bounds import FINISH, is_awake, is_held, is_paused, latest_within, template_of
 from workflows.calendars import Calendar, DueRule, StartRule, budget
 from workflows.case import Clock, Course, clock_key
 from workflows.decision import Decision
@@ -87,8 +87,8 @@ def _rebase(d: Decision, clock: Clock, outer_before: Clock | None, outer: Clock 
         made, marks, waits = _stands_still(d, clock, old, new, bound.now)
     else:
         made = _reckoned(d, clock, old, new, bound)
-        is_held = clock.course is not None and clock.course.held
-        marks = tuple([mark for mark in made.marks if not is_held or mark.at < made.due])
+        undecided = is_held(clock)
+        marks = tuple([mark for mark in made.marks if not undecided or mark.at < made.due])
         waits = made.marks[len(marks) :]
     d.emit(
         ev.ClockRebased(

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from schemas.times import to_text
 from workflows import offered
+from workflows.bounds import is_paused
 from workflows.case import Case, Clock, Leg, Task
 from workflows.decision import Decision
 from workflows.facts import URGENCIES
@@ -127,8 +128,7 @@ def _dues(case: Case, task: Task) -> list[DueBody]:
         elif clock.of == leg or clock.of == task.id:
             own[clock.kind] = clock
     return [
-        _due_body(clock.kind, clock.due, clock.provisional, clock.course is not None and bool(clock.course.pause))
-        for clock in (citizens | own).values()
+        _due_body(clock.kind, clock.due, clock.provisional, is_paused(clock)) for clock in (citizens | own).values()
     ]
 
 

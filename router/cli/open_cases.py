@@ -35,7 +35,7 @@ from schemas.json_text import nul_fault, parse
 from schemas.times import to_text
 from workflows import events as ev
 from workflows.adopting import CannotAdopt
-from workflows.bounds import is_paused
+from workflows.bounds import is_held, is_paused
 from workflows.case import Case, Clock, clock_key
 from workflows.commands import Adopt, encode
 from workflows.decide import decision
@@ -263,7 +263,7 @@ def _lateness(clock: Clock | None, now: int) -> str:
     """The group it is told in. What stands still, or waits for an extension, is not late for all that its due has passed."""
     if clock is None:
         return "none"
-    if not clock.running or is_paused(clock) or (clock.course is not None and clock.course.held):
+    if not clock.running or is_paused(clock) or is_held(clock):
         return "still"
     days = -((clock.due - now) // DAY) if clock.due < now else 0
     return next((name for most, name in LATE if days <= most), "more")
