@@ -1,17 +1,13 @@
 """An order on a real Kafka: what an office writes to its door takes effect at the unit, or is refused, and is answered either way."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import json
 
-from adapters.clock import Clock
-from adapters.kafka.log import KafkaLog, TopicPartition
-from router.catalogue.load import from_files
-from router.catalogue.publish import publish
+from adapters.kafka.log import TopicPartition
 from router.delivery import role as delivery
 from router.engine import role as engine
 from router.intake import role as intake
@@ -19,11 +15,11 @@ from router.operate.process import Process
 from router.operate.settings import Settings
 from schemas.ids import case_id
 from schemas.registry import CASE_OVERSEEN, MODELS, ORDER_ANSWERED, TASK_ASSIGNED, TASK_WITHDRAWN
+from tests.integration.house import LIMIT, serving
 from tests.unit.catalogue.small import edited
 
 pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
-LIMIT = 120.0
 OFFICE, ROADS = "370100.government", "370102.roads"
 REQUEST = {"appeal_kind": "help", "appeal_category": "C111", "place": {"region": "370102"}, "title": "路面破损"}
 
@@ -82,27 +78,12 @@ class House:
                 await asyncio.sleep(0.05)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
 @pytest.fixture
 async def house(kafka: str, prefix: str, tmp_path: Path) -> Any:
-    log, catalogue = KafkaLog(kafka), from_files(city())
     settings = Settings(bootstrap=kafka, prefix=prefix, shards=2, state_dir=tmp_path, state_free_mb=0)
     roles = {"intake": intake, "engine": engine, "delivery": delivery}
-    made = [Process(name, settings, Clock(), log) for name in roles]
-    topics = made[0].topics
-    await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
-    await publish(log, topics, city())
-    serving = [asyncio.create_task(role.run(process)) for role, process in zip(roles.values(), made, strict=True)]
-    await until(lambda: not any(process.health.waiting_for for process in made))
-    yield House(made[0])
-    for process in made:
-        process.stop.set()
-    await asyncio.wait_for(asyncio.gather(*serving), LIMIT)
+    async with serving(settings, roles, city()) as process:
+        yield House(process)
 
 
 async def test_an_order_takes_effect_at_the_unit_or_is_refused_and_is_answered(house: House) -> None:

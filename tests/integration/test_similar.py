@@ -10,15 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.clock import Clock
-from adapters.kafka.log import KafkaLog, TopicPartition
-from router.catalogue.load import from_files
-from router.catalogue.publish import publish
+from adapters.kafka.log import TopicPartition
 from router.delivery import role as delivery
 from router.engine import role as engine
 from router.operate.process import Process
 from router.operate.settings import Settings
 from schemas.ids import case_id, command_id, shard_of
+from tests.integration.house import serving
 from tests.unit.catalogue.small import small
 from workflows import commands, events
 
@@ -35,17 +33,9 @@ def settings(kafka: str, prefix: str, folder: Path) -> Settings:
 @pytest.fixture
 async def house(kafka: str, prefix: str, tmp_path: Path) -> Any:
     """Engine and delivery, serving; the catalogue of the tests."""
-    log, catalogue = KafkaLog(kafka), from_files(small())
-    made = [Process(name, settings(kafka, prefix, tmp_path), Clock(), log) for name in ("engine", "delivery")]
-    topics = made[0].topics
-    await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
-    await publish(log, topics, small())
-    serving = [asyncio.create_task(role.run(process)) for role, process in zip((engine, delivery), made, strict=True)]
-    await until(lambda: not any(process.health.waiting_for for process in made))
-    yield made[0]
-    for process in made:
-        process.stop.set()
-    await asyncio.wait_for(asyncio.gather(*serving), LIMIT)
+    roles = {"engine": engine, "delivery": delivery}
+    async with serving(settings(kafka, prefix, tmp_path), roles, small()) as process:
+        yield process
 
 
 async def until(holds: Callable[[], bool]) -> None:

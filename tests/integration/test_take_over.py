@@ -12,22 +12,19 @@ import pytest
 from msgspec import json
 from typer.testing import CliRunner
 
-from adapters.clock import BEIJING, Clock
-from adapters.kafka.log import KafkaLog
-from router.catalogue.load import from_files
-from router.catalogue.publish import publish
+from adapters.clock import BEIJING
 from router.cli.main import app
 from router.delivery import role as delivery
 from router.engine import role as engine
 from router.intake import role as intake
 from router.operate import audit
-from router.operate.process import Process
 from router.operate.settings import Settings
 from router.operate.taking_over import STREAM
 from router.projector import role as projector
 from schemas.ids import case_id
 from schemas.registry import REPLY_SUBMITTED, TASK_ASSIGNED
-from tests.integration.test_orders import LIMIT, House, until
+from tests.integration.house import LIMIT, serving
+from tests.integration.test_orders import House
 from tests.unit.catalogue.small import small
 
 pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -60,18 +57,9 @@ async def house(kafka: str, prefix: str, tmp_path: Path, monkeypatch: pytest.Mon
     settings = {"BOOTSTRAP": kafka, "PREFIX": prefix, "SHARDS": "2", "STATE_DIR": str(tmp_path), "STATE_FREE_MB": "0"}
     for name, value in settings.items():
         monkeypatch.setenv(f"DUOKUA_{name}", value)
-    log, catalogue = KafkaLog(kafka), from_files(small())
     roles = {"intake": intake, "engine": engine, "delivery": delivery, "projector": projector}
-    made = [Process(name, Settings(), Clock(), log) for name in roles]
-    topics = made[0].topics
-    await log.create_topics(topics.specs(catalogue.channels, catalogue.endpoints))
-    await publish(log, topics, small())
-    serving = [asyncio.create_task(role.run(process)) for role, process in zip(roles.values(), made, strict=True)]
-    await until(lambda: not any(process.health.waiting_for for process in made))
-    yield House(made[0])
-    for process in made:
-        process.stop.set()
-    await asyncio.wait_for(asyncio.gather(*serving), LIMIT)
+    async with serving(Settings(), roles, small()) as process:
+        yield House(process)
 
 
 async def _run(code: int, *arguments: str) -> dict[str, Any]:
